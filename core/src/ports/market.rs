@@ -127,7 +127,8 @@ pub struct JobRequest {
     pub relays: Vec<String>,
     /// How the request is sealed, if it is; answers are sealed in kind.
     pub encryption: Option<Encryption>,
-    /// Bytes of the result event beside its content: request, inputs and tags. Result size = this + content, escaped.
+    /// An upper bound for the bytes of the result event beside its content (request, inputs, tags, signature, bill).
+    /// This plus the content as escaped (or sealed) text must stay within [`EVENT_LIMIT_BYTES`].
     pub result_overhead_bytes: usize,
     /// The signed event as JSON bytes, enough to read the job again.
     pub raw: Vec<u8>,
@@ -142,6 +143,16 @@ impl JobRequest {
 
 /// The first market's name, as it enters [`JobId::derive`].
 pub const MARKET_NIP90: &str = "nip90";
+
+/// The most bytes that an event of ours may have as JSON: the smallest common relay limit (64 KiB), less the frame
+/// that a relay puts around it.
+pub const EVENT_LIMIT_BYTES: usize = 65_024;
+
+/// Seconds a job is worth doing when its buyer says nothing.
+pub const DEFAULT_TTL_S: u32 = 60;
+
+/// The longest time to live that is believed, seconds; a longer one is cut to this.
+pub const MAX_TTL_S: u32 = 86_400;
 
 /// A bill beside a result or a feedback.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -317,7 +328,8 @@ pub enum Notice {
     },
 }
 
-/// What to listen for. Each call of [`Market::watch`] replaces the whole interest.
+/// What to listen for. Each call of [`Market::watch`] replaces the whole interest; only the parts that changed are
+/// asked for again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interest {
     /// Request kinds (5000–5999) to hear of, targeted at us or open. Empty: none (offline).
@@ -326,12 +338,16 @@ pub struct Interest {
     pub requests_since_s: u64,
     /// Our own requests: results and feedback that name one of them, by anybody.
     pub own_jobs: Vec<EventId>,
+    /// The request kinds that we buy: their results are listened for.
+    pub own_kinds: Vec<u16>,
     /// Requests we work on: their cancellation by their author.
     pub cancels_of: Vec<EventId>,
-    /// Answers and feedback that name us, from this time on (Unix seconds).
+    /// Results (of `own_kinds`) and feedback that name us, from this time on (Unix seconds).
     pub answers_since_s: Option<u64>,
-    /// Providers' announcements for these request kinds.
+    /// Providers' announcements for these request kinds, and withdrawals.
     pub announcements_for: Vec<u16>,
+    /// Withdrawals from this time on (Unix seconds); announcements that are stored come whatever their age.
+    pub announcements_since_s: u64,
 }
 
 /// A request to be composed.
@@ -551,8 +567,8 @@ pub trait Market: Send + Sync + 'static {
     fn watch(&self, interest: Interest) -> impl Future<Output = Result<(), MarketError>> + Send;
 
     /// Sends the same bytes to every relay at once and tells each outcome as it comes (`on_outcome`), then all of
-    /// them. Ends when all answered or the adapter's bound has passed; relays without an answer are `timeout`. A
-    /// connection that comes up within the bound still gets the event. Repeating is harmless.
+    /// them. Ends when all answered or the adapter's bound has passed: a relay that hangs is told as `timeout`, a dead
+    /// one at once as `not connected` (only a first connection still under way is waited for). Repeating is harmless.
     fn publish(
         &self,
         event: &SignedEvent,
