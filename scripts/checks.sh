@@ -1,0 +1,59 @@
+# The checks that ./test runs, one function each. Sourced after setup.sh and build.sh.
+# shellcheck shell=bash
+
+has_component() { cargo "$1" --version >/dev/null 2>&1; }
+
+formatted() {
+    has_component fmt || { echo "rustfmt is not installed (rustup component add rustfmt): skipped"; return 0; }
+    cargo_main fmt --all --check && cargo_wallet fmt --all --check
+}
+
+clippy_main() {
+    has_component clippy || { echo "clippy is not installed (rustup component add clippy): skipped"; return 0; }
+    cargo_main clippy --locked --workspace --all-targets -- -D warnings
+}
+
+clippy_wallet() {
+    has_component clippy || return 0
+    cargo_wallet clippy --locked --all-targets -- -D warnings
+}
+
+has_nextest() { cargo nextest --version >/dev/null 2>&1; }
+
+tests_compile() {
+    cargo_main test --locked --workspace --no-run && cargo_wallet test --locked --no-run
+}
+
+# nextest where it is installed: a process for each test, and a slow one is named. Otherwise cargo's own runner.
+tests_main() {
+    if has_nextest; then
+        cargo_main nextest run --locked --workspace --no-fail-fast --no-tests=pass "$@"
+    else
+        cargo_main test --locked --workspace --no-fail-fast "$@"
+    fi
+}
+
+tests_wallet() {
+    if has_nextest; then
+        cargo_wallet nextest run --locked --no-fail-fast --no-tests=pass "$@"
+    else
+        cargo_wallet test --locked --no-fail-fast "$@"
+    fi
+}
+
+# Names every process that this run started and that still lives, beside this shell and its parents.
+left_behind() {
+    local environ pid found=0
+    sleep 0.3
+    for environ in /proc/[0-9]*/environ; do
+        pid="${environ//[^0-9]/}"
+        [[ "$pid" == "$$" || "$pid" == "$PPID" || "$pid" == "$BASHPID" ]] && continue
+        grep -qzxF "AUTOPILOT_TEST_RUN=$AUTOPILOT_TEST_RUN" "$environ" 2>/dev/null || continue
+        [[ "$(awk '/^State/ { print $2 }' "/proc/$pid/status" 2>/dev/null)" == [ZX] ]] && continue
+        [[ -e "/proc/$pid/cmdline" ]] || continue
+        say "still running: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-160)"
+        found=1
+    done
+    if ((found == 0)); then say "no process left behind"; fi
+    return "$found"
+}

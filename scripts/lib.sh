@@ -1,0 +1,78 @@
+# Shared by every script here: paths, phases with their times, and one way to fail. Sourced, never run.
+# shellcheck shell=bash
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+CACHE="${AUTOPILOT_CACHE:-${HOME:-/root}/.cache/autopilot}"
+LOGS="$CACHE/logs"
+BITCOIND_VERSION_CRATE="0.4.1"
+RUST_MINIMUM="1.95"
+mkdir -p "$LOGS" || { echo "autopilot: cannot create $LOGS: set AUTOPILOT_CACHE to a folder you can write" >&2; exit 1; }
+
+say() { printf '%s\n' "$*" >&2; }
+
+# die WORDS…: one line that says what is wrong and what to do.
+die() { say "autopilot: $*"; exit 1; }
+
+# CPU seconds (user and system) of this shell's finished children so far, as an integer.
+cpu_seconds() {
+    local children
+    children="$(times | tail -n 1)"
+    awk -v line="$children" 'BEGIN {
+        n = split(line, part, " ");
+        for (i = 1; i <= n; i++) { split(part[i], t, /[ms]/); sum += t[1] * 60 + t[2] }
+        printf "%d", sum }'
+}
+
+PHASES=()
+
+# phase NAME COMMAND…: runs a command with its output in a log, says how far it is every 15 s, and shows the log's tail
+# on failure. The command runs in the foreground, so Ctrl-C reaches it. With PHASE_SHOW=1 the output is shown instead.
+phase() {
+    local name="$1" log ticker began=$SECONDS status=0 cpu_before
+    shift
+    log="$LOGS/${name//[^a-zA-Z0-9]/-}.$$.log"
+    cpu_before="$(cpu_seconds)"
+    if [[ "${PHASE_SHOW:-}" == 1 ]]; then
+        say "── $name"
+        "$@" || status=$?
+    else
+        : >"$log"
+        ticker "$name" "$log" &
+        ticker=$!
+        "$@" >"$log" 2>&1 || status=$?
+        kill "$ticker" 2>/dev/null || true
+        wait "$ticker" 2>/dev/null || true
+    fi
+    PHASES+=("$name|$((SECONDS - began))|$(($(cpu_seconds) - cpu_before))|$status")
+    if ((status != 0)); then
+        if [[ "${PHASE_SHOW:-}" != 1 ]]; then
+            tail -n 40 "$log" >&2
+            say "autopilot: $name failed after $((SECONDS - began)) s (exit $status). The whole log: $log"
+        fi
+        return "$status"
+    fi
+    rm -f "$log"
+    if ((SECONDS - began >= 2)); then say "   $name: $((SECONDS - began)) s"; fi
+}
+
+# ticker NAME LOG: the progress line of a phase, for as long as its script lives.
+ticker() {
+    local began=$SECONDS
+    while sleep 15 && kill -0 "$$" 2>/dev/null; do
+        say "   … $1, $((SECONDS - began)) s: $(tail -n 1 "$2" 2>/dev/null | tr -d '\r' | sed 's/^ *… *//' | cut -c1-110)"
+    done
+}
+
+# The table of phases: wall seconds, CPU minutes, outcome.
+phase_table() {
+    local row name wall cpu status total=0
+    say ""
+    printf '%-34s %8s %9s  %s\n' "phase" "wall s" "CPU min" "outcome" >&2
+    for row in "${PHASES[@]}"; do
+        IFS='|' read -r name wall cpu status <<<"$row"
+        total=$((total + cpu))
+        printf '%-34s %8d %9.1f  %s\n' "$name" "$wall" "$(awk -v c="$cpu" 'BEGIN { print c / 60 }')" \
+            "$([[ "$status" == 0 ]] && echo ok || echo "failed ($status)")" >&2
+    done
+    printf '%-34s %8d %9.1f\n' "total" "$SECONDS" "$(awk -v c="$total" 'BEGIN { print c / 60 }')" >&2
+}
