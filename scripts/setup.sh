@@ -33,8 +33,6 @@ find_cargo() {
 
 rust_version() { rustc --version 2>/dev/null | awk '{ print $2 }'; }
 
-rust_is_good() { command -v cargo >/dev/null && at_least "$(rust_version)" "$RUST_MINIMUM"; }
-
 installed() { dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
 
 # as_root COMMAND…: directly, or through sudo.
@@ -66,12 +64,12 @@ install_packages() {
     done
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
     find_cargo
-    if ! rust_is_good; then
+    if ! command -v cargo >/dev/null && ! command -v rustup >/dev/null; then
         apt_lists
-        # Debian keeps a recent Rust beside its stable one, for its browsers.
+        # Debian 12 keeps a recent Rust beside its stable one, for its browsers.
         package="$(apt-cache policy cargo-web 2>/dev/null | awk '/Candidate:/ { print $2 }')"
-        if [[ -n "$package" && "$package" != "(none)" ]] && at_least "$package" "$RUST_MINIMUM" && ! command -v rustup >/dev/null; then
-            missing+=(cargo-web rustc-web)
+        if [[ -n "$package" && "$package" != "(none)" ]] && at_least "$package" "$RUST_MINIMUM"; then
+            missing+=(cargo-web rustc-web rustfmt-web rust-web-clippy)
         fi
     fi
     if ((${#missing[@]} == 0)); then return; fi
