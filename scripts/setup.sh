@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+ROOM_GIB=8
+
 # at_least HAVE NEED: is version HAVE the same as or newer than NEED?
 at_least() { [[ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" == "$2" ]]; }
 
@@ -12,10 +14,15 @@ check_machine() {
         die "this CPU has no AVX2, which the model runtime is built for: use a machine from about 2013 or later, or pass the host's CPU through to the virtual machine"
     command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
         die "this distribution has no apt: install cmake, g++, clang, libclang, ninja, boost headers, ccache, pip and Rust $RUST_MINIMUM yourself on Debian 12 or Ubuntu 24.04, or use one of these in a container"
+    [[ -d "$CACHE/target" ]] || check_room
+}
+
+# Only before the first build: later ones replace what is there.
+check_room() {
     local free_kib
     free_kib="$(df -Pk "$CACHE" | awk 'NR == 2 { print $4 }')"
-    ((free_kib > 8 * 1024 * 1024)) ||
-        die "only $((free_kib / 1024)) MiB are free at $CACHE, and a first build takes about 8 GiB: free some, or set AUTOPILOT_CACHE to a roomier disk"
+    ((free_kib > ROOM_GIB * 1024 * 1024)) ||
+        die "only $((free_kib / 1024)) MiB are free at $CACHE, and a first build takes about $ROOM_GIB GiB: free some, or set AUTOPILOT_CACHE to a roomier disk"
 }
 
 # Under sudo the caller's rustup is not on the path. Its toolchain is used; downloads go to our own CARGO_HOME, so that
