@@ -25,7 +25,7 @@ cpu_seconds() {
 
 PHASES=()
 
-# phase NAME COMMAND…: runs a command with its output in a log, says how far it is every 15 s, and shows the log's tail
+# phase NAME COMMAND…: runs a command with its output in a log, says how far it is, and shows the log's tail
 # on failure. The command runs in the foreground, so Ctrl-C reaches it. With PHASE_SHOW=1 the output is shown instead.
 phase() {
     local name="$1" log ticker began=$SECONDS status=0 cpu_before
@@ -55,11 +55,14 @@ phase() {
     if ((SECONDS - began >= 2)); then say "   $name: $((SECONDS - began)) s"; fi
 }
 
-# ticker NAME LOG: the progress line of a phase, for as long as its script lives.
+# ticker NAME LOG: a phase's progress line after 3 s and then every 15 s, for as long as its script lives.
 ticker() {
-    local began=$SECONDS
-    while sleep 15 && kill -0 "$$" 2>/dev/null; do
-        say "   … $1, $((SECONDS - began)) s: $(tail -n 1 "$2" 2>/dev/null | tr -d '\r' | sed 's/^ *… *//' | cut -c1-110)"
+    local began=$SECONDS next=3 passed
+    while sleep 1 && kill -0 "$$" 2>/dev/null; do
+        passed=$((SECONDS - began))
+        ((passed >= next)) || continue
+        next=$((passed + 15))
+        say "   … $1, $passed s: $(tail -n 1 "$2" 2>/dev/null | tr -d '\r' | sed 's/^ *… *//; s/^ *//' | cut -c1-110)"
     done
 }
 
