@@ -41,19 +41,26 @@ tests_wallet() {
     fi
 }
 
-# Names every process that this run started and that still lives, beside this shell and its parents.
-left_behind() {
-    local environ pid found=0
-    sleep 0.3
+# The processes that this run started and that still live, beside this shell and its parents: "PID COMMAND" lines.
+marked_processes() {
+    local environ pid
     for environ in /proc/[0-9]*/environ; do
         pid="${environ//[^0-9]/}"
-        [[ "$pid" == "$$" || "$pid" == "$PPID" || "$pid" == "$BASHPID" ]] && continue
+        [[ "$pid" != "$$" && "$pid" != "$PPID" && "$pid" != "$BASHPID" ]] || continue
         grep -qzxF "AUTOPILOT_TEST_RUN=$AUTOPILOT_TEST_RUN" "$environ" 2>/dev/null || continue
-        [[ "$(awk '/^State/ { print $2 }' "/proc/$pid/status" 2>/dev/null)" == [ZX] ]] && continue
-        [[ -e "/proc/$pid/cmdline" ]] || continue
-        say "still running: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline" | cut -c1-160)"
-        found=1
+        [[ "$(awk '/^State/ { print $2 }' "/proc/$pid/status" 2>/dev/null)" =~ ^[RSDT]$ ]] || continue
+        printf '%s %s\n' "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | cut -c1-160)"
     done
-    if ((found == 0)); then say "no process left behind"; fi
-    return "$found"
+}
+
+# Says whether anything was left behind. A process that is just ending has five seconds for it.
+left_behind() {
+    local tries=0 found
+    while found="$(marked_processes)" && [[ -n "$found" ]] && ((tries++ < 10)); do sleep 0.5; done
+    if [[ -n "$found" ]]; then
+        say "still running:"
+        say "$found"
+        return 1
+    fi
+    say "no process left behind"
 }
