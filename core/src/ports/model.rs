@@ -66,7 +66,7 @@ pub struct GenerateRequest {
     pub job: JobId,
     /// What is asked.
     pub input: Input,
-    /// Most tokens to produce, 1 to the context length.
+    /// Most tokens to produce, at least 1. Output also ends when the context is full.
     pub max_tokens: u32,
     /// How tokens are chosen.
     pub sampling: Sampling,

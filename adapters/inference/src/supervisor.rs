@@ -1,0 +1,460 @@
+//! The supervisor: one worker at a time, requests in line before it, and a new worker when the old one fails.
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use autopilot_core::ports::model::{
+    FinishReason, GenerateRequest, Generation, Model, ModelDescription, ModelError,
+};
+use autopilot_events::words::JobId;
+use autopilot_proto::inference::v1::{self as wire, generate_event::Event};
+use tokio::{
+    sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tonic::Streaming;
+
+use crate::{
+    child::{Client, Worker, as_ms, unavailable},
+    config::WorkerConfig,
+    wire::{CallError, call_error, description, generate_request, receipt},
+};
+
+const BACKOFF_FIRST: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long after its deadline a request's worker may take to say so, before it is replaced.
+const DEADLINE_GRACE: Duration = Duration::from_secs(5);
+/// How long a worker that is only asked how it is may take.
+const HEALTH_BOUND: Duration = Duration::from_secs(2);
+/// Pause before a worker that still ends a dropped request is asked again.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
+
+/// How the worker is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerHealth {
+    /// Its process id; `None`: none runs, one is started with the next request.
+    pub pid: Option<u32>,
+    /// The model, once it is loaded.
+    pub model: Option<ModelDescription>,
+    /// The request that runs now.
+    pub running: Option<JobId>,
+    /// Resident memory of the worker, bytes.
+    pub resident_bytes: u64,
+    /// Workers that failed since one last finished a request.
+    pub failures: u32,
+}
+
+/// A supervised inference worker. Clones share it; the last one dropped kills the process.
+#[derive(Clone)]
+pub struct WorkerProcess {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    config: WorkerConfig,
+    /// Held by the request that runs.
+    slot: Arc<AsyncMutex<Slot>>,
+    /// Requests that run or wait, and how to wake them for a cancel.
+    known: Mutex<HashMap<JobId, Arc<Notify>>>,
+    /// What Health needs, readable while a request runs.
+    glance: Arc<Mutex<Glance>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    worker: Option<Worker>,
+    starts: u32,
+    failures: u32,
+    not_before: Option<Instant>,
+}
+
+#[derive(Clone, Default)]
+struct Glance {
+    pid: Option<u32>,
+    client: Option<Client>,
+    failures: u32,
+}
+
+impl WorkerProcess {
+    /// A supervisor that starts its worker with the first request, or with [`Model::describe`].
+    pub fn new(config: WorkerConfig) -> WorkerProcess {
+        let shared = Shared {
+            config,
+            slot: Arc::default(),
+            known: Mutex::default(),
+            glance: Arc::default(),
+        };
+        WorkerProcess {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// How the worker is; never waits for a running request.
+    pub async fn health(&self) -> WorkerHealth {
+        let glance = lock(&self.shared.glance).clone();
+        let mut health = WorkerHealth {
+            pid: None,
+            model: None,
+            running: None,
+            resident_bytes: 0,
+            failures: glance.failures,
+        };
+        let Some(mut client) = glance.client else {
+            return health;
+        };
+        if let Ok(Ok(reply)) = timeout(HEALTH_BOUND, client.health(wire::HealthRequest {})).await {
+            let reply = reply.into_inner();
+            health.pid = glance.pid;
+            health.model = reply.model.as_ref().map(description);
+            health.running = JobId::try_from(reply.running_job_id.as_slice()).ok();
+            health.resident_bytes = reply.resident_bytes;
+        }
+        health
+    }
+
+    /// Frees the model and ends the worker, once no request is before this one. The next request starts anew.
+    pub async fn unload(&self) {
+        let mut slot = self.shared.slot.lock().await;
+        self.shared.end_worker(&mut slot).await;
+    }
+
+    /// Cancels what runs and waits, and ends the worker: by itself within three seconds, else killed.
+    pub async fn stop(&self) {
+        for wake in lock(&self.shared.known).values() {
+            wake.notify_one();
+        }
+        let mut slot = self.shared.slot.lock().await;
+        self.shared.end_worker(&mut slot).await;
+    }
+
+    /// Takes the slot with a worker whose model is loaded. The start goes on when the caller no longer waits.
+    async fn ready(&self) -> Result<(OwnedMutexGuard<Slot>, wire::ModelInfo), ModelError> {
+        let slot = self.shared.slot.clone().lock_owned().await;
+        let shared = self.shared.clone();
+        let started = tokio::spawn(async move {
+            let mut slot = slot;
+            let model = shared.ensure(&mut slot).await?;
+            Ok((slot, model))
+        });
+        started.await.unwrap_or_else(|error| {
+            Err(ModelError::Internal {
+                reason: error.to_string(),
+            })
+        })
+    }
+
+    /// Starts a new worker without being asked, so that the next request finds it warm.
+    fn replace(&self) {
+        let worker = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = worker.ready().await {
+                tracing::warn!(%error, "the inference worker could not be replaced yet");
+            }
+        });
+    }
+
+    async fn run(
+        &self,
+        request: &GenerateRequest,
+        deadline: Option<Instant>,
+        cancel: &Notify,
+        on_chunk: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Generation, ModelError> {
+        let mut retried = false;
+        loop {
+            let (mut slot, _) = tokio::select! {
+                biased;
+                () = cancel.notified() => return Err(ModelError::Cancelled { partial: None }),
+                () = due(deadline) => return Err(ModelError::DeadlineExceeded { partial: None }),
+                ready = self.ready() => ready?,
+            };
+            let Some(worker) = &mut slot.worker else {
+                return Err(unavailable("it ended while it was started".into()));
+            };
+            let mut call = Call {
+                request,
+                deadline,
+                cancel,
+                watchdog: self.shared.config.watchdog,
+            };
+            let stream = match call.open(&mut worker.client).await {
+                Ok(stream) => stream,
+                // A worker that died while idle is noticed only now; the request has not begun.
+                Err(CallError::Broken) if !retried => {
+                    retried = true;
+                    self.shared.worker_failed(&mut slot).await;
+                    continue;
+                }
+                Err(CallError::Broken) => return Err(self.shared.worker_failed(&mut slot).await),
+                Err(CallError::Told(error)) => return Err(error),
+            };
+            let outcome = match call.follow(&mut worker.client, stream, on_chunk).await {
+                Ok(generation) => Ok(generation),
+                Err(Broken::Told(error)) => Err(error),
+                Err(Broken::Connection) => Err(self.shared.worker_failed(&mut slot).await),
+                Err(Broken::Silent(error)) => {
+                    worker.kill().await;
+                    self.shared.worker_failed(&mut slot).await;
+                    Err(error)
+                }
+            };
+            if slot.worker.is_none() {
+                drop(slot);
+                self.replace();
+            } else {
+                slot.failures = 0;
+                lock(&self.shared.glance).failures = 0;
+            }
+            return outcome.and_then(|generation| finished(generation));
+        }
+    }
+}
+
+impl Shared {
+    /// A live worker with its model loaded, started anew if need be and if the pause after a failure is over.
+    async fn ensure(&self, slot: &mut Slot) -> Result<wire::ModelInfo, ModelError> {
+        if slot.worker.as_mut().is_some_and(|worker| !worker.is_alive()) {
+            self.worker_failed(slot).await;
+        }
+        if slot.worker.is_none() {
+            if let Some(not_before) = slot.not_before {
+                sleep_until(not_before).await;
+            }
+            let fault = self.config.first_fault.as_deref().filter(|_| slot.starts == 0);
+            slot.starts = slot.starts.saturating_add(1);
+            match Worker::start(&self.config, fault).await {
+                Ok(worker) => self.install(slot, worker),
+                Err(error) => {
+                    self.count_failure(slot);
+                    return Err(error);
+                }
+            }
+        }
+        let Some(worker) = &mut slot.worker else {
+            return Err(unavailable("none was started".into()));
+        };
+        let loaded = worker.load(&self.config).await;
+        if loaded.is_err() && !worker.is_alive() {
+            slot.worker = None;
+            self.count_failure(slot);
+        }
+        loaded
+    }
+
+    fn install(&self, slot: &mut Slot, worker: Worker) {
+        let failures = slot.failures;
+        *lock(&self.glance) = Glance {
+            pid: worker.pid(),
+            client: Some(worker.client.clone()),
+            failures,
+        };
+        slot.worker = Some(worker);
+    }
+
+    /// Takes the failed worker out and returns why it ended.
+    async fn worker_failed(&self, slot: &mut Slot) -> ModelError {
+        let reason = match slot.worker.take() {
+            Some(mut worker) => worker.end_reason().await,
+            None => unavailable("it ended before".into()),
+        };
+        self.count_failure(slot);
+        reason
+    }
+
+    fn count_failure(&self, slot: &mut Slot) {
+        let pause = BACKOFF_FIRST
+            .saturating_mul(1 << slot.failures.min(16))
+            .min(BACKOFF_MAX);
+        slot.failures = slot.failures.saturating_add(1);
+        slot.not_before = Some(Instant::now() + pause);
+        *lock(&self.glance) = Glance {
+            pid: None,
+            client: None,
+            failures: slot.failures,
+        };
+    }
+
+    async fn end_worker(&self, slot: &mut Slot) {
+        if let Some(mut worker) = slot.worker.take() {
+            worker.stop().await;
+        }
+        *lock(&self.glance) = Glance {
+            failures: slot.failures,
+            ..Glance::default()
+        };
+    }
+}
+
+impl Model for WorkerProcess {
+    async fn describe(&self) -> Result<ModelDescription, ModelError> {
+        let (_, model) = self.ready().await?;
+        Ok(description(&model))
+    }
+
+    fn generate(
+        &self,
+        request: GenerateRequest,
+        mut on_chunk: impl FnMut(&str) + Send,
+    ) -> impl Future<Output = Result<Generation, ModelError>> + Send {
+        let deadline = request
+            .deadline_ms
+            .map(|ms| Instant::now() + Duration::from_millis(ms));
+        async move {
+            let ticket = Ticket::take(&self.shared, request.job)?;
+            self.run(&request, deadline, &ticket.cancel, &mut on_chunk).await
+        }
+    }
+
+    async fn cancel(&self, job: JobId) -> bool {
+        let wake = lock(&self.shared.known).get(&job).cloned();
+        wake.inspect(|wake| wake.notify_one()).is_some()
+    }
+}
+
+/// A place in line; given back when the request ends, however it ends.
+struct Ticket<'a> {
+    shared: &'a Shared,
+    job: JobId,
+    cancel: Arc<Notify>,
+}
+
+impl<'a> Ticket<'a> {
+    fn take(shared: &'a Shared, job: JobId) -> Result<Ticket<'a>, ModelError> {
+        let mut known = lock(&shared.known);
+        if known.contains_key(&job) {
+            return Err(ModelError::RequestInvalid {
+                reason: "this job is being worked on already".into(),
+            });
+        }
+        if known.len() > shared.config.queue_max {
+            return Err(ModelError::Busy);
+        }
+        let cancel = Arc::<Notify>::default();
+        known.insert(job, cancel.clone());
+        Ok(Ticket { shared, job, cancel })
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        lock(&self.shared.known).remove(&self.job);
+    }
+}
+
+/// Why a stream ended without a receipt.
+enum Broken {
+    Told(ModelError),
+    Connection,
+    /// The worker has to go.
+    Silent(ModelError),
+}
+
+/// One request on one worker.
+struct Call<'a> {
+    request: &'a GenerateRequest,
+    deadline: Option<Instant>,
+    cancel: &'a Notify,
+    watchdog: Duration,
+}
+
+impl Call<'_> {
+    /// Opens the stream. A worker that still ends a dropped request is asked again until the watchdog's bound.
+    async fn open(&mut self, client: &mut Client) -> Result<Streaming<wire::GenerateEvent>, CallError> {
+        let give_up = Instant::now() + self.watchdog;
+        loop {
+            let left = self
+                .deadline
+                .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let call = client.generate(generate_request(self.request, left));
+            let status = match tokio::time::timeout_at(give_up, call).await {
+                Ok(Ok(stream)) => return Ok(stream.into_inner()),
+                Ok(Err(status)) => status,
+                Err(_) => return Err(CallError::Broken),
+            };
+            match call_error(&status) {
+                CallError::Told(ModelError::Busy) if Instant::now() < give_up => sleep(BUSY_PAUSE).await,
+                error => return Err(error),
+            }
+        }
+    }
+
+    /// Follows the stream to its receipt.
+    async fn follow(
+        &mut self,
+        client: &mut Client,
+        mut stream: Streaming<wire::GenerateEvent>,
+        on_chunk: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<Generation, Broken> {
+        let mut text = String::new();
+        let mut cancelled = false;
+        loop {
+            let silence_ends = Instant::now() + self.watchdog;
+            let overdue = self.deadline.map(|deadline| deadline + DEADLINE_GRACE);
+            let event = tokio::select! {
+                biased;
+                () = self.cancel.notified(), if !cancelled => {
+                    cancelled = true;
+                    let request = wire::CancelRequest { job_id: self.request.job.to_vec() };
+                    // If it can't be told, the stream's end or the watchdog decides.
+                    let _ = timeout(HEALTH_BOUND, client.cancel(request)).await;
+                    continue;
+                }
+                event = stream.message() => event,
+                () = due(overdue) => {
+                    return Err(Broken::Silent(ModelError::DeadlineExceeded { partial: None }));
+                }
+                () = sleep_until(silence_ends) => {
+                    return Err(Broken::Silent(ModelError::WorkerHung { silent_ms: as_ms(self.watchdog) }));
+                }
+            };
+            match event {
+                Ok(Some(wire::GenerateEvent {
+                    event: Some(Event::Text(chunk)),
+                })) => {
+                    text.push_str(&chunk);
+                    on_chunk(&chunk);
+                }
+                Ok(Some(wire::GenerateEvent {
+                    event: Some(Event::Done(done)),
+                })) => {
+                    let receipt = receipt(done).map_err(Broken::Told)?;
+                    return Ok(Generation { text, receipt });
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return Err(Broken::Connection),
+                Err(status) => match call_error(&status) {
+                    CallError::Told(error) => return Err(Broken::Told(error)),
+                    CallError::Broken => return Err(Broken::Connection),
+                },
+            }
+        }
+    }
+}
+
+/// An output that was cut short is an error that carries it.
+fn finished(generation: Generation) -> Result<Generation, ModelError> {
+    match generation.receipt.finish_reason {
+        FinishReason::Cancelled => Err(ModelError::Cancelled {
+            partial: Some(Box::new(generation)),
+        }),
+        FinishReason::Deadline => Err(ModelError::DeadlineExceeded {
+            partial: Some(Box::new(generation)),
+        }),
+        FinishReason::Eos | FinishReason::Length | FinishReason::Stop => Ok(generation),
+    }
+}
+
+async fn due(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Plain values, whole at every step: a panic elsewhere does not spoil them.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
