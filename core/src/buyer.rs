@@ -1,0 +1,182 @@
+//! The buyer's decider: one approved budget, one winner, one payment. Race mode: the first valid result wins.
+use autopilot_events::{
+    Draft,
+    pb::{self, Source},
+    words::{JobId, Msat},
+};
+use autopilot_projections::{
+    State,
+    purchases::{MAX_OFFERS, Purchase},
+};
+
+use crate::{
+    draft::{keyed, of_purchase},
+    input::{Answer, AnswerKind, Bill},
+    money,
+    refusal::{Code, Refusal},
+};
+
+/// A purchase begins: budget approved, request signed; it is published once this is durable.
+pub fn request(
+    state: &State,
+    terms: pb::PurchaseRequested,
+    event: pb::EventSigned,
+    now_ms: i64,
+) -> Result<Vec<Draft>, Refusal> {
+    if terms.budget_msat == 0 || terms.deadline_ms <= now_ms {
+        return Err(Refusal::new(Code::PolicyInvalid, "a purchase needs a budget and time to be answered in"));
+    }
+    let spendable = Msat(state.wallet.figures.spendable_msat);
+    let reserved = state.purchases.open().filter(|(_, p)| p.winner.as_ref().is_none_or(|w| !w.paid));
+    let promised = reserved.map(|(_, p)| p.terms.budget_msat).fold(0_u64, u64::saturating_add);
+    if Msat(promised.saturating_add(terms.budget_msat)) > spendable {
+        return Err(Refusal::new(
+            Code::InsufficientFunds,
+            format!(
+                "{} is asked for, {} is promised to open purchases, {spendable} can be sent now",
+                Msat(terms.budget_msat),
+                Msat(promised)
+            ),
+        ));
+    }
+    let id = terms.purchase_id.clone();
+    Ok(vec![of_purchase(&id, Source::Person, terms), of_purchase(&id, Source::Policy, event)])
+}
+
+/// A person stops waiting. What is approved for payment can't be taken back.
+pub fn cancel(state: &State, id: JobId) -> Result<Vec<Draft>, Refusal> {
+    match state.purchases.get(&id) {
+        None => Err(Refusal::new(Code::NotFound, "there is no such open purchase")),
+        Some(purchase) if purchase.winner.is_some() => {
+            Err(Refusal::new(Code::TooLate, "its payment is approved already"))
+        }
+        Some(_) => Ok(vec![money::closed(&id, "cancelled")]),
+    }
+}
+
+/// An answer came. It is recorded, and may win.
+pub fn answered(state: &State, answer: Answer, now_ms: i64) -> Vec<Draft> {
+    let Some(purchase) = state.purchases.get(&answer.purchase) else { return Vec::new() };
+    if purchase.offers >= MAX_OFFERS {
+        return Vec::new();
+    }
+    match judge(state, purchase, &answer, now_ms) {
+        Err(reason) => {
+            let rejected = pb::PurchaseRejected {
+                purchase_id: answer.purchase.to_vec(),
+                provider: answer.provider.to_vec(),
+                event_id: answer.event_id.to_vec(),
+                reason,
+            };
+            vec![noted(&answer, of_purchase(&answer.purchase.0, Source::Relay, rejected))]
+        }
+        Ok(verdict) => {
+            let bill = answer.invoice.as_ref().and_then(|invoice| invoice.as_ref().ok());
+            let mut drafts = vec![noted(&answer, offered(&answer, bill))];
+            if let (Verdict::Pay(amount), Some(bill)) = (&verdict, bill) {
+                let won = pb::PurchaseWon {
+                    purchase_id: answer.purchase.to_vec(),
+                    provider: answer.provider.to_vec(),
+                    event_id: answer.event_id.to_vec(),
+                    payment_hash: bill.payment_hash.to_vec(),
+                    amount_msat: amount.0,
+                };
+                drafts.insert(0, of_purchase(&answer.purchase.0, Source::Policy, won));
+                // Facts of one decision stand in the order: won, then what won, then the approval.
+                drafts.extend(money::approve_purchase(&answer.purchase, purchase, bill, *amount));
+            }
+            if verdict == Verdict::Delivered {
+                drafts.push(money::closed(&answer.purchase, "paid"));
+            }
+            drafts
+        }
+    }
+}
+
+/// What a valid answer leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// It wins: pay this.
+    Pay(Msat),
+    /// The result that was paid before.
+    Delivered,
+    /// Good to know.
+    Note,
+}
+
+fn judge(state: &State, purchase: &Purchase, answer: &Answer, now_ms: i64) -> Result<Verdict, String> {
+    let wanted = &purchase.terms.provider;
+    if !wanted.is_empty() && wanted[..] != answer.provider.0 {
+        return Err("not-asked: the answer is from another provider than the one asked".to_owned());
+    }
+    let from_winner = purchase.winner.as_ref().filter(|w| w.provider == answer.provider);
+    match &answer.kind {
+        AnswerKind::Status(_) => Ok(Verdict::Note),
+        AnswerKind::Result(Err(reason)) => Err(format!("invalid-result: {reason}")),
+        AnswerKind::Result(Ok(())) => match (&purchase.winner, from_winner) {
+            (None, _) => payable(state, purchase, answer, purchase.terms.budget_msat, now_ms),
+            (Some(_), Some(winner)) if winner.delivered => Err("duplicate-result".to_owned()),
+            (Some(_), Some(winner)) if winner.paid => Ok(Verdict::Delivered),
+            (Some(_), Some(_)) => Ok(Verdict::Note),
+            (Some(winner), None) if winner.paid => Err("late-result-unpaid".to_owned()),
+            (Some(_), None) => Err("lost-race".to_owned()),
+        },
+        AnswerKind::PaymentRequired if purchase.winner.is_some() => Ok(Verdict::Note),
+        AnswerKind::PaymentRequired if purchase.terms.pay_first_ceiling_msat == 0 => Ok(Verdict::Note),
+        AnswerKind::PaymentRequired => {
+            let ceiling = purchase.terms.pay_first_ceiling_msat.min(purchase.terms.budget_msat);
+            payable(state, purchase, answer, ceiling, now_ms)
+        }
+    }
+}
+
+/// The invoice of an answer, held against budget, network and time.
+fn payable(
+    state: &State,
+    purchase: &Purchase,
+    answer: &Answer,
+    ceiling_msat: u64,
+    now_ms: i64,
+) -> Result<Verdict, String> {
+    let bill = match &answer.invoice {
+        None => return Err("no-invoice: the answer carries no invoice".to_owned()),
+        Some(Err(reason)) => return Err(format!("bad-invoice: {reason}")),
+        Some(Ok(bill)) => bill,
+    };
+    let network = state.provider.identity.as_ref().map(|i| i.network.as_str()).unwrap_or_default();
+    let used = state.wallet.outgoing_by_hash(&bill.payment_hash).is_some()
+        || state.purchases.by_payment_hash(&bill.payment_hash).is_some();
+    match bill.amount {
+        _ if now_ms >= purchase.terms.deadline_ms => Err("late: the purchase's deadline has passed".to_owned()),
+        _ if bill.network != network => Err(format!("foreign-network: the invoice is of {}", bill.network)),
+        _ if bill.expires_at_ms <= now_ms => Err("expired-invoice".to_owned()),
+        _ if used => Err("reused-invoice: its payment hash is in use already".to_owned()),
+        None => Err("amountless-invoice".to_owned()),
+        Some(amount) if amount.0 > ceiling_msat => {
+            Err(format!("over-budget: {amount} is asked, {} is approved", Msat(ceiling_msat)))
+        }
+        Some(amount) => Ok(Verdict::Pay(amount)),
+    }
+}
+
+fn offered(answer: &Answer, bill: Option<&Bill>) -> Draft {
+    let status = match &answer.kind {
+        AnswerKind::Result(_) => "result",
+        AnswerKind::PaymentRequired => "payment-required",
+        AnswerKind::Status(status) => status,
+    };
+    let offered = pb::PurchaseOffered {
+        purchase_id: answer.purchase.to_vec(),
+        provider: answer.provider.to_vec(),
+        event_id: answer.event_id.to_vec(),
+        status: status.to_owned(),
+        amount_msat: bill.and_then(|bill| bill.amount).map(|amount| amount.0),
+        bolt11: bill.map(|bill| bill.bolt11.clone()).unwrap_or_default(),
+        result: Some(answer.body.clone()),
+    };
+    of_purchase(&answer.purchase.0, Source::Relay, offered)
+}
+
+fn noted(answer: &Answer, draft: Draft) -> Draft {
+    keyed(draft, format!("nip90/{}", answer.event_id))
+}

@@ -1,0 +1,300 @@
+//! Everything that can be handed to the engine. Observations carry what the outside world said; nothing is trusted.
+use autopilot_events::{
+    Event, pb,
+    words::{EventId, JobId, Msat, PaymentHash, PublicKey},
+};
+
+/// One input.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A host took over: presence is not restored, work in flight goes on.
+    Resumed,
+    /// Time passes.
+    Tick,
+    /// What the outside world could do now. Telemetry: decided with, never a fact.
+    Readiness(Readiness),
+    /// A request, signature checked.
+    Request(Request),
+    /// A requester takes a request back.
+    Cancelled(Cancelled),
+    /// The model's answer to an attempt.
+    Worked(Worked),
+    /// The wallet made the invoice of a job.
+    Invoiced(pb::InvoiceIssued),
+    /// An event was composed and signed, its bytes sealed away.
+    Signed(pb::EventSigned),
+    /// Relays answered to a publication.
+    Published {
+        /// Which event.
+        event_id: EventId,
+        /// Relays that took it.
+        accepted: u32,
+        /// Relays that it was offered to.
+        tried: u32,
+    },
+    /// The wallet saw or did something.
+    Wallet(WalletInput),
+    /// An answer to a purchase of ours.
+    Answer(Answer),
+    /// A person, or a program on a person's behalf.
+    Person(Command),
+}
+
+/// What the outside world could do now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    /// Name of the model that would serve, if it is ready.
+    pub model: Option<String>,
+    /// The largest payment that would arrive now.
+    pub receivable: Msat,
+    /// Why the wallet can't receive, where it can't.
+    pub wallet_problem: Option<String>,
+    /// Relays connected.
+    pub relays_connected: u32,
+}
+
+/// A request for work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// Id at the market, and who asks.
+    pub native_id: EventId,
+    /// Who asks.
+    pub requester: PublicKey,
+    /// Kind.
+    pub kind: u32,
+    /// The most that is offered; `None` asks for a quote.
+    pub bid: Option<Msat>,
+    /// Unix seconds, by the requester's word.
+    pub created_at_s: i64,
+    /// Worth doing for this long.
+    pub ttl_s: u32,
+    /// Names us.
+    pub targeted: bool,
+    /// Names nobody.
+    pub open: bool,
+    /// Is sealed for us.
+    pub encrypted: bool,
+    /// Bytes of all inputs.
+    pub input_bytes: u64,
+    /// A model that is asked for by name.
+    pub model: Option<String>,
+    /// What in it can't be read or served, in words; empty when all is well.
+    pub unreadable: String,
+    /// Output bound that is asked for.
+    pub max_tokens: Option<u32>,
+    /// The signed event, sealed away.
+    pub body: pb::BodyRef,
+    /// Where it came from.
+    pub relay: String,
+}
+
+/// A request that is taken back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cancelled {
+    /// The request.
+    pub native_id: EventId,
+    /// Who takes it back: counts only for the same author.
+    pub author: PublicKey,
+}
+
+/// The model's answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Worked {
+    /// The job.
+    pub job: JobId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// An output with its receipt.
+    Done {
+        /// How it came about.
+        receipt: Box<pb::Receipt>,
+        /// The output, sealed away.
+        output: pb::BodyRef,
+    },
+    /// None.
+    Failed {
+        /// Which kind of failure.
+        class: pb::FailureClass,
+        /// Closed code.
+        code: String,
+        /// For a person.
+        detail: String,
+        /// Another attempt may succeed.
+        again: bool,
+    },
+}
+
+/// What the wallet saw or did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WalletInput {
+    /// It runs.
+    Started(pb::WalletStarted),
+    /// It ended.
+    Stopped(String),
+    /// Money arrived. `bound` names the job whose invoice has this hash, where that job is over already.
+    Received {
+        /// As the wallet says.
+        payment: pb::WalletPaymentReceived,
+        /// Found in the ledger by payment hash.
+        bound: Option<JobId>,
+    },
+    /// A payment of ours is done.
+    Sent(pb::WalletPaymentSent),
+    /// A payment of ours failed for good.
+    Failed(pb::WalletPaymentFailed),
+    /// A channel can be used.
+    ChannelOpened(pb::WalletChannelOpened),
+    /// A channel is closed.
+    ChannelClosed(pb::WalletChannelClosed),
+    /// Figures.
+    Balances(pb::WalletBalanceObserved),
+    /// The wallet's list against the ledger's.
+    Reconciled(pb::WalletReconciled),
+    /// An on-chain payment was broadcast.
+    OnchainSent(pb::OnchainSent),
+    /// It was not.
+    OnchainFailed(pb::OnchainFailed),
+}
+
+/// An answer to a purchase of ours.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The purchase.
+    pub purchase: JobId,
+    /// Who answers.
+    pub provider: PublicKey,
+    /// The event that carries the answer.
+    pub event_id: EventId,
+    /// What it is.
+    pub kind: AnswerKind,
+    /// The invoice that it carries, decoded; `Err` says what is wrong with it.
+    pub invoice: Option<Result<Bill, String>>,
+    /// The signed event, sealed away.
+    pub body: pb::BodyRef,
+}
+
+/// What an answer is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnswerKind {
+    /// A result; `Err` says why it is none.
+    Result(Result<(), String>),
+    /// The provider wants to be paid first.
+    PaymentRequired,
+    /// Any other feedback, by its NIP-90 name.
+    Status(String),
+}
+
+/// An invoice as somebody else wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bill {
+    /// As given.
+    pub bolt11: String,
+    /// Binds the payment.
+    pub payment_hash: PaymentHash,
+    /// `None`: the payer chooses.
+    pub amount: Option<Msat>,
+    /// Node, 33 bytes.
+    pub payee: Vec<u8>,
+    /// `bitcoin`, `testnet`, `signet` or `regtest`.
+    pub network: String,
+    /// When it runs out.
+    pub expires_at_ms: i64,
+}
+
+/// What a person can ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// The first fact of a ledger.
+    OpenLedger(pb::LedgerOpened),
+    /// Another policy.
+    SetPolicy(pb::Policy),
+    /// Serve from now on.
+    GoOnline {
+        /// Of this run of the host, 16 bytes.
+        run_id: Vec<u8>,
+    },
+    /// Serve no more.
+    GoOffline {
+        /// In words.
+        reason: String,
+    },
+    /// Give up a job in flight.
+    Abort(JobId),
+    /// Pay an invoice out of the wallet.
+    Pay {
+        /// Decoded.
+        bill: Bill,
+        /// For invoices without an amount.
+        amount: Option<Msat>,
+        /// Routing fees above this fail the payment.
+        fee_ceiling: Msat,
+    },
+    /// Send on chain.
+    SendOnchain(pb::OnchainApproved),
+    /// Buy a job: its request is signed and sealed away, and published once this is durable.
+    Buy {
+        /// Ceilings and deadline.
+        terms: pb::PurchaseRequested,
+        /// The signed request.
+        event: pb::EventSigned,
+    },
+    /// Stop waiting for a purchase that is not paid.
+    CancelPurchase(JobId),
+}
+
+impl Input {
+    /// The key under which this observation is recorded once. The driver looks it up before the engine decides.
+    pub fn identity(&self) -> Option<String> {
+        Some(match self {
+            Input::Request(r) => format!("nip90/{}", r.native_id),
+            Input::Answer(a) => format!("nip90/{}", a.event_id),
+            Input::Wallet(WalletInput::Received { payment, .. }) => received_key(&payment.payment_hash),
+            Input::Wallet(WalletInput::Sent(payment)) => sent_key(&payment.payment_hash),
+            Input::Wallet(WalletInput::ChannelOpened(c)) => format!("wallet/channel-opened/{}", c.channel_id),
+            Input::Wallet(WalletInput::ChannelClosed(c)) => format!("wallet/channel-closed/{}", c.channel_id),
+            _ => return None,
+        })
+    }
+
+    /// Whether the fact that was recorded under this input's key says the same. If not, the two are a conflict,
+    /// which is never "ok". An event id commits to its content; wallet observations are compared by amount.
+    pub fn agrees_with(&self, recorded: &Event) -> bool {
+        match (self, recorded) {
+            (Input::Wallet(WalletInput::Received { payment, .. }), Event::WalletPaymentReceived(m)) => {
+                payment.amount_msat == m.amount_msat
+            }
+            (Input::Wallet(WalletInput::Sent(payment)), Event::WalletPaymentSent(m)) => {
+                payment.amount_msat == m.amount_msat
+            }
+            (Input::Wallet(WalletInput::ChannelOpened(c)), Event::WalletChannelOpened(m)) => {
+                c.capacity_msat == m.capacity_msat
+            }
+            (Input::Wallet(WalletInput::ChannelClosed(_)), Event::WalletChannelClosed(_)) => true,
+            (Input::Request(r), Event::JobReceived(m)) => m.native_id == r.native_id.0,
+            (Input::Answer(_), Event::PurchaseOffered(_) | Event::PurchaseRejected(_)) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Idempotency key of a received payment.
+pub fn received_key(payment_hash: &[u8]) -> String {
+    format!("wallet/received/{}", hex::encode(payment_hash))
+}
+
+/// Idempotency key of a sent payment.
+pub fn sent_key(payment_hash: &[u8]) -> String {
+    format!("wallet/sent/{}", hex::encode(payment_hash))
+}
+
+/// Idempotency key of the invoice with this payment hash: how a late payment finds its job.
+pub fn invoice_key(payment_hash: &[u8]) -> String {
+    format!("invoice/{}", hex::encode(payment_hash))
+}

@@ -1,0 +1,218 @@
+//! The provider's decider: from a request to a delivered, invoiced job.
+use autopilot_events::{
+    Draft,
+    pb::{self, FailureClass, PaymentOrder, Purpose, RefusalReason, Source},
+    words::{EventId, JobId},
+};
+use autopilot_projections::{
+    State,
+    jobs::{Money, Work},
+};
+
+use crate::{
+    admission,
+    draft::{keyed, of_job, of_purchase},
+    input::{Cancelled, Outcome, Readiness, Request, Worked, invoice_key},
+    ports::market::MARKET_NIP90,
+    presence::Presence,
+    refusal::{Code, Refusal},
+};
+
+/// Attempts at one job before it fails.
+pub const MAX_ATTEMPTS: u32 = 3;
+
+/// A request becomes facts: received, then accepted (and started) or refused. Beyond the day's intake budget it is
+/// only counted.
+pub fn received(
+    state: &State,
+    presence: &mut Presence,
+    readiness: &Readiness,
+    request: Request,
+    now_ms: i64,
+) -> Vec<Draft> {
+    let policy = state.provider.policy();
+    let (jobs_today, bytes_today) = state.jobs.intake_today(now_ms);
+    if jobs_today >= policy.intake_jobs_per_day
+        || bytes_today.saturating_add(request.body.size) > policy.intake_bytes_per_day
+    {
+        let overflow = &mut presence.overflow;
+        if overflow.count == 0 {
+            overflow.since_ms = now_ms;
+        }
+        overflow.count += 1;
+        overflow.bytes = overflow.bytes.saturating_add(request.body.size);
+        overflow.ids.update(&request.native_id.0);
+        return Vec::new();
+    }
+    let id = JobId::derive(MARKET_NIP90, &request.native_id.0);
+    let judged = admission::judge(state, presence.online_since_ms.is_some(), readiness, &request, now_ms);
+    let policy_digest = state.provider.policy_digest.to_vec();
+    let (targeted, key) = (request.targeted, format!("nip90/{}", request.native_id));
+    let mut drafts = vec![keyed(of_job(&id.0, Source::Relay, intake(id, request)), key)];
+    match judged {
+        Ok(terms) => {
+            let accepted = pb::JobAccepted {
+                job_id: id.to_vec(),
+                price_msat: terms.price_msat,
+                order: terms.order as i32,
+                deadline_ms: terms.deadline_ms,
+                policy_digest,
+                max_output_tokens: terms.max_output_tokens,
+            };
+            drafts.push(of_job(&id.0, Source::Policy, accepted));
+            if terms.order == PaymentOrder::WorkFirst {
+                drafts.push(started(&id, 1));
+            }
+        }
+        Err((reason, detail)) => {
+            let answered = state.jobs.replies_within_hour(now_ms);
+            let reply = targeted
+                && reason != RefusalReason::OwnJob
+                && reason != RefusalReason::Expired
+                && answered < policy.refusal_replies_per_hour as usize;
+            let refused =
+                pb::JobRefused { job_id: id.to_vec(), reason: reason as i32, detail, policy_digest, reply };
+            drafts.push(of_job(&id.0, Source::Policy, refused));
+        }
+    }
+    drafts
+}
+
+fn intake(id: JobId, request: Request) -> pb::JobReceived {
+    pb::JobReceived {
+        job_id: id.to_vec(),
+        market: MARKET_NIP90.to_owned(),
+        native_id: request.native_id.to_vec(),
+        requester: request.requester.to_vec(),
+        kind: request.kind,
+        bid_msat: request.bid.map(|bid| bid.0),
+        created_at_s: request.created_at_s,
+        ttl_s: request.ttl_s,
+        targeted: request.targeted,
+        encrypted: request.encrypted,
+        input_bytes: request.input_bytes,
+        request: Some(request.body),
+        relay: request.relay,
+    }
+}
+
+fn started(id: &JobId, attempt: u32) -> Draft {
+    of_job(&id.0, Source::Policy, pb::JobStarted { job_id: id.to_vec(), attempt })
+}
+
+fn failed(id: &JobId, source: Source, class: FailureClass, code: &str, detail: impl Into<String>) -> Draft {
+    let failed = pb::JobFailed {
+        job_id: id.to_vec(),
+        class: class as i32,
+        code: code.to_owned(),
+        detail: detail.into(),
+    };
+    of_job(&id.0, source, failed)
+}
+
+/// The job begins again, or fails when that makes no sense any more.
+pub fn another_attempt(state: &State, id: &JobId, why: &str, now_ms: i64) -> Vec<Draft> {
+    let Some(job) = state.jobs.get(id).filter(|job| job.work == Work::Running) else { return Vec::new() };
+    vec![match job.attempts {
+        // A paid job is owed whatever the hour.
+        attempts if attempts >= MAX_ATTEMPTS => {
+            let detail = format!("{why}; {attempts} attempts were made");
+            failed(id, Source::Policy, FailureClass::Execution, "attempts-exhausted", detail)
+        }
+        _ if job.money != Money::Settled && now_ms >= job.deadline_ms => {
+            let detail = format!("{why}; there is no time for another attempt");
+            failed(id, Source::Clock, FailureClass::Deadline, "deadline-exceeded", detail)
+        }
+        attempts => started(id, attempts + 1),
+    }]
+}
+
+/// The model answered. An answer to an attempt that is not the current one changes nothing.
+pub fn worked(state: &State, worked: Worked, now_ms: i64) -> Vec<Draft> {
+    let current = |job: &&autopilot_projections::jobs::Job| {
+        job.work == Work::Running && job.attempts == worked.attempt
+    };
+    if state.jobs.get(&worked.job).filter(current).is_none() {
+        return Vec::new();
+    }
+    match worked.outcome {
+        Outcome::Done { receipt, output } => {
+            let executed =
+                pb::JobExecuted { job_id: worked.job.to_vec(), receipt: Some(*receipt), output: Some(output) };
+            vec![of_job(&worked.job.0, Source::Model, executed)]
+        }
+        Outcome::Failed { detail, again: true, .. } => another_attempt(state, &worked.job, &detail, now_ms),
+        Outcome::Failed { class, code, detail, .. } => {
+            vec![failed(&worked.job, Source::Model, class, &code, detail)]
+        }
+    }
+}
+
+/// The wallet made the job's invoice. A second one is never recorded.
+pub fn invoiced(state: &State, invoice: pb::InvoiceIssued) -> Vec<Draft> {
+    let id = JobId::of(&invoice.job_id);
+    if state.jobs.get(&id).is_none_or(|job| job.invoice.is_some()) {
+        return Vec::new();
+    }
+    let key = invoice_key(&invoice.payment_hash);
+    vec![keyed(of_job(&id.0, Source::Wallet, invoice), key)]
+}
+
+/// An event was signed and sealed away: now it is owed. A second one for the same purpose is dropped unseen.
+pub fn signed(state: &State, signed: pb::EventSigned) -> Vec<Draft> {
+    let id = JobId::of(&signed.job_id);
+    match state.jobs.get(&id) {
+        Some(job) if !job.signed.contains(&signed.purpose) => vec![of_job(&id.0, Source::Policy, signed)],
+        None if state.purchases.get(&id).is_some() => vec![of_purchase(&id.0, Source::Policy, signed)],
+        _ => Vec::new(),
+    }
+}
+
+/// Relays answered. One that took it is enough; a result that was taken is delivered.
+pub fn published(state: &State, event_id: EventId, accepted: u32, tried: u32) -> Vec<Draft> {
+    let Some(owed) = state.outbox.get(&event_id).filter(|_| accepted > 0) else { return Vec::new() };
+    let job_id = owed.job.to_vec();
+    let published = pb::EventPublished {
+        event_id: event_id.to_vec(),
+        job_id: job_id.clone(),
+        purpose: owed.purpose,
+        relays_accepted: accepted,
+        relays_tried: tried,
+    };
+    let of = if state.purchases.get(&owed.job).is_some() { of_purchase } else { of_job };
+    let mut drafts = Vec::new();
+    if owed.purpose == Purpose::Result as i32 {
+        let delivered = pb::JobDelivered {
+            job_id: job_id.clone(),
+            event_id: event_id.to_vec(),
+            relays_accepted: accepted,
+            relays_tried: tried,
+        };
+        drafts.push(of_job(&job_id, Source::Relay, delivered));
+    }
+    drafts.push(of(&job_id, Source::Relay, autopilot_events::Event::EventPublished(published)));
+    drafts
+}
+
+/// The requester takes the request back: work that is not done ends, what was delivered stays owed.
+pub fn cancelled(state: &State, cancelled: &Cancelled) -> Vec<Draft> {
+    let id = JobId::derive(MARKET_NIP90, &cancelled.native_id.0);
+    let ours = state.jobs.get(&id).filter(|job| job.requester == cancelled.author);
+    if !ours.is_some_and(|job| job.work <= Work::Running && job.money != Money::Settled) {
+        return Vec::new();
+    }
+    vec![failed(&id, Source::Relay, FailureClass::Cancelled, "cancelled", "the buyer took the request back")]
+}
+
+/// A person gives up a job in flight.
+pub fn abort(state: &State, id: JobId) -> Result<Vec<Draft>, Refusal> {
+    match state.jobs.get(&id) {
+        None => Err(Refusal::new(Code::NotFound, "there is no such job in flight; see `autopilotctl history`")),
+        Some(job) if job.work > Work::Running => {
+            Err(Refusal::new(Code::TooLate, "the work is done already: it will be delivered"))
+        }
+        Some(_) => {
+            Ok(vec![failed(&id, Source::Person, FailureClass::Execution, "aborted", "the provider gave the job up")])
+        }
+    }
+}

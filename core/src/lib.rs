@@ -1,0 +1,20 @@
+//! The deciders, the engine that drives them, and the ports. Pure: time and randomness arrive as inputs.
+
+pub mod admission;
+mod buyer;
+mod draft;
+pub mod effects;
+pub mod engine;
+pub mod input;
+mod jobs;
+mod money;
+pub mod policy;
+pub mod ports;
+mod presence;
+pub mod refusal;
+mod tick;
+
+pub use effects::Effect;
+pub use engine::Engine;
+pub use input::Input;
+pub use refusal::Refusal;

@@ -1,0 +1,226 @@
+//! Money: what the wallet saw becomes facts, and what leaves is approved first.
+use autopilot_events::{
+    Draft, Event,
+    pb::{self, PaymentPurpose, Source},
+    words::{JobId, Msat, PaymentHash},
+};
+use autopilot_projections::{
+    State,
+    jobs::{Money, Work},
+    purchases::Purchase,
+};
+
+use crate::{
+    draft::{fact, keyed, of_job, of_purchase, of_wallet},
+    input::{Bill, WalletInput, received_key, sent_key},
+    refusal::{Code, Refusal},
+};
+
+/// Attempts at one payment for a purchase.
+const MAX_PAY_ATTEMPTS: u32 = 3;
+
+/// A wallet observation that was not recorded before (the driver looked its key up).
+pub fn observed(state: &State, observed: WalletInput, now_ms: i64) -> Vec<Draft> {
+    match observed {
+        WalletInput::Started(m) => vec![fact("wallet", Source::Wallet, m)],
+        WalletInput::Stopped(reason) => vec![fact("wallet", Source::Wallet, pb::WalletStopped { reason })],
+        WalletInput::Received { payment, bound } => received(state, payment, bound),
+        WalletInput::Sent(payment) => sent(state, payment),
+        WalletInput::Failed(payment) => failed(state, payment, now_ms),
+        WalletInput::ChannelOpened(m) => {
+            let key = format!("wallet/channel-opened/{}", m.channel_id);
+            vec![keyed(fact("wallet", Source::Wallet, m), key)]
+        }
+        WalletInput::ChannelClosed(m) => {
+            let key = format!("wallet/channel-closed/{}", m.channel_id);
+            vec![keyed(fact("wallet", Source::Wallet, m), key)]
+        }
+        WalletInput::Balances(m) => balances(state, m),
+        WalletInput::Reconciled(m) => vec![fact("wallet", Source::Wallet, m)],
+        WalletInput::OnchainSent(m) => onchain(state, &m.intent_id.clone(), m),
+        WalletInput::OnchainFailed(m) => onchain(state, &m.intent_id.clone(), m),
+    }
+}
+
+/// Money arrived. It settles a job by payment hash and by nothing else.
+fn received(state: &State, payment: pb::WalletPaymentReceived, bound: Option<JobId>) -> Vec<Draft> {
+    let hash = PaymentHash::of(&payment.payment_hash);
+    let open = state.jobs.by_payment_hash(&hash).map(|(id, job)| (*id, job.pay_first && job.work == Work::Accepted));
+    let key = received_key(&payment.payment_hash);
+    let settled = open.map(|(id, _)| id).or(bound).map(|id| pb::JobSettled {
+        job_id: id.to_vec(),
+        payment_hash: payment.payment_hash.clone(),
+        amount_msat: payment.amount_msat,
+        settled_at_ms: payment.settled_at_ms,
+        payment_id: payment.payment_id.clone(),
+    });
+    let mut drafts = vec![keyed(of_wallet(&hash.0, payment), key)];
+    if let Some(settled) = settled {
+        let id = settled.job_id.clone();
+        drafts.push(of_job(&id, Source::Wallet, settled));
+        if open.is_some_and(|(_, waits)| waits) {
+            drafts.push(of_job(&id, Source::Policy, pb::JobStarted { job_id: id.clone(), attempt: 1 }));
+        }
+    }
+    drafts
+}
+
+/// A payment of ours is done.
+fn sent(state: &State, payment: pb::WalletPaymentSent) -> Vec<Draft> {
+    let hash = PaymentHash::of(&payment.payment_hash);
+    let purchase = state.purchases.by_payment_hash(&hash);
+    let paid = purchase.map(|(id, purchase)| {
+        let paid = pb::PurchasePaid {
+            purchase_id: id.to_vec(),
+            payment_hash: hash.to_vec(),
+            amount_msat: payment.amount_msat,
+            fee_msat: payment.fee_msat,
+        };
+        (*id, paid, purchase.winner.as_ref().is_some_and(|w| w.delivered))
+    });
+    let key = sent_key(&payment.payment_hash);
+    let mut drafts = vec![keyed(of_wallet(&hash.0, payment), key)];
+    if let Some((id, paid, delivered)) = paid {
+        drafts.push(of_purchase(&id.0, Source::Wallet, paid));
+        if delivered {
+            drafts.push(closed(&id, "paid"));
+        }
+    }
+    drafts
+}
+
+/// A purchase is over.
+pub fn closed(id: &JobId, reason: &str) -> Draft {
+    let closed = pb::PurchaseClosed { purchase_id: id.to_vec(), reason: reason.to_owned() };
+    of_purchase(&id.0, Source::Policy, closed)
+}
+
+/// A payment of ours failed for good. A purchase's is approved again within its terms, a few times.
+pub fn failed(state: &State, failed: pb::WalletPaymentFailed, now_ms: i64) -> Vec<Draft> {
+    let hash = PaymentHash::of(&failed.payment_hash);
+    let Some(outgoing) = state.wallet.outgoing_by_hash(&hash) else { return Vec::new() };
+    let mut drafts = vec![of_wallet(&hash.0, failed)];
+    let Some((id, purchase)) = state.purchases.by_payment_hash(&hash) else { return drafts };
+    if outgoing.attempts < MAX_PAY_ATTEMPTS && now_ms < purchase.terms.deadline_ms {
+        drafts.push(of_wallet(&hash.0, outgoing.approval.clone()).by(Source::Policy));
+        drafts.push(attempt(&hash, outgoing.attempts + 1));
+    } else {
+        drafts.push(closed(id, "the payment failed"));
+    }
+    drafts
+}
+
+/// Figures are a fact when they differ from the last ones.
+fn balances(state: &State, m: pb::WalletBalanceObserved) -> Vec<Draft> {
+    let last = &state.wallet.figures;
+    let same = last.observed_at_ms != 0
+        && m == pb::WalletBalanceObserved {
+            spendable_msat: last.spendable_msat,
+            reserved_msat: last.reserved_msat,
+            receivable_msat: last.receivable_msat,
+            closing_msat: last.closing_msat,
+            onchain_sat: last.onchain_sat,
+            channels_usable: last.channels_usable,
+            channels: last.channels,
+        };
+    if same { Vec::new() } else { vec![fact("wallet", Source::Wallet, m)] }
+}
+
+fn onchain(state: &State, intent_id: &[u8], event: impl Into<Event>) -> Vec<Draft> {
+    let known = state.wallet.onchain().any(|(intent, _)| *intent == hex::encode(intent_id));
+    if known { vec![fact("wallet", Source::Wallet, event)] } else { Vec::new() }
+}
+
+/// The attempt fact: durable before the wallet is asked.
+fn attempt(hash: &PaymentHash, attempt: u32) -> Draft {
+    of_wallet(&hash.0, pb::PaymentAttempted { payment_hash: hash.to_vec(), attempt }).by(Source::Policy)
+}
+
+/// Approval and first attempt of the payment that a purchase's winner is owed.
+pub fn approve_purchase(id: &JobId, purchase: &Purchase, bill: &Bill, amount: Msat) -> Vec<Draft> {
+    approval(bill, amount, Msat(purchase.terms.fee_ceiling_msat), PaymentPurpose::Purchase, id.to_vec(), Source::Policy)
+}
+
+fn approval(
+    bill: &Bill,
+    amount: Msat,
+    fee_ceiling: Msat,
+    purpose: PaymentPurpose,
+    purchase_id: Vec<u8>,
+    by: Source,
+) -> Vec<Draft> {
+    let approved = pb::PaymentApproved {
+        payment_hash: bill.payment_hash.to_vec(),
+        payee: bill.payee.clone(),
+        amount_msat: amount.0,
+        fee_ceiling_msat: fee_ceiling.0,
+        purpose: purpose as i32,
+        purchase_id,
+        bolt11: bill.bolt11.clone(),
+    };
+    vec![of_wallet(&bill.payment_hash.0, approved).by(by), attempt(&bill.payment_hash, 1)]
+}
+
+/// A person pays an invoice. The driver checked that its hash was never paid.
+pub fn approve(
+    state: &State,
+    bill: Bill,
+    amount: Option<Msat>,
+    fee_ceiling: Msat,
+    now_ms: i64,
+) -> Result<Vec<Draft>, Refusal> {
+    let unusable = |sentence: String| Err(Refusal::new(Code::InvoiceUnusable, sentence));
+    let network = state.provider.identity.as_ref().map(|i| i.network.clone()).unwrap_or_default();
+    let amount = match (bill.amount, amount) {
+        (Some(asked), Some(given)) if asked != given => {
+            return unusable(format!("the invoice asks for {asked}, not {given}: leave the amount out"));
+        }
+        (Some(asked), _) => asked,
+        (None, Some(given)) => given,
+        (None, None) => return unusable("the invoice names no amount: say how much to pay".to_owned()),
+    };
+    if bill.network != network {
+        return unusable(format!("the invoice is of the network {}, this wallet of {network}", bill.network));
+    }
+    if bill.expires_at_ms <= now_ms {
+        return unusable("the invoice has run out: ask for a new one".to_owned());
+    }
+    if state.wallet.outgoing_by_hash(&bill.payment_hash).is_some() {
+        return Err(Refusal::new(Code::AlreadyPaid, "this invoice is being paid already"));
+    }
+    if state.jobs.by_payment_hash(&bill.payment_hash).is_some_and(|(_, job)| job.money == Money::Invoiced) {
+        return unusable("the invoice is this wallet's own".to_owned());
+    }
+    let spendable = Msat(state.wallet.figures.spendable_msat);
+    if amount > spendable {
+        return Err(Refusal::new(
+            Code::InsufficientFunds,
+            format!("{amount} is more than the {spendable} that can be sent now"),
+        ));
+    }
+    Ok(approval(&bill, amount, fee_ceiling, PaymentPurpose::Withdrawal, Vec::new(), Source::Person))
+}
+
+/// A person sends on chain.
+pub fn approve_onchain(state: &State, approved: pb::OnchainApproved) -> Result<Vec<Draft>, Refusal> {
+    let have = state.wallet.figures.onchain_sat;
+    match approved.amount_sat {
+        Some(amount) if amount > have => Err(Refusal::new(
+            Code::InsufficientFunds,
+            format!("{amount} sat is more than the {have} sat on chain"),
+        )),
+        _ => Ok(vec![fact("wallet", Source::Person, approved)]),
+    }
+}
+
+/// Sets the source of a draft.
+trait By {
+    fn by(self, source: Source) -> Draft;
+}
+
+impl By for Draft {
+    fn by(mut self, source: Source) -> Draft {
+        self.source = source;
+        self
+    }
+}

@@ -1,0 +1,5 @@
+//! Ports: what the engine asks of the outside world. Adapters implement these traits.
+
+pub mod market;
+pub mod model;
+pub mod wallet;

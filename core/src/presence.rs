@@ -1,0 +1,135 @@
+//! Going online and offline, policy, identity. Presence belongs to a run of the program and is never restored.
+use autopilot_events::{
+    Draft,
+    pb::{self, Source},
+    words::JobId,
+};
+use autopilot_projections::{State, jobs::Work};
+
+use crate::{
+    draft::fact,
+    input::Readiness,
+    jobs, policy,
+    refusal::{Code, Refusal},
+};
+
+const STREAM: &str = "provider";
+
+/// What this run knows beside the facts.
+#[derive(Clone, Debug, Default)]
+pub struct Presence {
+    /// Since when this run serves.
+    pub online_since_ms: Option<i64>,
+    /// Of this run, 16 bytes.
+    pub run_id: Vec<u8>,
+    /// The last liveness fact, or the start.
+    pub last_liveness_ms: i64,
+    /// Intake beyond the budget, to be recorded as one aggregate.
+    pub overflow: Overflow,
+}
+
+/// Requests that were not recorded one by one.
+#[derive(Clone, Debug, Default)]
+pub struct Overflow {
+    /// When the window began.
+    pub since_ms: i64,
+    /// How many.
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// blake3 over their ids in order.
+    pub ids: blake3::Hasher,
+}
+
+/// The first fact of a ledger, or the check that this is the right one.
+pub fn open_ledger(state: &State, opened: pb::LedgerOpened) -> Result<Vec<Draft>, Refusal> {
+    let key = hex::encode(&opened.identity);
+    match &state.provider.identity {
+        None => Ok(vec![fact(STREAM, Source::Person, opened)]),
+        Some(identity) if identity.network != opened.network => Err(Refusal::new(
+            Code::NotFound,
+            format!("this ledger is of the network {}, not {}: use another home folder", identity.network, opened.network),
+        )),
+        Some(identity) if identity.public_key != key => Err(Refusal::new(
+            Code::NotFound,
+            "this ledger belongs to another identity: the identity file and the ledger of a home folder belong together",
+        )),
+        Some(_) => Ok(Vec::new()),
+    }
+}
+
+/// Another policy, unless it is the one in force.
+pub fn set_policy(state: &State, policy: pb::Policy) -> Result<Vec<Draft>, Refusal> {
+    policy::check(&policy)?;
+    let digest = policy::digest(&policy);
+    if state.provider.policy.as_ref() == Some(&policy) {
+        return Ok(Vec::new());
+    }
+    let changed = pb::PolicyChanged { policy: Some(policy), digest: digest.to_vec() };
+    Ok(vec![fact(STREAM, Source::Person, changed)])
+}
+
+/// Serve from now on, if everything that earning needs is there.
+pub fn go_online(
+    state: &State,
+    presence: &mut Presence,
+    readiness: &Readiness,
+    run_id: Vec<u8>,
+    now_ms: i64,
+) -> Result<Vec<Draft>, Refusal> {
+    if presence.online_since_ms.is_some() {
+        return Ok(Vec::new());
+    }
+    if let Some(blocker) = blockers(state, readiness).into_iter().next() {
+        return Err(Refusal::new(Code::NotReady, blocker));
+    }
+    presence.online_since_ms = Some(now_ms);
+    presence.last_liveness_ms = now_ms;
+    presence.run_id.clone_from(&run_id);
+    let policy_digest = state.provider.policy_digest.to_vec();
+    Ok(vec![fact(STREAM, Source::Person, pb::ProviderWentOnline { policy_digest, run_id })])
+}
+
+/// Everything that stands between now and earning, each as cause and next step.
+pub fn blockers(state: &State, readiness: &Readiness) -> Vec<String> {
+    let price_msat = state.provider.policy().min_price_msat;
+    let mut blockers = Vec::new();
+    if state.provider.policy.is_none() {
+        blockers.push("no price is set: set a policy first".to_owned());
+    }
+    if readiness.model.is_none() {
+        blockers.push("no model is ready: check the model file with `autopilotctl doctor`".to_owned());
+    }
+    if readiness.relays_connected == 0 {
+        blockers.push("no relay is connected: check `autopilotctl relays`".to_owned());
+    }
+    if readiness.receivable.0 < price_msat.max(1) {
+        let why = readiness.wallet_problem.clone().unwrap_or_else(|| {
+            format!("the wallet can receive {} now, one job costs {price_msat} msat: it needs a channel with room", readiness.receivable)
+        });
+        blockers.push(why);
+    }
+    blockers
+}
+
+/// Serve no more. Work in flight goes on; what is owed is delivered.
+pub fn go_offline(state: &State, presence: &mut Presence, reason: String) -> Result<Vec<Draft>, Refusal> {
+    if presence.online_since_ms.take().is_none() || !state.provider.online {
+        return Ok(Vec::new());
+    }
+    let run_id = std::mem::take(&mut presence.run_id);
+    Ok(vec![fact(STREAM, Source::Person, pb::ProviderWentOffline { reason, run_id })])
+}
+
+/// A host took over the ledger: an earlier run's presence is over, its attempts in flight are begun again.
+pub fn resumed(state: &State, now_ms: i64) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    if state.provider.online {
+        let offline = pb::ProviderWentOffline { reason: "restart".to_owned(), run_id: Vec::new() };
+        drafts.push(fact(STREAM, Source::Clock, offline));
+    }
+    let running: Vec<JobId> =
+        state.jobs.open().filter(|(_, job)| job.work == Work::Running).map(|(id, _)| *id).collect();
+    drafts.extend(running.iter().flat_map(|id| jobs::another_attempt(state, id, "the program was restarted", now_ms)));
+    drafts
+}

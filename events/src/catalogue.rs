@@ -1,0 +1,144 @@
+//! The catalogue: every type of fact, its name, version and whether a reader that does not know it must stop writing.
+use autopilot_proto::events::v1 as pb;
+use prost::Message;
+
+/// A payload that can't be read as the type and version it claims.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PayloadError {
+    /// The bytes are no such message.
+    #[error("the payload of {kind} can't be decoded: {cause}")]
+    Malformed {
+        /// Catalogue name.
+        kind: &'static str,
+        /// The decoder's words.
+        cause: String,
+    },
+    /// An id, key or hash has the wrong length.
+    #[error("the payload of {kind} has a field of the wrong length: {field}")]
+    Length {
+        /// Catalogue name.
+        kind: &'static str,
+        /// Name of the field.
+        field: &'static str,
+    },
+}
+
+macro_rules! catalogue {
+    ($($variant:ident = $name:literal $version:literal $critical:literal [$($field:ident : $len:literal),*];)*) => {
+        /// One fact's meaning. [`Event::Unknown`] keeps what a newer program wrote.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Event {
+            $(#[doc = concat!("`", $name, "`")] $variant(pb::$variant),)*
+            /// A type or version that this program does not know; kept, hashed and skipped.
+            Unknown {
+                /// Catalogue name as written.
+                kind: String,
+                /// Schema version as written.
+                version: u32,
+            },
+        }
+
+        /// Every known type: name, version, critical.
+        pub const CATALOGUE: &[(&str, u32, bool)] = &[$(($name, $version, $critical),)*];
+
+        impl Event {
+            /// Catalogue name.
+            pub fn kind(&self) -> &str {
+                match self {
+                    $(Event::$variant(_) => $name,)*
+                    Event::Unknown { kind, .. } => kind,
+                }
+            }
+
+            /// Schema version of the payload.
+            pub fn version(&self) -> u32 {
+                match self {
+                    $(Event::$variant(_) => $version,)*
+                    Event::Unknown { version, .. } => *version,
+                }
+            }
+
+            /// Whether a reader that does not know this type must not write to the ledger.
+            pub fn critical(&self) -> bool {
+                match self {
+                    $(Event::$variant(_) => $critical,)*
+                    Event::Unknown { .. } => false,
+                }
+            }
+
+            /// The payload's bytes; an unknown event has none to give.
+            pub fn encode(&self) -> Vec<u8> {
+                match self {
+                    $(Event::$variant(message) => message.encode_to_vec(),)*
+                    Event::Unknown { .. } => Vec::new(),
+                }
+            }
+
+            /// Reads a payload, checking the length of every id so that folds need not.
+            ///
+            /// # Errors
+            /// [`PayloadError`] where the bytes do not fit a type that is known; an unknown type is no error.
+            pub fn decode(kind: &str, version: u32, payload: &[u8]) -> Result<Event, PayloadError> {
+                match (kind, version) {
+                    $(($name, $version) => {
+                        let message = pb::$variant::decode(payload)
+                            .map_err(|e| PayloadError::Malformed { kind: $name, cause: e.to_string() })?;
+                        $(if message.$field.len() != $len {
+                            return Err(PayloadError::Length { kind: $name, field: stringify!($field) });
+                        })*
+                        Ok(Event::$variant(message))
+                    })*
+                    _ => Ok(Event::Unknown { kind: kind.to_owned(), version }),
+                }
+            }
+        }
+
+        $(impl From<pb::$variant> for Event {
+            fn from(message: pb::$variant) -> Event {
+                Event::$variant(message)
+            }
+        })*
+    };
+}
+
+catalogue! {
+    LedgerOpened = "ledger.opened" 1 true [ledger_id: 16, identity: 32];
+    PolicyChanged = "policy.changed" 1 false [digest: 32];
+    ProviderWentOnline = "provider.went_online" 1 false [policy_digest: 32];
+    ProviderWentOffline = "provider.went_offline" 1 false [];
+    LivenessRecorded = "liveness.recorded" 1 false [];
+    JobReceived = "job.received" 1 false [job_id: 32, native_id: 32, requester: 32];
+    JobRefused = "job.refused" 1 false [job_id: 32, policy_digest: 32];
+    IntakeAggregated = "intake.aggregated" 1 false [ids_digest: 32];
+    JobAccepted = "job.accepted" 1 false [job_id: 32, policy_digest: 32];
+    JobStarted = "job.started" 1 false [job_id: 32];
+    JobExecuted = "job.executed" 1 false [job_id: 32];
+    JobFailed = "job.failed" 1 false [job_id: 32];
+    JobDelivered = "job.delivered" 1 false [job_id: 32, event_id: 32];
+    InvoiceIssued = "invoice.issued" 1 true [job_id: 32, payment_hash: 32];
+    InvoiceExpired = "invoice.expired" 1 true [job_id: 32, payment_hash: 32];
+    JobSettled = "job.settled" 1 true [job_id: 32, payment_hash: 32];
+    EventSigned = "event.signed" 1 false [event_id: 32, job_id: 32];
+    EventPublished = "event.published" 1 false [event_id: 32, job_id: 32];
+    EventAbandoned = "event.abandoned" 1 false [event_id: 32, job_id: 32];
+    WalletStarted = "wallet.started" 1 false [node_id: 33];
+    WalletStopped = "wallet.stopped" 1 false [];
+    WalletPaymentReceived = "wallet.payment_received" 1 true [payment_hash: 32];
+    WalletPaymentSent = "wallet.payment_sent" 1 true [payment_hash: 32];
+    WalletPaymentFailed = "wallet.payment_failed" 1 true [payment_hash: 32];
+    WalletChannelOpened = "wallet.channel_opened" 1 true [];
+    WalletChannelClosed = "wallet.channel_closed" 1 true [];
+    WalletBalanceObserved = "wallet.balance_observed" 1 false [];
+    WalletReconciled = "wallet.reconciled" 1 true [];
+    PaymentApproved = "payment.approved" 1 true [payment_hash: 32];
+    PaymentAttempted = "payment.attempted" 1 true [payment_hash: 32];
+    OnchainApproved = "onchain.approved" 1 true [intent_id: 16];
+    OnchainSent = "onchain.sent" 1 true [intent_id: 16];
+    OnchainFailed = "onchain.failed" 1 true [intent_id: 16];
+    PurchaseRequested = "purchase.requested" 1 true [purchase_id: 32, native_id: 32];
+    PurchaseOffered = "purchase.offered" 1 false [purchase_id: 32, provider: 32, event_id: 32];
+    PurchaseRejected = "purchase.rejected" 1 false [purchase_id: 32, provider: 32, event_id: 32];
+    PurchaseWon = "purchase.won" 1 false [purchase_id: 32, provider: 32, event_id: 32, payment_hash: 32];
+    PurchasePaid = "purchase.paid" 1 true [purchase_id: 32, payment_hash: 32];
+    PurchaseClosed = "purchase.closed" 1 false [purchase_id: 32];
+}

@@ -1,0 +1,62 @@
+//! The blake3 chain over stored bytes, and the framing of facts in a block. `docs/BYTE_LAYOUT.md` is the specification.
+use crate::{envelope::MAX_FACT_BYTES, words::ChainHash};
+
+/// Chain value before the first fact: the blake3 digest of this text.
+pub const GENESIS_TEXT: &[u8] = b"autopilot/ledger/1";
+
+/// Chain value before the first fact.
+pub fn genesis() -> ChainHash {
+    ChainHash(*blake3::hash(GENESIS_TEXT).as_bytes())
+}
+
+/// `blake3(previous ‖ bytes of the fact)`. The previous value has a fixed length, so nothing is ambiguous.
+pub fn link(previous: &ChainHash, fact: &[u8]) -> ChainHash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&previous.0).update(fact);
+    ChainHash(*hasher.finalize().as_bytes())
+}
+
+/// A block that does not divide into whole facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Fewer bytes than the length in front of them says.
+    #[error("the block ends within a fact, at byte {offset}")]
+    Short {
+        /// Offset of the frame in its block.
+        offset: usize,
+    },
+    /// A length beyond [`MAX_FACT_BYTES`].
+    #[error("a fact at byte {offset} claims {length} bytes")]
+    TooLong {
+        /// Offset of the frame in its block.
+        offset: usize,
+        /// What it claims.
+        length: usize,
+    },
+}
+
+/// Appends one frame: length as four little-endian bytes, then the fact.
+pub fn push_frame(block: &mut Vec<u8>, fact: &[u8]) {
+    block.extend_from_slice(&(fact.len() as u32).to_le_bytes());
+    block.extend_from_slice(fact);
+}
+
+/// The facts of a block, in order, as they lie there.
+pub fn frames(block: &[u8]) -> impl Iterator<Item = Result<&[u8], FrameError>> {
+    let mut offset = 0;
+    std::iter::from_fn(move || {
+        let rest = block.get(offset..).filter(|rest| !rest.is_empty())?;
+        let frame = match rest.split_first_chunk::<4>() {
+            None => Err(FrameError::Short { offset }),
+            Some((length, body)) => match u32::from_le_bytes(*length) as usize {
+                length if length > MAX_FACT_BYTES => Err(FrameError::TooLong { offset, length }),
+                length => body.get(..length).ok_or(FrameError::Short { offset }),
+            },
+        };
+        offset = match frame {
+            Ok(fact) => offset + 4 + fact.len(),
+            Err(_) => block.len(), // nothing after a broken frame can be trusted to start where it seems to
+        };
+        Some(frame)
+    })
+}

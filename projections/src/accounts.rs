@@ -1,0 +1,99 @@
+//! Double-entry accounts. Every fact that moves money posts to at least two of them, and its postings sum to zero.
+use std::collections::BTreeMap;
+
+use autopilot_events::{Event, Recorded};
+use serde::{Deserialize, Serialize};
+
+use crate::Projection;
+
+/// An account and its side of the books. Assets and expenses grow by positive postings, the others by negative ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Account {
+    /// Ours in Lightning channels.
+    AssetsLightning,
+    /// Ours in closed channels on their way to the chain, and on chain.
+    AssetsOnchain,
+    /// Received by the wallet and not (yet) bound to a job.
+    EquityUnbound,
+    /// Given to us so that a channel works: never earnings.
+    EquityGrants,
+    /// Brought in from outside by the owner.
+    EquityDeposits,
+    /// Sent away by the owner.
+    EquityWithdrawals,
+    /// Earned by jobs.
+    IncomeJobs,
+    /// Spent on jobs of others.
+    ExpensesJobs,
+    /// Routing and mining fees.
+    ExpensesFees,
+}
+
+/// One side of a movement, in millisatoshi.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posting {
+    /// Where.
+    pub account: Account,
+    /// How much; debits are positive.
+    pub amount_msat: i128,
+}
+
+/// What a fact moves. Depends on the fact alone; the amounts sum to zero.
+pub fn postings(event: &Event) -> Vec<Posting> {
+    use Account::*;
+    let moved = |amount: u64, from: Account, to: Account| {
+        let amount_msat = i128::from(amount);
+        [Posting { account: to, amount_msat }, Posting { account: from, amount_msat: -amount_msat }]
+    };
+    let all = match event {
+        Event::WalletPaymentReceived(m) => vec![moved(m.amount_msat, EquityUnbound, AssetsLightning)],
+        Event::JobSettled(m) => vec![moved(m.amount_msat, IncomeJobs, EquityUnbound)],
+        Event::WalletPaymentSent(m) => vec![
+            moved(m.amount_msat, AssetsLightning, EquityWithdrawals),
+            moved(m.fee_msat, AssetsLightning, ExpensesFees),
+        ],
+        Event::PurchasePaid(m) => vec![moved(m.amount_msat, EquityWithdrawals, ExpensesJobs)],
+        Event::WalletChannelOpened(m) => vec![
+            moved(m.granted_msat, EquityGrants, AssetsLightning),
+            moved(m.funded_msat, EquityDeposits, AssetsLightning),
+        ],
+        Event::WalletChannelClosed(m) => vec![moved(m.last_balance_msat, AssetsLightning, AssetsOnchain)],
+        Event::OnchainSent(m) => {
+            vec![moved(m.amount_sat.saturating_mul(1_000), AssetsOnchain, EquityWithdrawals)]
+        }
+        _ => Vec::new(),
+    };
+    all.into_iter().flatten().filter(|posting| posting.amount_msat != 0).collect()
+}
+
+/// Balances of all accounts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Accounts {
+    balances_msat: BTreeMap<Account, i128>,
+}
+
+impl Accounts {
+    /// Balance of one account; assets and expenses are positive, income and equity negative.
+    pub fn balance_msat(&self, account: Account) -> i128 {
+        self.balances_msat.get(&account).copied().unwrap_or(0)
+    }
+
+    /// All accounts that were ever posted to.
+    pub fn balances_msat(&self) -> impl Iterator<Item = (Account, i128)> + '_ {
+        self.balances_msat.iter().map(|(account, amount)| (*account, *amount))
+    }
+}
+
+impl Projection for Accounts {
+    const NAME: &'static str = "accounts";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, fact: &Recorded) {
+        for posting in postings(&fact.event) {
+            // i128 holds 2^64 postings of the largest amount: the sum cannot overflow.
+            *self.balances_msat.entry(posting.account).or_default() += posting.amount_msat;
+        }
+    }
+}
+

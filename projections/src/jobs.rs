@@ -1,0 +1,333 @@
+//! Jobs that are not over: work and money as two state machines, and what admission has to count.
+use std::collections::{BTreeMap, VecDeque};
+
+use autopilot_events::{
+    Event, Recorded, pb,
+    words::{EventId, JobId, PaymentHash, PublicKey},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Projection;
+
+/// How far the work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Recorded, not judged.
+    Received,
+    /// Judged: yes.
+    Accepted,
+    /// The model is at it.
+    Running,
+    /// The result is recorded; it is never worked out again.
+    Executed,
+    /// At least one relay took the result.
+    Delivered,
+    /// Judged: no.
+    Refused,
+    /// Ended without delivery.
+    Failed,
+}
+
+/// How far the money is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Money {
+    /// Nothing is asked.
+    Unpriced,
+    /// A price is agreed.
+    Priced,
+    /// An invoice is out.
+    Invoiced,
+    /// The wallet has it.
+    Settled,
+    /// The invoice ran out unpaid.
+    Expired,
+}
+
+/// The one invoice of a job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// Binds a wallet payment to this job.
+    pub payment_hash: PaymentHash,
+    /// BOLT11.
+    pub bolt11: String,
+    /// What it asks.
+    pub amount_msat: u64,
+    /// When it runs out.
+    pub expires_at_ms: i64,
+}
+
+/// A job that is not over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its id at the market.
+    pub native_id: EventId,
+    /// Who asks.
+    pub requester: PublicKey,
+    /// Kind of the request.
+    pub kind: u32,
+    /// When it was recorded.
+    pub received_at_ms: i64,
+    /// The signed request.
+    pub request: pb::BodyRef,
+    /// How far the work is.
+    pub work: Work,
+    /// How far the money is.
+    pub money: Money,
+    /// The price agreed.
+    pub price_msat: u64,
+    /// Work or pay first.
+    pub pay_first: bool,
+    /// When the work is worthless.
+    pub deadline_ms: i64,
+    /// Bound of the output.
+    pub max_output_tokens: u32,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// The output, once executed.
+    pub output: Option<pb::BodyRef>,
+    /// The invoice, once issued.
+    pub invoice: Option<Invoice>,
+    /// Why it failed or was refused.
+    pub failure: Option<String>,
+    /// A refusal or failure that the buyer is told.
+    pub reply: bool,
+    /// Purposes of the events signed so far.
+    pub signed: Vec<i32>,
+    /// Purposes of the events published or abandoned.
+    pub sent: Vec<i32>,
+}
+
+impl Job {
+    /// Whether an event with this purpose was signed.
+    pub fn has_signed(&self, purpose: pb::Purpose) -> bool {
+        self.signed.contains(&(purpose as i32))
+    }
+
+    /// Whether an event with this purpose was published, or given up.
+    pub fn has_sent(&self, purpose: pb::Purpose) -> bool {
+        self.sent.contains(&(purpose as i32))
+    }
+
+    /// Whether nothing is owed any more, by us or to us.
+    fn is_over(&self) -> bool {
+        match (self.work, self.money) {
+            (Work::Refused, _) => !self.reply || self.has_sent(pb::Purpose::Error),
+            (Work::Failed, Money::Unpriced | Money::Priced | Money::Expired) => {
+                !self.reply || self.has_sent(pb::Purpose::Error)
+            }
+            (Work::Delivered, Money::Settled) => self.has_sent(pb::Purpose::Success),
+            (Work::Delivered, Money::Expired) => true,
+            // Paid and never delivered: a debt that stays in sight. Work-first can't get here but by a lying relay.
+            (Work::Failed, Money::Settled) => !self.pay_first,
+            _ => false,
+        }
+    }
+}
+
+/// How long accepted jobs count towards the hourly limits, in milliseconds.
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 86_400_000;
+
+/// Open jobs, and the counts that admission needs. Bounded by the policy's limits.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Jobs {
+    open: BTreeMap<JobId, Job>,
+    by_hash: BTreeMap<PaymentHash, JobId>,
+    /// Accepted within the last hour: when, and for whom.
+    accepted: VecDeque<(i64, PublicKey)>,
+    /// Refusals answered within the last hour.
+    replies: VecDeque<i64>,
+    /// Delivered work that was never paid, within the last day.
+    unpaid: VecDeque<(i64, PublicKey)>,
+    /// Day (since the epoch) of the intake figures.
+    intake_day: i64,
+    intake_jobs: u64,
+    intake_bytes: u64,
+}
+
+impl Jobs {
+    /// Jobs that are not over, by id.
+    pub fn open(&self) -> impl Iterator<Item = (&JobId, &Job)> {
+        self.open.iter()
+    }
+
+    /// One of them.
+    pub fn get(&self, id: &JobId) -> Option<&Job> {
+        self.open.get(id)
+    }
+
+    /// The job whose invoice has this payment hash, while the job is open.
+    pub fn by_payment_hash(&self, hash: &PaymentHash) -> Option<(&JobId, &Job)> {
+        let id = self.by_hash.get(hash)?;
+        self.open.get(id).map(|job| (id, job))
+    }
+
+    /// Being worked on. A quote that waits for its payment holds no place.
+    pub fn in_flight(&self) -> usize {
+        let busy = |job: &&Job| job.work == Work::Running || (job.work == Work::Accepted && !job.pay_first);
+        self.open.values().filter(busy).count()
+    }
+
+    /// Accepted within the hour before `now_ms`: of one buyer, of all.
+    pub fn accepted_within_hour(&self, buyer: &PublicKey, now_ms: i64) -> (usize, usize) {
+        let recent = || self.accepted.iter().filter(|(at, _)| now_ms.saturating_sub(*at) < HOUR_MS);
+        (recent().filter(|(_, who)| who == buyer).count(), recent().count())
+    }
+
+    /// Delivered without payment so far (invoice open, or run out within the last day): of one buyer, of all.
+    pub fn delivered_unpaid(&self, buyer: &PublicKey, now_ms: i64) -> (usize, usize) {
+        let open = || {
+            self.open.values().filter(|j| j.money == Money::Invoiced && j.work == Work::Delivered).map(|j| &j.requester)
+        };
+        let old = || self.unpaid.iter().filter(|(at, _)| now_ms.saturating_sub(*at) < DAY_MS).map(|(_, who)| who);
+        (open().chain(old()).filter(|who| *who == buyer).count(), open().chain(old()).count())
+    }
+
+    /// Refusals answered within the hour before `now_ms`.
+    pub fn replies_within_hour(&self, now_ms: i64) -> usize {
+        self.replies.iter().filter(|at| now_ms.saturating_sub(**at) < HOUR_MS).count()
+    }
+
+    /// Requests recorded on the day of `now_ms` (UTC): count and bytes.
+    pub fn intake_today(&self, now_ms: i64) -> (u64, u64) {
+        match self.intake_day == now_ms.div_euclid(DAY_MS) {
+            true => (self.intake_jobs, self.intake_bytes),
+            false => (0, 0),
+        }
+    }
+
+    fn change(&mut self, id: &[u8], change: impl FnOnce(&mut Job)) {
+        let id = JobId::of(id);
+        let Some(job) = self.open.get_mut(&id) else { return };
+        change(job);
+        if job.is_over() {
+            if let Some(invoice) = self.open.remove(&id).and_then(|job| job.invoice) {
+                self.by_hash.remove(&invoice.payment_hash);
+            }
+        }
+    }
+
+    fn receive(&mut self, m: &pb::JobReceived, at_ms: i64) {
+        let job = Job {
+            native_id: EventId::of(&m.native_id),
+            requester: PublicKey::of(&m.requester),
+            kind: m.kind,
+            received_at_ms: at_ms,
+            request: m.request.clone().unwrap_or_default(),
+            work: Work::Received,
+            money: Money::Unpriced,
+            price_msat: 0,
+            pay_first: false,
+            deadline_ms: 0,
+            max_output_tokens: 0,
+            attempts: 0,
+            output: None,
+            invoice: None,
+            failure: None,
+            reply: false,
+            signed: Vec::new(),
+            sent: Vec::new(),
+        };
+        self.open.insert(JobId::of(&m.job_id), job);
+        let day = at_ms.div_euclid(DAY_MS);
+        if day != self.intake_day {
+            (self.intake_day, self.intake_jobs, self.intake_bytes) = (day, 0, 0);
+        }
+        self.intake_jobs += 1;
+        self.intake_bytes = self.intake_bytes.saturating_add(m.request.as_ref().map_or(0, |r| r.size));
+    }
+
+    fn accept(&mut self, m: &pb::JobAccepted, at_ms: i64) {
+        self.change(&m.job_id, |job| {
+            job.work = Work::Accepted;
+            job.money = Money::Priced;
+            job.price_msat = m.price_msat;
+            job.pay_first = m.order == pb::PaymentOrder::PayFirst as i32;
+            job.deadline_ms = m.deadline_ms;
+            job.max_output_tokens = m.max_output_tokens;
+        });
+        let Some(requester) = self.open.get(&JobId::of(&m.job_id)).map(|job| job.requester) else { return };
+        self.accepted.push_back((at_ms, requester));
+        while self.accepted.front().is_some_and(|(at, _)| at_ms.saturating_sub(*at) >= HOUR_MS) {
+            self.accepted.pop_front();
+        }
+    }
+
+    fn refuse(&mut self, m: &pb::JobRefused, at_ms: i64) {
+        if m.reply {
+            self.replies.push_back(at_ms);
+        }
+        while self.replies.front().is_some_and(|at| at_ms.saturating_sub(*at) >= HOUR_MS) {
+            self.replies.pop_front();
+        }
+        self.change(&m.job_id, |job| {
+            job.work = Work::Refused;
+            job.reply = m.reply;
+            job.failure = Some(m.detail.clone());
+        });
+    }
+
+    fn invoice(&mut self, m: &pb::InvoiceIssued) {
+        let (id, payment_hash) = (JobId::of(&m.job_id), PaymentHash::of(&m.payment_hash));
+        if !self.open.contains_key(&id) {
+            return;
+        }
+        self.by_hash.insert(payment_hash, id);
+        self.change(&m.job_id, |job| {
+            job.money = Money::Invoiced;
+            job.invoice = Some(Invoice {
+                payment_hash,
+                bolt11: m.bolt11.clone(),
+                amount_msat: m.amount_msat,
+                expires_at_ms: m.expires_at_ms,
+            });
+        });
+    }
+
+    fn expire(&mut self, m: &pb::InvoiceExpired, at_ms: i64) {
+        if let Some(job) = self.open.get(&JobId::of(&m.job_id)).filter(|job| job.work == Work::Delivered) {
+            self.unpaid.push_back((at_ms, job.requester));
+        }
+        while self.unpaid.front().is_some_and(|(at, _)| at_ms.saturating_sub(*at) >= DAY_MS) {
+            self.unpaid.pop_front();
+        }
+        self.change(&m.job_id, |job| job.money = Money::Expired);
+    }
+}
+
+impl Projection for Jobs {
+    const NAME: &'static str = "jobs";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, fact: &Recorded) {
+        let at_ms = fact.fact.recorded_at_ms;
+        match &fact.event {
+            Event::JobReceived(m) => self.receive(m, at_ms),
+            Event::JobAccepted(m) => self.accept(m, at_ms),
+            Event::JobRefused(m) => self.refuse(m, at_ms),
+            Event::JobStarted(m) => self.change(&m.job_id, |job| {
+                job.work = Work::Running;
+                job.attempts = m.attempt;
+            }),
+            Event::JobExecuted(m) => self.change(&m.job_id, |job| {
+                job.work = Work::Executed;
+                job.output = m.output.clone();
+            }),
+            Event::JobFailed(m) => self.change(&m.job_id, |job| {
+                job.work = Work::Failed;
+                job.reply = m.class != pb::FailureClass::Cancelled as i32;
+                job.failure = Some(format!("{}: {}", m.code, m.detail));
+            }),
+            Event::JobDelivered(m) => self.change(&m.job_id, |job| job.work = Work::Delivered),
+            Event::InvoiceIssued(m) => self.invoice(m),
+            Event::InvoiceExpired(m) => self.expire(m, at_ms),
+            Event::JobSettled(m) => self.change(&m.job_id, |job| job.money = Money::Settled),
+            Event::EventSigned(m) => self.change(&m.job_id, |job| job.signed.push(m.purpose)),
+            Event::EventPublished(m) => self.change(&m.job_id, |job| job.sent.push(m.purpose)),
+            Event::EventAbandoned(m) => self.change(&m.job_id, |job| job.sent.push(m.purpose)),
+            _ => {}
+        }
+    }
+}

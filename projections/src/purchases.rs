@@ -1,0 +1,129 @@
+//! Jobs that we buy and that are not over.
+use std::collections::BTreeMap;
+
+use autopilot_events::{
+    Event, Recorded, pb,
+    words::{EventId, JobId, PaymentHash, PublicKey},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Projection;
+
+/// Who won a purchase, and what it costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Winner {
+    /// The provider.
+    pub provider: PublicKey,
+    /// Binds our payment to this purchase.
+    pub payment_hash: PaymentHash,
+    /// Within the approved budget.
+    pub amount_msat: u64,
+    /// The wallet says that it is paid.
+    pub paid: bool,
+    /// The result is here.
+    pub delivered: bool,
+}
+
+/// A purchase that is not over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Purchase {
+    /// Our request's id at the market.
+    pub native_id: EventId,
+    /// The approved ceilings and the deadline.
+    pub terms: pb::PurchaseRequested,
+    /// The provider that is paid, once there is one. One only.
+    pub winner: Option<Winner>,
+    /// Answers recorded; further ones beyond [`MAX_OFFERS`] are not.
+    pub offers: u32,
+}
+
+/// The most answers that are recorded for one purchase: keys are free.
+pub const MAX_OFFERS: u32 = 64;
+
+/// The purchases view.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Purchases {
+    open: BTreeMap<JobId, Purchase>,
+    /// Purchases paid, over the whole life of the ledger.
+    pub paid_count: u64,
+    /// Spent on them, fees apart.
+    pub paid_msat: u64,
+    /// Closed without a payment.
+    pub unpaid_count: u64,
+}
+
+impl Purchases {
+    /// Purchases that are not over, by id.
+    pub fn open(&self) -> impl Iterator<Item = (&JobId, &Purchase)> {
+        self.open.iter()
+    }
+
+    /// One of them.
+    pub fn get(&self, id: &JobId) -> Option<&Purchase> {
+        self.open.get(id)
+    }
+
+    /// The purchase that a payment belongs to.
+    pub fn by_payment_hash(&self, hash: &PaymentHash) -> Option<(&JobId, &Purchase)> {
+        self.open.iter().find(|(_, p)| p.winner.as_ref().is_some_and(|w| w.payment_hash == *hash))
+    }
+
+    fn winner(&mut self, id: &[u8], change: impl FnOnce(&mut Winner)) {
+        let winner = self.open.get_mut(&JobId::of(id)).and_then(|purchase| purchase.winner.as_mut());
+        if let Some(winner) = winner {
+            change(winner);
+        }
+    }
+}
+
+impl Projection for Purchases {
+    const NAME: &'static str = "purchases";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, fact: &Recorded) {
+        match &fact.event {
+            Event::PurchaseRequested(m) => {
+                let native_id = EventId::of(&m.native_id);
+                let purchase = Purchase { native_id, terms: m.clone(), winner: None, offers: 0 };
+                self.open.insert(JobId::of(&m.purchase_id), purchase);
+            }
+            Event::PurchaseOffered(m) => {
+                if let Some(purchase) = self.open.get_mut(&JobId::of(&m.purchase_id)) {
+                    purchase.offers += 1;
+                }
+                let provider = PublicKey::of(&m.provider);
+                if m.status == "result" {
+                    self.winner(&m.purchase_id, |winner| winner.delivered |= winner.provider == provider);
+                }
+            }
+            Event::PurchaseRejected(m) => {
+                if let Some(purchase) = self.open.get_mut(&JobId::of(&m.purchase_id)) {
+                    purchase.offers += 1;
+                }
+            }
+            Event::PurchaseWon(m) => {
+                if let Some(purchase) = self.open.get_mut(&JobId::of(&m.purchase_id)) {
+                    purchase.winner = Some(Winner {
+                        provider: PublicKey::of(&m.provider),
+                        payment_hash: PaymentHash::of(&m.payment_hash),
+                        amount_msat: m.amount_msat,
+                        paid: false,
+                        delivered: false,
+                    });
+                }
+            }
+            Event::PurchasePaid(m) => {
+                self.paid_count += 1;
+                self.paid_msat = self.paid_msat.saturating_add(m.amount_msat);
+                self.winner(&m.purchase_id, |winner| winner.paid = true);
+            }
+            Event::PurchaseClosed(m) => {
+                let closed = self.open.remove(&JobId::of(&m.purchase_id));
+                if closed.is_some_and(|p| p.winner.is_none_or(|w| !w.paid)) {
+                    self.unpaid_count += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The wallet as its facts tell it: figures as observed, totals as settled, and what was approved and has no outcome.
+use std::collections::BTreeMap;
+
+use autopilot_events::{Event, Recorded, pb, words::PaymentHash};
+use serde::{Deserialize, Serialize};
+
+use crate::Projection;
+
+/// The last figures that the wallet gave. They overlap by nature and are never summed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Can be paid out over Lightning now.
+    pub spendable_msat: u64,
+    /// Ours, and not to be sent: the peer's reserve and fees set aside.
+    pub reserved_msat: u64,
+    /// Can arrive now.
+    pub receivable_msat: u64,
+    /// Ours, from channels that are being closed.
+    pub closing_msat: u64,
+    /// On chain, in satoshi.
+    pub onchain_sat: u64,
+    /// Channels that can be used now.
+    pub channels_usable: u32,
+    /// All channels.
+    pub channels: u32,
+    /// When they were observed.
+    pub observed_at_ms: i64,
+}
+
+/// A payment that was approved and has no outcome yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// What was approved: payee, ceiling, purpose.
+    pub approval: pb::PaymentApproved,
+    /// Attempts begun.
+    pub attempts: u32,
+}
+
+/// The wallet view.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Wallet {
+    /// Last observed.
+    pub figures: Figures,
+    /// The wallet's node, once it started, as hexadecimal text.
+    pub node_id: String,
+    /// Where it gets blocks from.
+    pub chain_source: String,
+    /// All that ever arrived over Lightning.
+    pub received_msat: u64,
+    /// Payments that arrived.
+    pub received_count: u64,
+    /// All that was ever sent, fees apart.
+    pub sent_msat: u64,
+    /// Fees of what was sent.
+    pub fees_msat: u64,
+    /// Given to us at channel openings: never earnings.
+    pub granted_msat: u64,
+    /// Sent away by the owner, fees apart.
+    pub withdrawn_msat: u64,
+    /// The last comparison with the wallet's own list.
+    pub reconciled: Option<pb::WalletReconciled>,
+    /// Open channels by the wallet's id: capacity in msat.
+    pub channels: BTreeMap<String, u64>,
+    outgoing: BTreeMap<PaymentHash, Outgoing>,
+    onchain: BTreeMap<String, pb::OnchainApproved>,
+}
+
+impl Wallet {
+    /// Approved Lightning payments without an outcome.
+    pub fn outgoing(&self) -> impl Iterator<Item = (&PaymentHash, &Outgoing)> {
+        self.outgoing.iter()
+    }
+
+    /// One of them.
+    pub fn outgoing_by_hash(&self, hash: &PaymentHash) -> Option<&Outgoing> {
+        self.outgoing.get(hash)
+    }
+
+    /// Approved on-chain payments without an outcome, by intent id in hexadecimal.
+    pub fn onchain(&self) -> impl Iterator<Item = (&String, &pb::OnchainApproved)> {
+        self.onchain.iter()
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+impl Projection for Wallet {
+    const NAME: &'static str = "wallet";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, fact: &Recorded) {
+        match &fact.event {
+            Event::WalletStarted(m) => {
+                self.node_id = hexadecimal(&m.node_id);
+                self.chain_source = m.chain_source.clone();
+            }
+            Event::WalletBalanceObserved(m) => {
+                self.figures = Figures {
+                    spendable_msat: m.spendable_msat,
+                    reserved_msat: m.reserved_msat,
+                    receivable_msat: m.receivable_msat,
+                    closing_msat: m.closing_msat,
+                    onchain_sat: m.onchain_sat,
+                    channels_usable: m.channels_usable,
+                    channels: m.channels,
+                    observed_at_ms: fact.fact.recorded_at_ms,
+                }
+            }
+            Event::WalletPaymentReceived(m) => {
+                self.received_msat = self.received_msat.saturating_add(m.amount_msat);
+                self.received_count += 1;
+            }
+            Event::WalletPaymentSent(m) => {
+                self.sent_msat = self.sent_msat.saturating_add(m.amount_msat);
+                self.fees_msat = self.fees_msat.saturating_add(m.fee_msat);
+                let done = self.outgoing.remove(&PaymentHash::of(&m.payment_hash));
+                let purchase = pb::PaymentPurpose::Purchase as i32;
+                if done.is_none_or(|o| o.approval.purpose != purchase) {
+                    self.withdrawn_msat = self.withdrawn_msat.saturating_add(m.amount_msat);
+                }
+            }
+            Event::WalletPaymentFailed(m) => drop(self.outgoing.remove(&PaymentHash::of(&m.payment_hash))),
+            Event::WalletChannelOpened(m) => {
+                self.granted_msat = self.granted_msat.saturating_add(m.granted_msat);
+                self.channels.insert(m.channel_id.clone(), m.capacity_msat);
+            }
+            Event::WalletChannelClosed(m) => drop(self.channels.remove(&m.channel_id)),
+            Event::WalletReconciled(m) => self.reconciled = Some(*m),
+            Event::PaymentApproved(m) => {
+                let outgoing = Outgoing { approval: m.clone(), attempts: 0 };
+                self.outgoing.insert(PaymentHash::of(&m.payment_hash), outgoing);
+            }
+            Event::PaymentAttempted(m) => {
+                if let Some(outgoing) = self.outgoing.get_mut(&PaymentHash::of(&m.payment_hash)) {
+                    outgoing.attempts = m.attempt;
+                }
+            }
+            Event::OnchainApproved(m) => drop(self.onchain.insert(hexadecimal(&m.intent_id), m.clone())),
+            Event::OnchainSent(m) => drop(self.onchain.remove(&hexadecimal(&m.intent_id))),
+            Event::OnchainFailed(m) => drop(self.onchain.remove(&hexadecimal(&m.intent_id))),
+            _ => {}
+        }
+    }
+}
