@@ -1,0 +1,97 @@
+//! Blocks as they are stored, and the walk over them that checks every byte. Pure.
+use autopilot_events::{
+    Head, Recorded,
+    chain::{self, frames},
+    envelope,
+    words::ChainHash,
+};
+
+/// One stored row of facts: a commit, or a segment of many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// Sequence number of its first fact.
+    pub first_sequence: u64,
+    /// Facts in it, at least 1.
+    pub count: u64,
+    /// Chain value before its first fact.
+    pub prev_chain: ChainHash,
+    /// Chain value after its last fact.
+    pub chain: ChainHash,
+    /// The facts, each behind its length (four little-endian bytes).
+    pub bytes: Vec<u8>,
+}
+
+/// Where and why the stored facts do not hold together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the ledger is broken at fact {sequence}: {why}")]
+pub struct Broken {
+    /// The first fact that can't be trusted. Where only the end of a block tells, the block's first one.
+    pub sequence: u64,
+    /// What was found.
+    pub why: String,
+}
+
+impl Broken {
+    pub(crate) fn at(sequence: u64, why: impl Into<String>) -> Broken {
+        Broken { sequence, why: why.into() }
+    }
+}
+
+impl Block {
+    /// Frames `facts`, which follow `head`, as one block.
+    pub(crate) fn of(head: &Head, facts: &[Recorded]) -> Block {
+        let size = facts.iter().map(|fact| fact.bytes.len() + 4).sum();
+        let mut bytes = Vec::with_capacity(size);
+        for fact in facts {
+            chain::push_frame(&mut bytes, &fact.bytes);
+        }
+        Block {
+            first_sequence: head.sequence + 1,
+            count: facts.len() as u64,
+            prev_chain: head.chain,
+            chain: facts.last().map_or(head.chain, |fact| fact.chain),
+            bytes,
+        }
+    }
+
+    /// Sequence number of the last fact.
+    pub fn last_sequence(&self) -> u64 {
+        self.first_sequence + self.count.saturating_sub(1)
+    }
+}
+
+/// Checks a block that follows `head`, handing each fact over as it is read, and returns the head after it.
+///
+/// Facts are handed over before the block's end value is checked: a caller that keeps state drops it on an error.
+///
+/// # Errors
+/// [`Broken`] at the first fact that does not fit.
+pub fn walk(head: &Head, block: &Block, each: &mut dyn FnMut(&Recorded)) -> Result<Head, Broken> {
+    let first = block.first_sequence;
+    if first != head.sequence + 1 {
+        let why = format!("the block starts at fact {first}, fact {} was due", head.sequence + 1);
+        return Err(Broken::at(head.sequence + 1, why));
+    }
+    if block.prev_chain != head.chain {
+        return Err(Broken::at(first, "the block's previous chain value is not the one that the facts before it give"));
+    }
+    let mut at = *head;
+    for frame in frames(&block.bytes) {
+        let due = at.sequence + 1;
+        let bytes = frame.map_err(|error| Broken::at(due, error.to_string()))?;
+        let fact = envelope::open(&at, bytes).map_err(|error| Broken::at(due, error.to_string()))?;
+        if fact.fact.recorded_at_ms < at.recorded_at_ms {
+            return Err(Broken::at(due, "it was recorded before its predecessor"));
+        }
+        at = fact.head();
+        each(&fact);
+    }
+    let found = at.sequence - head.sequence;
+    if found != block.count {
+        return Err(Broken::at(first, format!("the block holds {found} facts and claims {}", block.count)));
+    }
+    if at.chain != block.chain {
+        return Err(Broken::at(first, "the bytes of the block's facts do not give its chain value"));
+    }
+    Ok(at)
+}

@@ -1,0 +1,154 @@
+//! Compaction: many small blocks become one segment whose bytes are theirs, one after the other. Nothing is re-encoded.
+use autopilot_events::words::ChainHash;
+use sqlx::{Connection, Row, SqliteConnection};
+
+use crate::{
+    append::insert_block,
+    block::{Block, Broken},
+    error::ReadError,
+    store::Store,
+};
+
+/// A block of fewer facts, and of less than [`SEGMENT_BYTES`], is small: it will be part of a segment.
+const SMALL_FACTS: u64 = 256;
+
+/// Small blocks at the ledger's end before a compaction is worth its write.
+const DUE_ROWS: u64 = 64;
+
+/// A segment's aim in bytes; it ends with the block that reaches it.
+const SEGMENT_BYTES: usize = 1 << 20;
+
+/// The small blocks at the end of the ledger.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tail {
+    rows: u64,
+    facts: u64,
+}
+
+/// What a compaction did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Blocks that were merged.
+    pub blocks: u64,
+    /// Segments that they became.
+    pub segments: u64,
+    /// Facts in them.
+    pub facts: u64,
+}
+
+impl Tail {
+    pub(crate) async fn load(connection: &mut SqliteConnection) -> Result<Tail, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE first_sequence > \
+             (SELECT coalesce(max(first_sequence), 0) FROM block WHERE count >= ? OR length(bytes) >= ?)",
+        )
+        .bind(SMALL_FACTS as i64)
+        .bind(SEGMENT_BYTES as i64)
+        .fetch_one(connection)
+        .await?;
+        Ok(Tail { rows: row.try_get::<i64, _>(0)? as u64, facts: row.try_get::<i64, _>(1)? as u64 })
+    }
+
+    pub(crate) fn grew(&mut self, block: &Block) {
+        if block.count >= SMALL_FACTS || block.bytes.len() >= SEGMENT_BYTES {
+            // Small blocks before a large one stay as they are: a few rows, read as fast.
+            *self = Tail::default();
+        } else {
+            self.rows += 1;
+            self.facts += block.count;
+        }
+    }
+
+    fn due(self) -> bool {
+        self.rows >= DUE_ROWS && self.facts >= SMALL_FACTS
+    }
+}
+
+impl Store {
+    /// Whether [`Store::compact`] has something to do. For the moments when no commit waits.
+    pub fn compaction_due(&self) -> bool {
+        self.tail.due()
+    }
+
+    /// Merges the small blocks at the end into segments, in one transaction, checking that they join.
+    ///
+    /// # Errors
+    /// [`ReadError`]; the ledger is as before then.
+    pub async fn compact(&mut self) -> Result<Compacted, ReadError> {
+        if !self.tail.due() {
+            return Ok(Compacted::default());
+        }
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut done = Compacted::default();
+        let mut next = self.head.sequence + 1 - self.tail.facts;
+        let end = self.head.sequence;
+        while next <= end {
+            let Some((segment, blocks)) = gather(&mut transaction, next).await? else {
+                return Err(Broken::at(next, "its block is missing").into());
+            };
+            next = segment.last_sequence() + 1;
+            sqlx::query("DELETE FROM block WHERE first_sequence >= ? AND first_sequence < ?")
+                .bind(segment.first_sequence as i64)
+                .bind(next as i64)
+                .execute(&mut *transaction)
+                .await?;
+            insert_block(&mut transaction, &segment).await?;
+            done.blocks += blocks;
+            done.segments += 1;
+            done.facts += segment.count;
+        }
+        transaction.commit().await?;
+        self.tail = Tail::load(&mut self.connection).await?;
+        tracing::debug!(blocks = done.blocks, segments = done.segments, facts = done.facts, "compacted");
+        Ok(done)
+    }
+}
+
+/// Joins blocks from `first` on until a segment is full.
+async fn gather(connection: &mut SqliteConnection, first: u64) -> Result<Option<(Block, u64)>, ReadError> {
+    let mut segment: Option<Block> = None;
+    let mut blocks = 0;
+    loop {
+        let next = segment.as_ref().map_or(first, |segment| segment.last_sequence() + 1);
+        let row = sqlx::query("SELECT first_sequence, count, prev_chain, chain, bytes FROM block WHERE first_sequence = ?")
+            .bind(next as i64)
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { break };
+        let block = block_of(&row)?;
+        blocks += 1;
+        match &mut segment {
+            None => segment = Some(block),
+            Some(segment) => {
+                if block.prev_chain != segment.chain {
+                    return Err(Broken::at(next, "its block does not continue the one before").into());
+                }
+                segment.count += block.count;
+                segment.chain = block.chain;
+                segment.bytes.extend_from_slice(&block.bytes);
+            }
+        }
+        if segment.as_ref().is_some_and(|segment| segment.bytes.len() >= SEGMENT_BYTES) {
+            break;
+        }
+    }
+    Ok(segment.map(|segment| (segment, blocks)))
+}
+
+/// Reads a row of `first_sequence, count, prev_chain, chain, bytes`.
+pub(crate) fn block_of(row: &sqlx::sqlite::SqliteRow) -> Result<Block, ReadError> {
+    let malformed = || ReadError::Row { table: "block" };
+    let first_sequence = u64::try_from(row.try_get::<i64, _>(0)?).map_err(|_| malformed())?;
+    let chain_hash = |index: usize| -> Result<ChainHash, ReadError> {
+        let bytes: &[u8] = row.try_get(index)?;
+        ChainHash::try_from(bytes)
+            .map_err(|_| Broken::at(first_sequence, "its block's chain value is not 32 bytes long").into())
+    };
+    Ok(Block {
+        first_sequence,
+        count: u64::try_from(row.try_get::<i64, _>(1)?).map_err(|_| malformed())?,
+        prev_chain: chain_hash(2)?,
+        chain: chain_hash(3)?,
+        bytes: row.try_get(4)?,
+    })
+}

@@ -1,0 +1,34 @@
+//! The ledger on SQLite: one block of facts per commit, byte-identical segments, and everything that must be durable
+//! in the same transaction. [`Store`] is the one writer, [`Reader`] reads beside it; `docs/BYTE_LAYOUT.md` is the
+//! specification of what lies on disk.
+
+pub mod block;
+pub mod bodies;
+pub mod error;
+pub mod journal;
+pub mod rows;
+pub mod snapshot;
+pub mod verify;
+
+mod append;
+mod compact;
+mod fingerprint;
+mod history;
+mod lock;
+mod reader;
+mod schema;
+mod sql;
+mod store;
+mod vault;
+
+pub use append::{Commit, MAX_COMMIT_BYTES, MAX_COMMIT_FACTS, payload_digest};
+pub use block::Broken;
+pub use bodies::{MasterKey, Unsealed};
+pub use compact::Compacted;
+pub use error::{AppendError, OpenError, ReadError, SealError};
+pub use journal::JournalEntry;
+pub use reader::{Progress, Reader};
+pub use snapshot::{DroppedSnapshot, Snapshot};
+pub use store::{Opened, Store};
+pub use vault::{SealedBody, Vault};
+pub use verify::{BodyCounts, VerifyReport};

@@ -1,0 +1,351 @@
+//! The history of jobs and purchases as rows: what `projections::rows` says a fact changes, applied in the fact's own
+//! transaction, with a checkpoint and a digest that is kept up to date row by row.
+use std::collections::HashMap;
+
+use autopilot_events::{
+    Head, Recorded,
+    words::{Digest, EventId, JobId, PaymentHash, PublicKey},
+};
+use autopilot_projections::rows::{self as views, HistoryPatch, Role};
+use serde::Serialize;
+use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
+
+use crate::{
+    error::ReadError,
+    fingerprint::Fingerprint,
+    reader::{self, Reader},
+    sql::{insert_many, select_in},
+};
+
+pub(crate) const TABLES: &str = "
+CREATE TABLE history(
+    job_id BLOB PRIMARY KEY,
+    first_sequence INTEGER NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    role TEXT,
+    native_id BLOB,
+    counterparty BLOB,
+    kind INTEGER,
+    work TEXT,
+    money TEXT,
+    price_msat INTEGER,
+    settled_msat INTEGER,
+    settled_at_ms INTEGER,
+    payment_hash BLOB,
+    result_digest BLOB,
+    reason TEXT
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX history_order ON history(first_sequence);
+CREATE TABLE row_checkpoint(
+    view TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    chain BLOB NOT NULL,
+    digest BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+";
+
+pub(crate) const COLUMNS: &str = "SELECT job_id, first_sequence, received_at_ms, role, native_id, counterparty, kind, work, \
+    money, price_msat, settled_msat, settled_at_ms, payment_hash, result_digest, reason FROM history";
+
+/// Rows of one page at most.
+pub const MAX_ROWS: u32 = 1_000;
+
+/// One job or purchase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct HistoryRow {
+    /// Key.
+    pub job_id: JobId,
+    /// The fact that made the row: rows are ordered by it, and it is the cursor of a page.
+    pub first_sequence: u64,
+    /// Recorded time of that fact.
+    pub received_at_ms: i64,
+    /// `provider` or `buyer`.
+    pub role: Option<String>,
+    /// Id at the market.
+    pub native_id: Option<EventId>,
+    /// The other side.
+    pub counterparty: Option<PublicKey>,
+    /// Request kind.
+    pub kind: Option<u32>,
+    /// Where the work stands.
+    pub work: Option<String>,
+    /// Where the money stands.
+    pub money: Option<String>,
+    /// Agreed or paid.
+    pub price_msat: Option<u64>,
+    /// What arrived, or was paid.
+    pub settled_msat: Option<u64>,
+    /// When the wallet had it.
+    pub settled_at_ms: Option<i64>,
+    /// Binds the payment.
+    pub payment_hash: Option<PaymentHash>,
+    /// blake3 of the output's ciphertext.
+    pub result_digest: Option<Digest>,
+    /// Why refused, failed or unpaid.
+    pub reason: Option<String>,
+}
+
+/// Which rows, and from where. Newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Only this side of the market.
+    pub role: Option<Role>,
+    /// Only this state of work.
+    pub work: Option<String>,
+    /// Only this state of money.
+    pub money: Option<String>,
+    /// Only rows older than the one with this `first_sequence`.
+    pub before: Option<u64>,
+    /// Only rows newer than the one with this `first_sequence`.
+    pub after: Option<u64>,
+    /// Rows wanted, at most [`MAX_ROWS`].
+    pub limit: u32,
+}
+
+/// Digests of the row views at the ledger's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Digests {
+    history: Fingerprint,
+}
+
+fn label() -> String {
+    format!("{}/{}", views::HISTORY.0, views::HISTORY.1)
+}
+
+impl HistoryRow {
+    /// Takes a patch in. Pure.
+    pub fn apply(&mut self, patch: &HistoryPatch) {
+        fn set<T: Clone>(place: &mut Option<T>, value: &Option<T>) {
+            if let Some(value) = value {
+                *place = Some(value.clone());
+            }
+        }
+        set(&mut self.role, &patch.role.map(|role| role.name().to_owned()));
+        set(&mut self.native_id, &patch.native_id);
+        set(&mut self.counterparty, &patch.counterparty);
+        set(&mut self.kind, &patch.kind);
+        set(&mut self.work, &patch.work.map(str::to_owned));
+        set(&mut self.money, &patch.money.map(str::to_owned));
+        set(&mut self.price_msat, &patch.price_msat);
+        set(&mut self.settled_msat, &patch.settled_msat);
+        set(&mut self.settled_at_ms, &patch.settled_at_ms);
+        set(&mut self.payment_hash, &patch.payment_hash);
+        set(&mut self.result_digest, &patch.result_digest.map(Digest));
+        set(&mut self.reason, &patch.reason);
+    }
+
+    /// The row that `fact` makes.
+    fn begun(job_id: JobId, fact: &Recorded) -> HistoryRow {
+        HistoryRow {
+            job_id,
+            first_sequence: fact.fact.sequence,
+            received_at_ms: fact.fact.recorded_at_ms,
+            ..HistoryRow::default()
+        }
+    }
+
+    /// What is digested: the columns in their order, each behind its length; an absent one is length `u32::MAX`.
+    pub(crate) fn canonical(&self) -> Vec<u8> {
+        let mut bytes = label().into_bytes();
+        let mut put = |column: Option<&[u8]>| {
+            let length = column.map_or(u32::MAX, |column| column.len() as u32);
+            bytes.extend_from_slice(&length.to_le_bytes());
+            bytes.extend_from_slice(column.unwrap_or_default());
+        };
+        put(Some(&self.job_id.0));
+        put(Some(&self.first_sequence.to_le_bytes()));
+        put(Some(&self.received_at_ms.to_le_bytes()));
+        put(self.role.as_deref().map(str::as_bytes));
+        put(self.native_id.as_ref().map(|id| id.0.as_slice()));
+        put(self.counterparty.as_ref().map(|key| key.0.as_slice()));
+        put(self.kind.map(u32::to_le_bytes).as_ref().map(<[u8; 4]>::as_slice));
+        put(self.work.as_deref().map(str::as_bytes));
+        put(self.money.as_deref().map(str::as_bytes));
+        put(self.price_msat.map(u64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice));
+        put(self.settled_msat.map(u64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice));
+        put(self.settled_at_ms.map(i64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice));
+        put(self.payment_hash.as_ref().map(|hash| hash.0.as_slice()));
+        put(self.result_digest.as_ref().map(|digest| digest.0.as_slice()));
+        put(self.reason.as_deref().map(str::as_bytes));
+        bytes
+    }
+
+    pub(crate) fn read(row: &SqliteRow) -> Result<HistoryRow, ReadError> {
+        let malformed = || ReadError::Row { table: "history" };
+        let hash = |index: usize| -> Result<Option<[u8; 32]>, ReadError> {
+            let bytes: Option<&[u8]> = row.try_get(index)?;
+            bytes.map(|bytes| bytes.try_into().map_err(|_| malformed())).transpose()
+        };
+        let amount = |index: usize| -> Result<Option<u64>, ReadError> {
+            Ok(row.try_get::<Option<i64>, _>(index)?.map(|value| value as u64))
+        };
+        let kind: Option<i64> = row.try_get(6)?;
+        Ok(HistoryRow {
+            job_id: JobId(hash(0)?.ok_or_else(malformed)?),
+            first_sequence: amount(1)?.ok_or_else(malformed)?,
+            received_at_ms: row.try_get(2)?,
+            role: row.try_get(3)?,
+            native_id: hash(4)?.map(EventId),
+            counterparty: hash(5)?.map(PublicKey),
+            kind: kind.map(|kind| u32::try_from(kind).map_err(|_| malformed())).transpose()?,
+            work: row.try_get(7)?,
+            money: row.try_get(8)?,
+            price_msat: amount(9)?,
+            settled_msat: amount(10)?,
+            settled_at_ms: row.try_get(11)?,
+            payment_hash: hash(12)?.map(PaymentHash),
+            result_digest: hash(13)?.map(Digest),
+            reason: row.try_get(14)?,
+        })
+    }
+}
+
+/// The history of a whole ledger folded in memory, and its digest: what the table must agree with.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryFold(HashMap<JobId, HistoryRow>);
+
+impl HistoryFold {
+    /// Takes the next fact in.
+    pub fn apply(&mut self, fact: &Recorded) {
+        if let Some(patch) = views::history(fact) {
+            self.0.entry(patch.job_id).or_insert_with(|| HistoryRow::begun(patch.job_id, fact)).apply(&patch);
+        }
+    }
+
+    /// The digest that the checkpoint must show.
+    pub fn digest(&self) -> Digest {
+        let mut sum = Fingerprint::default();
+        for row in self.0.values() {
+            sum.add(&row.canonical());
+        }
+        sum.to_digest()
+    }
+}
+
+/// Applies what `facts` change and moves the checkpoint behind the last of them.
+pub(crate) async fn apply(
+    connection: &mut SqliteConnection,
+    digests: &Digests,
+    facts: &[Recorded],
+) -> Result<Digests, crate::error::AppendError> {
+    let mut digests = *digests;
+    let patches: Vec<(&Recorded, HistoryPatch)> =
+        facts.iter().filter_map(|fact| Some((fact, views::history(fact)?))).collect();
+    let changed = change(connection, &mut digests, &patches).await;
+    match changed {
+        Ok(()) => {}
+        Err(ReadError::Sqlite(error)) => return Err(error.into()),
+        Err(error) => return Err(crate::error::AppendError::Failed { cause: error.to_string() }),
+    }
+    if let Some(last) = facts.last() {
+        put_checkpoint(connection, &last.head(), &digests).await?;
+    }
+    Ok(digests)
+}
+
+async fn change(
+    connection: &mut SqliteConnection,
+    digests: &mut Digests,
+    patches: &[(&Recorded, HistoryPatch)],
+) -> Result<(), ReadError> {
+    let mut ids: Vec<JobId> = patches.iter().map(|(_, patch)| patch.job_id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let before = format!("{COLUMNS} WHERE job_id");
+    let mut rows = HashMap::with_capacity(ids.len());
+    for row in select_in(connection, &before, &ids, |q, id| q.bind(id.to_vec())).await? {
+        let row = HistoryRow::read(&row)?;
+        digests.history.remove(&row.canonical());
+        rows.insert(row.job_id, row);
+    }
+    for (fact, patch) in patches {
+        rows.entry(patch.job_id).or_insert_with(|| HistoryRow::begun(patch.job_id, fact)).apply(patch);
+    }
+    let rows: Vec<HistoryRow> = rows.into_values().collect();
+    for row in &rows {
+        digests.history.add(&row.canonical());
+    }
+    let statement = ["INSERT OR REPLACE INTO history VALUES", "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", ""];
+    insert_many(connection, statement, &rows, |q, row| {
+        q.bind(row.job_id.to_vec())
+            .bind(row.first_sequence as i64)
+            .bind(row.received_at_ms)
+            .bind(row.role.clone())
+            .bind(row.native_id.map(EventId::to_vec))
+            .bind(row.counterparty.map(PublicKey::to_vec))
+            .bind(row.kind)
+            .bind(row.work.clone())
+            .bind(row.money.clone())
+            .bind(row.price_msat.map(|amount| amount as i64))
+            .bind(row.settled_msat.map(|amount| amount as i64))
+            .bind(row.settled_at_ms)
+            .bind(row.payment_hash.map(PaymentHash::to_vec))
+            .bind(row.result_digest.map(Digest::to_vec))
+            .bind(row.reason.clone())
+    })
+    .await?;
+    Ok(())
+}
+
+async fn put_checkpoint(
+    connection: &mut SqliteConnection,
+    head: &Head,
+    digests: &Digests,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT OR REPLACE INTO row_checkpoint VALUES (?,?,?,?)")
+        .bind(label())
+        .bind(head.sequence as i64)
+        .bind(head.chain.to_vec())
+        .bind(digests.history.to_digest().to_vec())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> Result<Option<(u64, Vec<u8>, Digest)>, ReadError> {
+    let row = sqlx::query("SELECT sequence, chain, digest FROM row_checkpoint WHERE view = ?")
+        .bind(label())
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let digest = Digest::try_from(row.try_get::<&[u8], _>(2)?);
+    let digest = digest.map_err(|_| ReadError::Row { table: "row_checkpoint" })?;
+    Ok(Some((row.try_get::<i64, _>(0)? as u64, row.try_get(1)?, digest)))
+}
+
+/// Takes the rows as they are when they stand at the ledger's end, and else builds them anew from the facts.
+pub(crate) async fn load_or_rebuild(
+    connection: &mut SqliteConnection,
+    reader: &Reader,
+    head: &Head,
+) -> Result<(Digests, Vec<String>), ReadError> {
+    if let Some((sequence, chain, digest)) = checkpoint(connection).await?
+        && sequence == head.sequence
+        && chain == head.chain.0
+    {
+        return Ok((Digests { history: Fingerprint::of_digest(digest) }, Vec::new()));
+    }
+    let mut digests = Digests::default();
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::raw_sql("DELETE FROM history; DELETE FROM row_checkpoint").execute(&mut *transaction).await?;
+    let mut source = reader.pool.acquire().await?;
+    let mut at = Head::empty();
+    loop {
+        let mut facts = Vec::new();
+        let flow = reader::step(&mut source, &mut at, &mut |fact| {
+            if views::history(fact).is_some() {
+                facts.push(fact.clone());
+            }
+        })
+        .await?;
+        let patches: Vec<_> = facts.iter().filter_map(|fact| Some((fact, views::history(fact)?))).collect();
+        change(&mut transaction, &mut digests, &patches).await?;
+        if flow.is_break() {
+            break;
+        }
+    }
+    put_checkpoint(&mut transaction, head, &digests).await?;
+    transaction.commit().await?;
+    let rebuilt = if head.sequence == 0 { Vec::new() } else { vec![label()] };
+    Ok((digests, rebuilt))
+}

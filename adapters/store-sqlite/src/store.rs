@@ -1,0 +1,192 @@
+//! The one writer of a ledger.
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use autopilot_events::Head;
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+
+use crate::{
+    compact::Tail,
+    error::{OpenError, ReadError},
+    lock::{WriterLock, beside},
+    reader::{Progress, Reader},
+    rows,
+    schema::{self, Kind},
+    snapshot::{self, DroppedSnapshot},
+};
+
+/// What opening found, beyond the ledger itself.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// Where the ledger ends. Every fact up to here was read and its chain recomputed.
+    pub head: Head,
+    /// Whether the ledger was made just now.
+    pub created: bool,
+    /// Snapshots that stand on another chain, or can't be read: dropped, to be built anew. Worth a line on screen.
+    pub dropped_snapshots: Vec<DroppedSnapshot>,
+    /// Row views that were rebuilt from the facts because they did not stand at the ledger's end.
+    pub rebuilt_rows: Vec<String>,
+    /// Number and type of the first critical fact that this program does not know: the store refuses to append.
+    pub unknown_critical: Option<(u64, String)>,
+}
+
+/// The one writer. Owned by one task; readers have connections of their own ([`Store::reader`]).
+pub struct Store {
+    pub(crate) connection: SqliteConnection,
+    pub(crate) head: Head,
+    pub(crate) tail: Tail,
+    pub(crate) rows: rows::Digests,
+    pub(crate) journal: crate::journal::Bounds,
+    pub(crate) unknown_critical: Option<(u64, String)>,
+    pub(crate) failed: bool,
+    path: PathBuf,
+    reader: Reader,
+    _lock: WriterLock,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).field("head", &self.head).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the ledger at `path` for writing, making it if there is none; its folder must exist.
+    ///
+    /// Reads and checks every fact (about a second per million), tells `progress` now and then, and proves with a
+    /// durable write that the disk takes one.
+    ///
+    /// # Errors
+    /// [`OpenError`], each with what is safe to do.
+    pub async fn open(
+        path: &Path,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(Store, Opened), OpenError> {
+        let lock = WriterLock::take(path)?;
+        let created = match std::fs::metadata(path) {
+            Ok(_) => false,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => make_file(path)?,
+            Err(error) => return Err(OpenError::of_io(path, &error)),
+        };
+        let of_sqlite = |error| OpenError::of_sqlite(path, error);
+        let (kind, _) = schema::inspect(path).await?;
+        let mut connection = schema::writing(path).connect().await.map_err(of_sqlite)?;
+        if let Kind::Empty = kind {
+            schema::create(&mut connection).await.map_err(of_sqlite)?;
+        }
+        sqlx::query("UPDATE meta SET value = value + 1 WHERE key = 'opened'")
+            .execute(&mut connection)
+            .await
+            .map_err(of_sqlite)?;
+
+        let reader = Reader::open(path).await?;
+        let of_read = |error| OpenError::of_read(path, error);
+        let mut unknown_critical = None;
+        let head = reader
+            .replay(&Head::empty(), progress, |fact| {
+                if fact.blocks_writing() && unknown_critical.is_none() {
+                    unknown_critical = Some((fact.fact.sequence, fact.fact.r#type.clone()));
+                }
+            })
+            .await
+            .map_err(of_read)?;
+        let dropped_snapshots = snapshot::check_all(&mut connection, &reader).await.map_err(of_read)?;
+        let (digests, rebuilt_rows) =
+            rows::load_or_rebuild(&mut connection, &reader, &head).await.map_err(of_read)?;
+        let tail = Tail::load(&mut connection).await.map_err(of_sqlite)?;
+        let journal = crate::journal::Bounds::load(&mut connection).await.map_err(of_sqlite)?;
+
+        let opened = Opened {
+            head,
+            created: created || matches!(kind, Kind::Empty),
+            dropped_snapshots,
+            rebuilt_rows,
+            unknown_critical: unknown_critical.clone(),
+        };
+        let store = Store {
+            connection,
+            head,
+            tail,
+            rows: digests,
+            journal,
+            unknown_critical,
+            failed: false,
+            path: path.to_owned(),
+            reader,
+            _lock: lock,
+        };
+        Ok((store, opened))
+    }
+
+    /// Where the ledger ends, durably.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// A handle for reading, on connections of its own. Cheap to clone.
+    pub fn reader(&self) -> Reader {
+        self.reader.clone()
+    }
+
+    /// The database file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Drops a subject's key and ciphertexts: what was sealed under it can never be read again. Durable on return;
+    /// the pages are overwritten and the write-ahead log is emptied (what a flash disk keeps is beyond this).
+    ///
+    /// # Errors
+    /// [`ReadError::Sqlite`] when the database can't be written.
+    pub async fn forget_subject(&mut self, subject: &str) -> Result<(), ReadError> {
+        sqlx::raw_sql("PRAGMA secure_delete = ON").execute(&mut self.connection).await?;
+        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(
+            "INSERT INTO subject_key VALUES (?, NULL) ON CONFLICT(subject) DO UPDATE SET wrapped_key = NULL",
+        )
+        .bind(subject)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query("DELETE FROM body WHERE subject = ?").bind(subject).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        sqlx::raw_sql("PRAGMA secure_delete = OFF; PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Closes in good order: the write-ahead log is folded into the database. Dropping the store loses nothing either.
+    pub async fn close(self) {
+        self.reader.close().await;
+        // Every acknowledged fact is durable already; a failure here only leaves a longer log for the next start.
+        let _ = self.connection.close().await;
+    }
+
+    /// Bounds the database to `pages` pages of 4 KiB, as a full disk would: for tests of that case.
+    #[doc(hidden)]
+    pub async fn limit_pages(&mut self, pages: u32) -> Result<(), ReadError> {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}")))
+            .execute(&mut self.connection)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Makes an empty file that only its owner can read, and makes its name durable.
+fn make_file(path: &Path) -> Result<bool, OpenError> {
+    let of_io = |error: std::io::Error| OpenError::of_io(path, &error);
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(of_io)?;
+    // A log of a database that is gone would be played into the new one.
+    for suffix in ["-wal", "-shm"] {
+        match std::fs::remove_file(beside(path, suffix)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(of_io(error)),
+            _ => {}
+        }
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(of_io)?;
+    Ok(true)
+}
