@@ -1,0 +1,289 @@
+//! The inbox: every word of every relay passes here before anything believes it.
+//!
+//! A relay's event is checked in this order: asked for · signature · seen before · understood · wanted. Each relay
+//! has a lane of its own, and lanes are emptied in turn: a relay that floods us fills its own lane and delays nobody
+//! else's. What finds its lane full is not remembered as seen, and the relay is asked again once the lane is empty.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use autopilot_core::ports::market::{Interest, JournalKind, MarketError, Notice, Observation};
+use autopilot_events::words::{EventId, PublicKey};
+use nostr::filter::MatchEventOptions;
+use nostr::{Event, Filter, JsonUtil, Keys, RelayMessage};
+use tokio::sync::Notify;
+
+use super::filters::{Part, wanted};
+use super::journal::{Journal, clip};
+use super::lane::LaneStats;
+use super::seen::Seen;
+use super::supervisor::Resubscriptions;
+use crate::nip90;
+
+/// What becomes of a relay's message.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It goes on to the connection's own housekeeping (acknowledgements, authentication).
+    Pass,
+    /// It ends here.
+    Consumed,
+}
+
+pub(super) struct Inbox {
+    me: Keys,
+    seen_capacity: usize,
+    lane_capacity: usize,
+    stats: Vec<Arc<LaneStats>>,
+    journal: Arc<Journal>,
+    watching: RwLock<Watching>,
+    state: Mutex<State>,
+    ready: Notify,
+    resubscribe: Arc<Resubscriptions>,
+}
+
+#[derive(Default)]
+struct Watching {
+    interest: Interest,
+    filters: [Vec<Filter>; 4],
+}
+
+struct State {
+    seen: [Seen; 4],
+    lanes: Vec<Lane>,
+    /// The lane whose turn it is.
+    turn: usize,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Lane {
+    queue: VecDeque<Notice>,
+    skipped: u64,
+}
+
+impl Inbox {
+    pub fn new(
+        me: Keys,
+        stats: Vec<Arc<LaneStats>>,
+        journal: Arc<Journal>,
+        capacities: (usize, usize),
+        resubscribe: Arc<Resubscriptions>,
+    ) -> Self {
+        let lanes = stats.iter().map(|_| Lane::default()).collect();
+        let state = State {
+            seen: Default::default(),
+            lanes,
+            turn: 0,
+            closed: false,
+        };
+        Self {
+            me,
+            lane_capacity: capacities.0.max(1),
+            seen_capacity: capacities.1.max(2),
+            stats,
+            journal,
+            watching: RwLock::default(),
+            state: Mutex::new(state),
+            ready: Notify::new(),
+            resubscribe,
+        }
+    }
+
+    /// Replaces the interest; answers with the parts that changed and must be asked for again.
+    pub fn watch(&self, interest: Interest) -> Vec<(Part, Vec<Filter>)> {
+        let me = PublicKey(self.me.public_key().to_bytes());
+        let filters = Part::ALL.map(|part| part.filters(&interest, me));
+        let mut watching = self.watching.write().unwrap_or_else(PoisonError::into_inner);
+        let changed: Vec<_> = Part::ALL
+            .into_iter()
+            .zip(&filters)
+            .zip(&watching.filters)
+            .filter(|((_, new), old)| new != old)
+            .map(|((part, new), _)| (part, new.clone()))
+            .collect();
+        *watching = Watching { interest, filters };
+        drop(watching);
+        let mut state = self.lock();
+        for (part, _) in &changed {
+            // Asked again: what is stored and matches comes again.
+            state.seen[*part as usize] = Seen::default();
+        }
+        changed
+    }
+
+    /// Everything that is watched now.
+    pub fn filters(&self) -> Vec<(Part, Vec<Filter>)> {
+        let watching = self.watching.read().unwrap_or_else(PoisonError::into_inner);
+        Part::ALL
+            .into_iter()
+            .zip(watching.filters.iter().cloned())
+            .collect()
+    }
+
+    /// Takes a message of the relay `lane`.
+    pub fn take(&self, lane: usize, text: &str) -> Verdict {
+        let Some(stats) = self.stats.get(lane) else {
+            return Verdict::Consumed;
+        };
+        let note = |event, what, detail: &str| self.journal.note(&stats.url, event, what, detail);
+        match RelayMessage::from_json(text) {
+            Ok(RelayMessage::Event {
+                subscription_id,
+                event,
+            }) => {
+                self.event(lane, stats, subscription_id.as_str(), event.into_owned());
+                return Verdict::Consumed;
+            }
+            Ok(RelayMessage::Closed {
+                subscription_id,
+                message,
+            }) => {
+                note(
+                    None,
+                    JournalKind::Said,
+                    &format!("closed {subscription_id}: {message}"),
+                );
+                stats.failed(&message);
+                if Part::of_name(subscription_id.as_str()).is_some() {
+                    self.resubscribe.ask(lane);
+                }
+            }
+            Ok(RelayMessage::Notice(words)) => note(None, JournalKind::Said, &words),
+            Ok(_) => {}
+            Err(_) => {
+                stats.forged();
+                note(
+                    None,
+                    JournalKind::Unreadable,
+                    &format!("no relay message: {}", clip(text, 80)),
+                );
+                return Verdict::Consumed;
+            }
+        }
+        stats.heard();
+        Verdict::Pass
+    }
+
+    fn event(&self, lane: usize, stats: &LaneStats, subscription: &str, event: Event) {
+        let id = event.id.to_bytes();
+        let note = |what, detail: &str| self.journal.note(&stats.url, Some(EventId(id)), what, detail);
+        let asked = Part::of_name(subscription).filter(|part| self.asked_for(*part, &event));
+        let Some(part) = asked else {
+            stats.forged();
+            return note(JournalKind::Unreadable, "nobody asked for this event");
+        };
+        if event.verify().is_err() {
+            stats.forged();
+            return note(JournalKind::Forged, "id or signature is wrong");
+        }
+        stats.delivered();
+        if self.lock().seen[part as usize].contains(&id) {
+            return note(JournalKind::Duplicate, "");
+        }
+        let relay = stats.url.clone();
+        let notice = match nip90::read(&event, &self.me) {
+            Ok(item) => {
+                let watching = self.watching.read().unwrap_or_else(PoisonError::into_inner);
+                wanted(&item, &watching.interest).then(|| Notice::Observed(Observation { relay, item }))
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                note(JournalKind::Unreadable, &reason);
+                event
+                    .tags
+                    .public_keys()
+                    .any(|key| *key == self.me.public_key())
+                    .then(|| Notice::Unreadable {
+                        relay,
+                        id: EventId(id),
+                        author: PublicKey(event.pubkey.to_bytes()),
+                        kind: event.kind.as_u16(),
+                        reason,
+                    })
+            }
+        };
+        self.put(lane, part, id, notice);
+    }
+
+    fn asked_for(&self, part: Part, event: &Event) -> bool {
+        let watching = self.watching.read().unwrap_or_else(PoisonError::into_inner);
+        let options = MatchEventOptions::new();
+        watching.filters[part as usize]
+            .iter()
+            .any(|filter| filter.match_event(event, options))
+    }
+
+    /// Remembers the id and queues the notice, both or neither.
+    fn put(&self, lane: usize, part: Part, id: [u8; 32], notice: Option<Notice>) {
+        let mut state = self.lock();
+        let seen_already = state.seen[part as usize].contains(&id);
+        let Some(queue) = state.lanes.get_mut(lane) else {
+            return;
+        };
+        if let (Some(notice), false) = (notice, seen_already) {
+            if queue.queue.len() >= self.lane_capacity {
+                queue.skipped = queue.skipped.saturating_add(1);
+                return;
+            }
+            queue.queue.push_back(notice);
+        }
+        state.seen[part as usize].insert(id, self.seen_capacity);
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// Waits for notices; see [`autopilot_core::ports::market::Market::next_batch`].
+    pub async fn next_batch(&self, max: usize) -> Result<Vec<Notice>, MarketError> {
+        loop {
+            {
+                let mut state = self.lock();
+                let (batch, lagging) = state.take(max.max(1));
+                for lane in lagging {
+                    self.resubscribe.ask(lane);
+                }
+                if !batch.is_empty() {
+                    return Ok(batch);
+                }
+                if state.closed {
+                    return Err(MarketError::Closed);
+                }
+            }
+            self.ready.notified().await;
+        }
+    }
+
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.ready.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes up to `max` notices, one per lane in turn; names the emptied lanes that had overflowed.
+    fn take(&mut self, max: usize) -> (Vec<Notice>, Vec<usize>) {
+        let (mut batch, mut lagging) = (Vec::new(), Vec::new());
+        let mut idle = 0;
+        while batch.len() < max && idle < self.lanes.len() {
+            let index = self.turn % self.lanes.len();
+            self.turn = (index + 1) % self.lanes.len();
+            let Some(lane) = self.lanes.get_mut(index) else {
+                break;
+            };
+            idle += 1;
+            if let Some(notice) = lane.queue.pop_front() {
+                batch.push(notice);
+                idle = 0;
+            } else if lane.skipped > 0 {
+                batch.push(Notice::Lagged {
+                    skipped: std::mem::take(&mut lane.skipped),
+                });
+                lagging.push(index);
+            }
+        }
+        (batch, lagging)
+    }
+}

@@ -1,0 +1,206 @@
+//! Results (6000–6999) and feedback (7000), as provider and as buyer.
+
+use autopilot_core::ports::market::{
+    Bill, FeedbackStatus, JobFeedback, JobRequest, JobResult, NewFeedback, SignedEvent,
+};
+use autopilot_events::words::{EventId, PublicKey};
+use nostr::{Event, JsonUtil, Keys};
+
+use super::tags::{TagList, bill_tag, tag};
+use super::{FEEDBACK_KIND, Nip90Error, RESULT_OFFSET, seal, sign};
+
+/// The most bytes of the extra words of a status.
+const MAX_REASON_BYTES: usize = 1_000;
+
+/// Composes and signs the result of a job: `request` as it came, `e` with a relay hint, `i` as given (not when
+/// sealed), `p`, and `amount` with the invoice.
+pub fn result(
+    me: &Keys,
+    job: &JobRequest,
+    content: &str,
+    bill: Option<&Bill>,
+    hint: &str,
+    created_at_s: u64,
+) -> Result<SignedEvent, Nip90Error> {
+    let request =
+        std::str::from_utf8(&job.raw).map_err(|_| Nip90Error::Invalid("the stored request is no text"))?;
+    let mut tags = vec![
+        tag(["request", request]),
+        tag(["e", &job.native_id.to_string(), hint]),
+    ];
+    let content = match job.encryption {
+        None => {
+            for input in &job.inputs {
+                tags.push(
+                    std::iter::once("i".to_owned())
+                        .chain(input.fields.iter().cloned())
+                        .collect(),
+                );
+            }
+            content.to_owned()
+        }
+        Some(cipher) => {
+            tags.push(tag(["encrypted"]));
+            seal::seal(me, job.requester, cipher, content)?
+        }
+    };
+    tags.push(tag(["p", &job.requester.to_string()]));
+    tags.extend(bill.map(bill_tag));
+    let kind = job
+        .kind
+        .checked_add(RESULT_OFFSET)
+        .ok_or(Nip90Error::ForeignKind(job.kind))?;
+    sign(me, kind, tags, content, created_at_s)
+}
+
+/// Composes and signs a provider's feedback; its content is sealed as the job was.
+pub fn feedback_from_provider(
+    me: &Keys,
+    job: &JobRequest,
+    new: &NewFeedback,
+    hint: &str,
+    created_at_s: u64,
+) -> Result<SignedEvent, Nip90Error> {
+    let mut tags = feedback_tags(new, job.native_id, hint, job.requester)?;
+    let content = match job.encryption {
+        Some(cipher) if !new.content.is_empty() => {
+            tags.push(tag(["encrypted"]));
+            seal::seal(me, job.requester, cipher, &new.content)?
+        }
+        _ => new.content.clone(),
+    };
+    sign(me, FEEDBACK_KIND, tags, content, created_at_s)
+}
+
+/// To whom a buyer's feedback goes.
+#[derive(Clone, Copy, Debug)]
+pub struct BuyerFeedback {
+    /// Our request.
+    pub job: EventId,
+    /// The provider that answered it.
+    pub provider: PublicKey,
+}
+
+/// Composes and signs a buyer's feedback to a provider (a lost race, a late result).
+pub fn feedback_from_buyer(
+    me: &Keys,
+    to: BuyerFeedback,
+    new: &NewFeedback,
+    hint: &str,
+    created_at_s: u64,
+) -> Result<SignedEvent, Nip90Error> {
+    let tags = feedback_tags(new, to.job, hint, to.provider)?;
+    sign(me, FEEDBACK_KIND, tags, new.content.clone(), created_at_s)
+}
+
+fn feedback_tags(
+    new: &NewFeedback,
+    job: EventId,
+    hint: &str,
+    recipient: PublicKey,
+) -> Result<Vec<Vec<String>>, Nip90Error> {
+    if new.reason.len() > MAX_REASON_BYTES {
+        return Err(Nip90Error::Invalid("a status has at most 1,000 bytes of words"));
+    }
+    let word = status_word(new.status);
+    let status = if new.reason.is_empty() {
+        tag(["status", word])
+    } else {
+        tag(["status", word, &new.reason])
+    };
+    let mut tags = vec![status];
+    tags.extend(new.bill.as_ref().map(bill_tag));
+    tags.push(tag(["e", &job.to_string(), hint]));
+    tags.push(tag(["p", &recipient.to_string()]));
+    Ok(tags)
+}
+
+pub(super) fn read_result(event: &Event, me: &Keys) -> Result<JobResult, Nip90Error> {
+    let tags = TagList::of(event);
+    let job = tags.id("e")?;
+    let provider = PublicKey(event.pubkey.to_bytes());
+    let customers = tags.keys("p");
+    let (content, encryption) = open(event, &tags, me, provider, &customers)?;
+    Ok(JobResult {
+        native_id: EventId(event.id.to_bytes()),
+        provider,
+        job,
+        customer: customers.first().copied(),
+        kind: event.kind.as_u16(),
+        content,
+        bill: tags.bill()?,
+        request_matches: tags.value("request").is_some_and(|json| carries(json, job)),
+        encryption,
+        created_at_s: event.created_at.as_secs(),
+        raw: event.as_json().into_bytes(),
+    })
+}
+
+pub(super) fn read_feedback(event: &Event, me: &Keys) -> Result<JobFeedback, Nip90Error> {
+    let tags = TagList::of(event);
+    let job = tags.id("e")?;
+    let author = PublicKey(event.pubkey.to_bytes());
+    let recipients = tags.keys("p");
+    let (status, reason) = match tags.first("status") {
+        Some([word, rest @ ..]) => (status_of(word)?, rest.first().cloned().unwrap_or_default()),
+        _ => return Err(Nip90Error::Missing("status")),
+    };
+    let (content, _) = open(event, &tags, me, author, &recipients)?;
+    Ok(JobFeedback {
+        native_id: EventId(event.id.to_bytes()),
+        author,
+        job,
+        recipient: recipients.first().copied(),
+        status,
+        reason,
+        content,
+        bill: tags.bill()?,
+        created_at_s: event.created_at.as_secs(),
+        raw: event.as_json().into_bytes(),
+    })
+}
+
+/// The content in clear, and how it was sealed.
+fn open(
+    event: &Event,
+    tags: &TagList<'_>,
+    me: &Keys,
+    author: PublicKey,
+    recipients: &[PublicKey],
+) -> Result<(String, Option<autopilot_core::ports::market::Encryption>), Nip90Error> {
+    if !tags.has("encrypted") || event.content.is_empty() {
+        return Ok((event.content.clone(), None));
+    }
+    let other =
+        seal::counterpart(me, author, recipients).ok_or(Nip90Error::Sealed("it is between other people"))?;
+    Ok((
+        seal::unseal(me, other, &event.content)?,
+        Some(seal::cipher_of(&event.content)),
+    ))
+}
+
+/// Whether the copied request is the one of this id, unaltered.
+fn carries(json: &str, job: EventId) -> bool {
+    Event::from_json(json).is_ok_and(|event| event.id.to_bytes() == job.0 && event.verify_id())
+}
+
+fn status_word(status: FeedbackStatus) -> &'static str {
+    match status {
+        FeedbackStatus::PaymentRequired => "payment-required",
+        FeedbackStatus::Processing => "processing",
+        FeedbackStatus::Error => "error",
+        FeedbackStatus::Success => "success",
+        FeedbackStatus::Partial => "partial",
+    }
+}
+
+fn status_of(word: &str) -> Result<FeedbackStatus, Nip90Error> {
+    Ok(match word {
+        "payment-required" => FeedbackStatus::PaymentRequired,
+        "processing" => FeedbackStatus::Processing,
+        "error" => FeedbackStatus::Error,
+        "success" => FeedbackStatus::Success,
+        "partial" => FeedbackStatus::Partial,
+        other => return Err(Nip90Error::BadStatus(other.chars().take(40).collect())),
+    })
+}

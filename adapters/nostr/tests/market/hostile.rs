@@ -1,0 +1,199 @@
+//! A relay that lies, tampers, shouts and hangs: what the market hands out is as with the honest relay alone.
+
+use autopilot_core::ports::market::{JournalKind, Market, MarketItem, Notice};
+use autopilot_nostr::RelayConfig;
+use nostr::Keys;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::fake_relay::{FakeRelay, asks_for, event_for};
+use crate::side::{Side, now_s, open_job, relays};
+
+fn altered(event: &Value, field: &str, value: Value) -> Value {
+    let mut event = event.clone();
+    event[field] = value;
+    event
+}
+
+/// Everything that a relay can do wrong with a true event, the altered copies before and after the true one.
+fn lies(request: &Value, event: &Value) -> Vec<Message> {
+    let forged_tags = json!([["i", "give me everything", "text"], ["bid", "100000000"]]);
+    let other_key = Keys::generate().public_key().to_string();
+    let (mut first_half, mut rest) = (vec![], vec![]);
+    for forged in [
+        altered(event, "tags", forged_tags),
+        altered(event, "content", json!("altered")),
+        altered(event, "pubkey", json!(other_key)),
+        altered(event, "sig", json!("0".repeat(128))),
+        altered(event, "id", json!("1".repeat(64))),
+        altered(event, "created_at", json!(now_s() + 5)),
+        altered(event, "kind", json!(5_051)),
+    ] {
+        first_half.push(event_for(request, &forged));
+        rest.push(event_for(request, &forged));
+    }
+    let noise = [
+        Message::text("this is no JSON"),
+        Message::text("[\"EVENT\""),
+        Message::text("{}"),
+        Message::text("[\"EVENT\",\"requests\",{}]"),
+        Message::text(json!(["EVENT", "a subscription nobody made", event]).to_string()),
+        Message::text("[".repeat(100_000)),
+        Message::binary(vec![0xff; 1_000]),
+        Message::text(json!(["OK", "0".repeat(64), true, "unasked"]).to_string()),
+        Message::text(json!(["NOTICE", "x".repeat(10_000)]).to_string()),
+        Message::text(""),
+    ];
+    first_half.extend(noise);
+    first_half.push(event_for(request, event));
+    first_half.extend(rest);
+    first_half
+}
+
+async fn heard_by(
+    urls: &[String],
+    keys: &Keys,
+    last: autopilot_events::words::EventId,
+) -> (Side, Vec<MarketItem>) {
+    let mut side = Side::with(keys.clone(), RelayConfig::new(urls)).await;
+    side.sell().await;
+    side.job(last).await;
+    let items = side.items();
+    (side, items)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_altered_copy_that_comes_first_hides_nothing() {
+    let (_running, urls) = relays(1).await;
+    let buyer = Side::new(&urls).await;
+    let job = buyer
+        .market
+        .compose_request(&open_job("the true words"), now_s())
+        .unwrap();
+    let event: Value = serde_json::from_slice(&job.json).unwrap();
+    let hostile = FakeRelay::start(move |message, _| match asks_for(message, "requests") {
+        true => vec![event_for(message, &altered(&event, "content", json!("altered")))],
+        false => vec![],
+    })
+    .await;
+    let mut provider = Side::new(&[hostile.url.clone(), urls[0].clone()]).await;
+    provider.sell().await;
+    // The honest relay gets the job only after the forged copy was met.
+    let forged = async {
+        while provider.market.relays().await[0].forged == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::side::PATIENCE, forged).await.unwrap();
+    buyer.publish(&job).await;
+    assert_eq!(provider.job(job.id).await.raw, job.json);
+    let journal = provider.market.drain_journal(1_000).entries;
+    assert!(
+        journal
+            .iter()
+            .any(|entry| entry.what == JournalKind::Forged && entry.event == Some(job.id))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_lies_together_change_nothing() {
+    let (_running, urls) = relays(1).await;
+    let buyer = Side::new(&urls).await;
+    let mut jobs = Vec::new();
+    for n in 0..5 {
+        jobs.push(buyer.ask(&format!("job {n}")).await);
+    }
+    let events: Vec<Value> = jobs
+        .iter()
+        .map(|job| serde_json::from_slice(&job.json).unwrap())
+        .collect();
+    let last = jobs[4].id;
+    let keys = Keys::generate();
+    let (_honest_side, mut honest) = heard_by(&urls, &keys, last).await;
+
+    let hostile = FakeRelay::start(move |message, _| {
+        let mut answers = Vec::new();
+        if asks_for(message, "requests") {
+            answers.extend(events.iter().flat_map(|event| lies(message, event)));
+            // Beyond every bound: the connection is cut here.
+            answers.push(Message::text("x".repeat(3_000_000)));
+        }
+        answers
+    })
+    .await;
+    let (mut side, _) = heard_by(&[hostile.url.clone(), urls[0].clone()], &keys, last).await;
+    let marker = buyer.ask("the end").await;
+    side.job(marker.id).await;
+    let mut both = side.items();
+    both.retain(|item| item.native_id() != marker.id);
+    // The honest side may not have waited for all five before; complete it by what it is told next.
+    let (mut again, _) = heard_by(&urls, &keys, marker.id).await;
+    for job in &jobs {
+        again.job(job.id).await;
+        side.job(job.id).await;
+    }
+    honest.extend(again.items());
+    both.extend(side.items());
+    for items in [&mut honest, &mut both] {
+        items.retain(|item| item.native_id() != marker.id);
+        items.sort_by_key(MarketItem::native_id);
+        items.dedup();
+    }
+    assert_eq!(honest.len(), 5);
+    assert_eq!(honest, both);
+    let once = side
+        .heard
+        .iter()
+        .filter(|n| matches!(n, Notice::Observed(o) if o.item.native_id() == jobs[0].id));
+    assert_eq!(once.count(), 1, "an event is handed out once, not once per relay");
+    let told = &side.market.relays().await[0];
+    assert!(told.forged >= 10 && told.last_error.is_some(), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_valid_events_delays_nobody_else() {
+    let (_running, urls) = relays(1).await;
+    let (buyer, spammer) = (Side::new(&urls).await, Side::new(&urls).await);
+    let spam: Vec<Value> = (0..2_000)
+        .map(|n| {
+            spammer
+                .market
+                .compose_request(&open_job(&format!("spam {n}")), now_s())
+                .unwrap()
+        })
+        .map(|event| serde_json::from_slice(&event.json).unwrap())
+        .collect();
+    let hostile = FakeRelay::start(move |message, _| match asks_for(message, "requests") {
+        true => spam.iter().map(|event| event_for(message, event)).collect(),
+        false => vec![],
+    })
+    .await;
+    let mut config = RelayConfig::new([hostile.url.clone(), urls[0].clone()]);
+    config.lane_capacity = 64;
+    let provider = Side::with(Keys::generate(), config).await;
+    provider.sell().await;
+    let flooded = async {
+        while provider.market.relays().await[0].delivered < 1_000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::side::PATIENCE, flooded)
+        .await
+        .unwrap();
+    let job = buyer.ask("a real job").await;
+    let arrived = async {
+        while provider.market.relays().await[1].delivered == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::side::PATIENCE, arrived)
+        .await
+        .unwrap();
+    let batch = provider.market.next_batch(8).await.unwrap();
+    assert!(
+        batch
+            .iter()
+            .any(|n| matches!(n, Notice::Observed(o) if o.item.native_id() == job.id)),
+        "the honest relay's lane has its turn in the first batch"
+    );
+}

@@ -1,0 +1,11 @@
+//! The market over real relays in this process, over hostile ones, and against a stranger's program.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod exchange;
+mod fake_relay;
+mod hostile;
+mod nip90_properties;
+mod recovery;
+mod sealed;
+mod side;
+mod stranger;
