@@ -184,7 +184,8 @@ impl Inbox {
         let notice = match nip90::read(&event, &self.me) {
             Ok(item) => {
                 let watching = self.watching.read().unwrap_or_else(PoisonError::into_inner);
-                wanted(&item, &watching.interest).then(|| Notice::Observed(Observation { relay, item }))
+                let wanted = wanted(&item, &watching.interest);
+                wanted.then_some(Notice::Observed(Observation { relay, item }))
             }
             Err(error) => {
                 let reason = error.to_string();

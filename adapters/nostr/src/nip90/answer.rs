@@ -1,7 +1,7 @@
 //! Results (6000–6999) and feedback (7000), as provider and as buyer.
 
 use autopilot_core::ports::market::{
-    Bill, FeedbackStatus, JobFeedback, JobRequest, JobResult, NewFeedback, SignedEvent,
+    Bill, Encryption, FeedbackStatus, JobFeedback, JobRequest, JobResult, NewFeedback, SignedEvent,
 };
 use autopilot_events::words::{EventId, PublicKey};
 use nostr::{Event, JsonUtil, Keys};
@@ -41,7 +41,7 @@ pub fn result(
         }
         Some(cipher) => {
             tags.push(tag(["encrypted"]));
-            seal::seal(me, job.requester, cipher, content)?
+            seal_text(me, job, cipher, content)?
         }
     };
     tags.push(tag(["p", &job.requester.to_string()]));
@@ -65,11 +65,20 @@ pub fn feedback_from_provider(
     let content = match job.encryption {
         Some(cipher) if !new.content.is_empty() => {
             tags.push(tag(["encrypted"]));
-            seal::seal(me, job.requester, cipher, &new.content)?
+            seal_text(me, job, cipher, &new.content)?
         }
         _ => new.content.clone(),
     };
     sign(me, FEEDBACK_KIND, tags, content, created_at_s)
+}
+
+/// Seals a text for the buyer. NIP-44 cannot seal an empty one, which says nothing anyway.
+fn seal_text(me: &Keys, job: &JobRequest, cipher: Encryption, text: &str) -> Result<String, Nip90Error> {
+    if text.is_empty() {
+        Ok(String::new())
+    } else {
+        seal::seal(me, job.requester, cipher, text)
+    }
 }
 
 /// To whom a buyer's feedback goes.
@@ -167,7 +176,7 @@ fn open(
     me: &Keys,
     author: PublicKey,
     recipients: &[PublicKey],
-) -> Result<(String, Option<autopilot_core::ports::market::Encryption>), Nip90Error> {
+) -> Result<(String, Option<Encryption>), Nip90Error> {
     if !tags.has("encrypted") || event.content.is_empty() {
         return Ok((event.content.clone(), None));
     }

@@ -82,7 +82,7 @@ async fn a_closed_subscription_is_made_again() {
         },
     )
     .await;
-    let mut provider = Side::new(&[relay.url.clone()]).await;
+    let mut provider = Side::new(std::slice::from_ref(&relay.url)).await;
     provider.sell().await;
     provider.job(job.id).await;
 }
