@@ -206,6 +206,8 @@ pub(crate) enum Code {
     Other,
 }
 
+const SQLITE_IOERR_SHMSIZE: u32 = 4874;
+
 pub(crate) fn code(error: &sqlx::Error) -> Code {
     let Some(database) = error.as_database_error() else { return Code::Other };
     if database.is_unique_violation() {
@@ -213,6 +215,9 @@ pub(crate) fn code(error: &sqlx::Error) -> Code {
     }
     // Extended result codes keep the primary one in their low byte (sqlite.org/rescode.html).
     let extended: u32 = database.code().and_then(|code| code.parse().ok()).unwrap_or(0);
+    if extended == SQLITE_IOERR_SHMSIZE {
+        return Code::Full; // The index of the log could not grow: what that fails for is space.
+    }
     match extended & 0xff {
         5 | 6 => Code::Busy,
         8 => Code::ReadOnly,
