@@ -263,6 +263,19 @@ impl Input {
         })
     }
 
+    /// The place for a text that belongs to this input and is sealed away beside it.
+    pub fn body_mut(&mut self) -> Option<&mut pb::BodyRef> {
+        match self {
+            Input::Request(request) => Some(&mut request.body),
+            Input::Worked(Worked { outcome: Outcome::Done { output, .. }, .. }) => Some(output),
+            Input::Signed(signed) | Input::Person(Command::Buy { event: signed, .. }) => {
+                Some(signed.event.get_or_insert_default())
+            }
+            Input::Answer(answer) => Some(&mut answer.body),
+            _ => None,
+        }
+    }
+
     /// Whether the fact that was recorded under this input's key says the same. If not, the two are a conflict,
     /// which is never "ok". An event id commits to its content; wallet observations are compared by amount.
     pub fn agrees_with(&self, recorded: &Event) -> bool {

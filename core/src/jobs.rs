@@ -1,12 +1,13 @@
 //! The provider's decider: from a request to a delivered, invoiced job.
 use autopilot_events::{
-    Draft,
+    Draft, Event,
     pb::{self, FailureClass, PaymentOrder, Purpose, RefusalReason, Source},
     words::{EventId, JobId},
 };
 use autopilot_projections::{
     State,
     jobs::{Money, Work},
+    outbox::Owed,
 };
 
 use crate::{
@@ -179,7 +180,6 @@ pub fn published(state: &State, event_id: EventId, accepted: u32, tried: u32) ->
         relays_accepted: accepted,
         relays_tried: tried,
     };
-    let of = if state.purchases.get(&owed.job).is_some() { of_purchase } else { of_job };
     let mut drafts = Vec::new();
     if owed.purpose == Purpose::Result as i32 {
         let delivered = pb::JobDelivered {
@@ -190,8 +190,17 @@ pub fn published(state: &State, event_id: EventId, accepted: u32, tried: u32) ->
         };
         drafts.push(of_job(&job_id, Source::Relay, delivered));
     }
-    drafts.push(of(&job_id, Source::Relay, autopilot_events::Event::EventPublished(published)));
+    drafts.push(of_owed(owed, Source::Relay, published));
     drafts
+}
+
+/// A fact about an owed event, in the stream of its job or purchase.
+pub fn of_owed(owed: &Owed, source: Source, event: impl Into<Event>) -> Draft {
+    let buyers = [Purpose::Request as i32, Purpose::LostRace as i32];
+    match buyers.contains(&owed.purpose) {
+        true => of_purchase(&owed.job.0, source, event),
+        false => of_job(&owed.job.0, source, event),
+    }
 }
 
 /// The requester takes the request back: work that is not done ends, what was delivered stays owed.

@@ -10,7 +10,7 @@ mod jobs;
 mod money;
 pub mod policy;
 pub mod ports;
-mod presence;
+pub mod presence;
 pub mod refusal;
 mod tick;
 

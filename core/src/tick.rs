@@ -10,8 +10,8 @@ use autopilot_projections::{
 };
 
 use crate::{
-    draft::{fact, of_job, of_purchase},
-    money,
+    draft::{fact, of_job},
+    jobs, money,
     presence::Presence,
 };
 
@@ -75,14 +75,13 @@ fn abandoned(state: &State, now_ms: i64) -> Vec<Draft> {
             };
             drafts.push(of_job(&owed.job.0, Source::Relay, failed));
         }
-        let of = if state.purchases.get(&owed.job).is_some() { of_purchase } else { of_job };
         let abandoned = pb::EventAbandoned {
             event_id: event_id.to_vec(),
             job_id: owed.job.to_vec(),
             purpose: owed.purpose,
             reason,
         };
-        drafts.push(of(&owed.job.0, Source::Clock, autopilot_events::Event::EventAbandoned(abandoned)));
+        drafts.push(jobs::of_owed(owed, Source::Clock, abandoned));
     }
     drafts
 }

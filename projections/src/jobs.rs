@@ -202,10 +202,10 @@ impl Jobs {
         let id = JobId::of(id);
         let Some(job) = self.open.get_mut(&id) else { return };
         change(job);
-        if job.is_over() {
-            if let Some(invoice) = self.open.remove(&id).and_then(|job| job.invoice) {
-                self.by_hash.remove(&invoice.payment_hash);
-            }
+        if job.is_over()
+            && let Some(invoice) = self.open.remove(&id).and_then(|job| job.invoice)
+        {
+            self.by_hash.remove(&invoice.payment_hash);
         }
     }
 

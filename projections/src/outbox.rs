@@ -16,6 +16,8 @@ pub struct Owed {
     pub job: JobId,
     /// What it says.
     pub purpose: i32,
+    /// Kind of the event.
+    pub kind: u32,
     /// The signed bytes.
     pub event: pb::BodyRef,
     /// Publishing is given up after this.
@@ -50,6 +52,7 @@ impl Projection for Outbox {
                 let owed = Owed {
                     job: JobId::of(&m.job_id),
                     purpose: m.purpose,
+                    kind: m.kind,
                     event: m.event.clone().unwrap_or_default(),
                     deadline_ms: m.deadline_ms,
                 };

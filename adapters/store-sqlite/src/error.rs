@@ -253,7 +253,7 @@ impl OpenError {
         }
     }
 
-    pub(crate) fn of_read(path: &Path, error: ReadError) -> OpenError {
+    pub fn of_read(path: &Path, error: ReadError) -> OpenError {
         match error {
             ReadError::Broken(broken) => OpenError::ChainBroken(broken),
             ReadError::Sqlite(error) => OpenError::of_sqlite(path, error),

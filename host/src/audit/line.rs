@@ -1,0 +1,54 @@
+//! A fact as one line for people and programs.
+use autopilot_events::{Event, Recorded, pb};
+use autopilot_proto::control::v1::FactLine;
+use serde_json::Value;
+
+macro_rules! payload {
+    ($event:expr, $($variant:ident),* $(,)?) => {
+        match $event {
+            $(Event::$variant(message) => serde_json::to_value(message),)*
+            Event::Unknown { .. } => Ok(Value::Null),
+        }
+    };
+}
+
+/// The payload as JSON: field names of `events/v1`, single byte fields as hexadecimal text.
+fn payload(event: &Event) -> Value {
+    let value = payload!(
+        event,
+        LedgerOpened, PolicyChanged, ProviderWentOnline, ProviderWentOffline, LivenessRecorded,
+        JobReceived, JobRefused, IntakeAggregated, JobAccepted, JobStarted, JobExecuted, JobFailed,
+        JobDelivered, InvoiceIssued, InvoiceExpired, JobSettled, EventSigned, EventPublished,
+        EventAbandoned, WalletStarted, WalletStopped, WalletPaymentReceived, WalletPaymentSent,
+        WalletPaymentFailed, WalletChannelOpened, WalletChannelClosed, WalletBalanceObserved,
+        WalletReconciled, PaymentApproved, PaymentAttempted, OnchainApproved, OnchainSent,
+        OnchainFailed, PurchaseRequested, PurchaseOffered, PurchaseRejected, PurchaseWon, PurchasePaid,
+        PurchaseClosed,
+    );
+    // Plain owned data with string keys: making a value of it cannot fail.
+    value.unwrap_or_default()
+}
+
+/// Name of a fact's source, e.g. `wallet`; an unknown number reads as `unspecified`.
+fn source(fact: &pb::Fact) -> String {
+    let name = pb::Source::try_from(fact.source).unwrap_or_default().as_str_name();
+    name.trim_start_matches("SOURCE_").to_lowercase()
+}
+
+/// A fact as `control/v1` and `ledger tail` show it. The JSON of a fact of unknown type is its payload in
+/// hexadecimal, under `unknown_payload`.
+pub fn fact_line(fact: &Recorded) -> FactLine {
+    let json = match &fact.event {
+        Event::Unknown { .. } => serde_json::json!({ "unknown_payload": hex::encode(&fact.fact.payload) }),
+        event => payload(event),
+    };
+    FactLine {
+        sequence: fact.fact.sequence,
+        at_ms: fact.fact.recorded_at_ms,
+        r#type: fact.fact.r#type.clone(),
+        stream: fact.fact.stream.clone(),
+        source: source(&fact.fact),
+        chain: fact.chain.to_string(),
+        json: json.to_string(),
+    }
+}

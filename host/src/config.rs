@@ -1,0 +1,201 @@
+//! What has to be known before the ledger can be read: network, relays, chain source, model. One small file, private,
+//! since a chain source's password may stand in it. Everything that decides is policy, and policy is a fact.
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::home::{HomeError, write_private};
+
+/// The file's content.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `bitcoin`, `testnet`, `signet` or `regtest`. Never guessed.
+    pub network: String,
+    /// Relay addresses, `ws://` or `wss://`.
+    pub relays: Vec<String>,
+    /// Where the wallet gets blocks from.
+    pub chain: Chain,
+    /// The wallet.
+    #[serde(default)]
+    pub wallet: Wallet,
+    /// The model to serve; none for a buyer.
+    #[serde(default)]
+    pub model: Option<Model>,
+    /// First policy of a new ledger.
+    #[serde(default)]
+    pub provider: Provider,
+}
+
+/// Where blocks come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "kebab-case")]
+pub enum Chain {
+    /// Bitcoin Core's RPC, or the simulated chain which answers the same calls.
+    Bitcoind {
+        /// Host.
+        host: String,
+        /// Port.
+        port: u16,
+        /// User.
+        user: String,
+        /// Password.
+        password: String,
+    },
+    /// An Esplora server.
+    Esplora {
+        /// Address.
+        url: String,
+    },
+    /// An Electrum server.
+    Electrum {
+        /// Address, `ssl://host:port` or `tcp://host:port`.
+        url: String,
+    },
+}
+
+impl Chain {
+    /// Short name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Chain::Bitcoind { .. } => "bitcoind",
+            Chain::Esplora { .. } => "esplora",
+            Chain::Electrum { .. } => "electrum",
+        }
+    }
+}
+
+/// The wallet's settings.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wallet {
+    /// Addresses to listen on, `host:port`; port 0 takes a free one. Empty: none.
+    pub listen: Vec<String>,
+    /// Node ids whose channels are used before they are confirmed.
+    pub trusted_peers_0conf: Vec<String>,
+    /// Node alias; a hub needs one.
+    pub alias: String,
+    /// Forward payments to the peers behind our channels: what a hub does.
+    pub forwarding: bool,
+}
+
+/// The model's settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// GGUF file.
+    pub path: PathBuf,
+    /// SHA-256 that it must have, as hexadecimal text.
+    #[serde(default)]
+    pub sha256: Option<String>,
+}
+
+/// First policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Provider {
+    /// Whether to serve at all.
+    pub enabled: bool,
+    /// Price of a job, in millisatoshi.
+    pub price_msat: u64,
+    /// `work-first` or `pay-first`.
+    pub order: String,
+}
+
+impl Default for Provider {
+    fn default() -> Self {
+        Provider { enabled: false, price_msat: 10_000, order: "work-first".to_owned() }
+    }
+}
+
+/// Why there is no usable configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not there.
+    #[error("there is no configuration at {0}: start with `autopilot-headless provider --network … --relay … --home …`, or try `autopilot-headless sandbox`")]
+    Missing(PathBuf),
+    /// Not readable.
+    #[error("{path}: {cause}")]
+    Unreadable {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+    /// Makes no sense.
+    #[error("{path}: {what}")]
+    Invalid {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong, and what would be right.
+        what: String,
+    },
+    /// Not writable.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], with the place.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = match std::fs::read_to_string(path) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(ConfigError::Missing(path.to_owned())),
+            Err(e) => return Err(ConfigError::Unreadable { path: path.to_owned(), cause: e.to_string() }),
+            Ok(text) => text,
+        };
+        let config: Config = toml::from_str(&text)
+            .map_err(|e| ConfigError::Unreadable { path: path.to_owned(), cause: e.to_string() })?;
+        config.check().map_err(|what| ConfigError::Invalid { path: path.to_owned(), what })?;
+        Ok(config)
+    }
+
+    /// Writes the file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn write(&self, path: &Path) -> Result<(), ConfigError> {
+        self.check().map_err(|what| ConfigError::Invalid { path: path.to_owned(), what })?;
+        let text = toml::to_string_pretty(self)
+            .map_err(|e| ConfigError::Invalid { path: path.to_owned(), what: e.to_string() })?;
+        Ok(write_private(path, text.as_bytes())?)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !["bitcoin", "testnet", "signet", "regtest"].contains(&self.network.as_str()) {
+            return Err(format!("network {:?} is none of bitcoin, testnet, signet, regtest", self.network));
+        }
+        if self.relays.is_empty() && self.provider.enabled {
+            return Err("a provider needs at least one relay".to_owned());
+        }
+        if !["work-first", "pay-first"].contains(&self.provider.order.as_str()) {
+            return Err(format!("order {:?} is neither work-first nor pay-first", self.provider.order));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back_and_nonsense_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        let config = Config {
+            network: "regtest".into(),
+            relays: vec!["ws://127.0.0.1:1".into()],
+            chain: Chain::Bitcoind { host: "127.0.0.1".into(), port: 1, user: "u".into(), password: "p".into() },
+            wallet: Wallet { listen: vec!["127.0.0.1:0".into()], ..Wallet::default() },
+            model: Some(Model { path: "/m.gguf".into(), sha256: None }),
+            provider: Provider { enabled: true, ..Provider::default() },
+        };
+        config.write(&path).unwrap();
+        assert_eq!(Config::read(&path).unwrap(), config);
+        let broken = Config { network: "mainnet".into(), ..config };
+        assert!(broken.write(&path).unwrap_err().to_string().contains("none of bitcoin"));
+    }
+}

@@ -1,0 +1,132 @@
+//! Buying: a request is composed and signed, its budget approved, and only then is it published.
+use std::time::Duration;
+
+use autopilot_core::{
+    input::Command,
+    Input,
+    ports::market::{JobInput, JobParams, MARKET_NIP90, Market, MarketItem, NewRequest},
+};
+use autopilot_events::{
+    Event,
+    pb::{self as facts, Purpose},
+    words::{JobId, Msat, PublicKey},
+};
+use autopilot_proto::control::v1::{BuyReply, BuyRequest, PurchaseReply, PurchaseRequest};
+use tonic::Status;
+
+use super::{Service, errors, views::basis};
+use crate::clock;
+
+impl Service {
+    pub(super) async fn answer_buy(&self, request: BuyRequest) -> Result<BuyReply, Status> {
+        let market = self.outside.market().map_err(errors::market)?;
+        crate::treasury::observe(&self.outside).await.map_err(errors::submit)?;
+        let kind = u16::try_from(request.kind).map_err(|_| errors::invalid("kinds lie in 5000–5999"))?;
+        let provider: Option<PublicKey> = match request.provider.as_str() {
+            "" => None,
+            text => Some(text.parse().map_err(|_| errors::invalid("a provider's key has 64 hexadecimal digits"))?),
+        };
+        let deadline_s = if request.deadline_s == 0 { 60 } else { request.deadline_s.min(86_400) };
+        let params = JobParams {
+            max_tokens: (request.max_tokens > 0).then_some(request.max_tokens),
+            ttl_s: Some(deadline_s),
+            ..JobParams::default()
+        };
+        let new = NewRequest {
+            kind,
+            inputs: vec![JobInput::text(request.input)],
+            params,
+            bid_msat: (!request.without_bid).then_some(Msat(request.budget_msat)),
+            providers: provider.into_iter().collect(),
+            relays: self.config.relays.clone(),
+            ..NewRequest::default()
+        };
+        let event = market.compose_request(&new, clock::now_s()).map_err(errors::market)?;
+        let id = JobId::derive(MARKET_NIP90, &event.id.0);
+        let deadline_ms = clock::now_ms().saturating_add(i64::from(deadline_s) * 1_000);
+        let terms = facts::PurchaseRequested {
+            purchase_id: id.to_vec(),
+            native_id: event.id.to_vec(),
+            kind: request.kind,
+            provider: provider.map(|key| key.to_vec()).unwrap_or_default(),
+            budget_msat: request.budget_msat,
+            fee_ceiling_msat: request.fee_ceiling_msat,
+            deadline_ms,
+            pay_first_ceiling_msat: request.pay_first_ceiling_msat,
+        };
+        let signed = facts::EventSigned {
+            event_id: event.id.to_vec(),
+            purpose: Purpose::Request as i32,
+            job_id: id.to_vec(),
+            kind: request.kind,
+            event: None,
+            deadline_ms,
+        };
+        let input = Input::Person(Command::Buy { terms, event: signed });
+        let body = Some((format!("purchase/{id}"), event.json.as_slice()));
+        self.outside.ledger.submit(input, body).await.map_err(errors::submit)?;
+        Ok(BuyReply {
+            basis: Some(self.look(|engine| basis(engine, "ledger")).await?),
+            purchase_id: id.to_string(),
+            native_id: event.id.to_string(),
+        })
+    }
+
+    /// How a purchase stands; with `wait_s`, once it is over or the time is up.
+    pub(super) async fn answer_purchase(&self, request: PurchaseRequest) -> Result<PurchaseReply, Status> {
+        let id: JobId =
+            request.purchase_id.parse().map_err(|_| errors::invalid("a purchase id has 64 hexadecimal digits"))?;
+        let wait = Duration::from_secs(u64::from(request.wait_s.min(3_600)));
+        let over = async {
+            let mut head = self.outside.ledger.head();
+            loop {
+                head.borrow_and_update();
+                let open = self.look(move |engine| engine.state().purchases.get(&id).is_some()).await?;
+                if !open || head.changed().await.is_err() {
+                    return Ok::<(), Status>(());
+                }
+            }
+        };
+        if let Ok(result) = tokio::time::timeout(wait, over).await {
+            result?;
+        }
+        self.purchase(id).await
+    }
+
+    async fn purchase(&self, id: JobId) -> Result<PurchaseReply, Status> {
+        let reader = self.outside.ledger.reader();
+        let row = reader.history_one(&id).await.map_err(errors::read)?;
+        let row = row.ok_or_else(|| errors::not_found("there is no such purchase"))?;
+        let mut reply = PurchaseReply {
+            basis: Some(self.look(|engine| basis(engine, "ledger")).await?),
+            purchase_id: id.to_string(),
+            over: row.work.as_deref() == Some("closed"),
+            state: row.work.unwrap_or_default(),
+            provider: row.counterparty.map(|key| key.to_string()).unwrap_or_default(),
+            paid_msat: row.settled_msat.unwrap_or(0),
+            payment_hash: row.payment_hash.map(|hash| hash.to_string()).unwrap_or_default(),
+            reason: row.reason.unwrap_or_default(),
+            result: String::new(),
+        };
+        let stream = format!("purchase/{id}");
+        let mut after = row.first_sequence.saturating_sub(1);
+        while reply.result.is_empty() {
+            let page = reader.facts(after, 1_000).await.map_err(errors::read)?;
+            let Some(last) = page.last() else { break };
+            after = last.fact.sequence;
+            for fact in page.iter().filter(|fact| fact.fact.stream == stream) {
+                match &fact.event {
+                    Event::PurchaseOffered(m) if m.status == "result" => {
+                        let body = m.result.clone().unwrap_or_default();
+                        if let Ok(MarketItem::Result(result)) = self.outside.stored(&body).await {
+                            reply.result = result.content;
+                        }
+                    }
+                    Event::PurchaseRejected(m) if reply.reason.is_empty() => reply.reason.clone_from(&m.reason),
+                    _ => {}
+                }
+            }
+        }
+        Ok(reply)
+    }
+}

@@ -1,0 +1,77 @@
+//! Errors that cross the socket: a small closed code in the metadata, and a sentence for a person.
+use autopilot_core::{
+    Refusal,
+    ports::{market::MarketError, model::ModelError, wallet::WalletError},
+    refusal::Code,
+};
+use autopilot_store_sqlite::ReadError;
+use tonic::{Code as Grpc, Status, metadata::MetadataValue};
+
+use crate::ledger::SubmitError;
+
+/// Metadata key of the code.
+pub const CODE_KEY: &str = "autopilot-code";
+
+/// A status with a code and a sentence.
+pub fn coded(grpc: Grpc, code: &'static str, sentence: impl Into<String>) -> Status {
+    let mut status = Status::new(grpc, sentence);
+    status.metadata_mut().insert(CODE_KEY, MetadataValue::from_static(code));
+    status
+}
+
+pub(super) fn refused(refusal: Refusal) -> Status {
+    let (grpc, code) = match refusal.code {
+        Code::PolicyInvalid => (Grpc::InvalidArgument, "policy-invalid"),
+        Code::NotReady => (Grpc::FailedPrecondition, "not-ready"),
+        Code::AlreadySo => (Grpc::FailedPrecondition, "already-so"),
+        Code::NotFound => (Grpc::NotFound, "not-found"),
+        Code::InsufficientFunds => (Grpc::FailedPrecondition, "insufficient-funds"),
+        Code::InvoiceUnusable => (Grpc::InvalidArgument, "invoice-unusable"),
+        Code::AlreadyPaid => (Grpc::AlreadyExists, "already-paid"),
+        Code::TooLate => (Grpc::FailedPrecondition, "too-late"),
+        Code::ReadOnly => (Grpc::FailedPrecondition, "read-only"),
+    };
+    coded(grpc, code, refusal.sentence)
+}
+
+pub(super) fn submit(error: SubmitError) -> Status {
+    match error {
+        SubmitError::Refused(refusal) => refused(refusal),
+        SubmitError::Conflict { .. } => coded(Grpc::AlreadyExists, "conflict", error.to_string()),
+        SubmitError::Seal(_) => coded(Grpc::Internal, "internal", error.to_string()),
+        SubmitError::Stopped => coded(Grpc::Unavailable, "unavailable", error.to_string()),
+    }
+}
+
+pub(super) fn read(error: ReadError) -> Status {
+    coded(Grpc::Internal, "internal", error.to_string())
+}
+
+pub(super) fn wallet(error: WalletError) -> Status {
+    use autopilot_core::ports::wallet::WalletErrorCode as Wallet;
+    let grpc = match error.code {
+        Wallet::InvalidArgument | Wallet::WrongNetwork | Wallet::Expired | Wallet::SelfPayment => Grpc::InvalidArgument,
+        Wallet::Conflict => Grpc::AlreadyExists,
+        Wallet::NotFound => Grpc::NotFound,
+        Wallet::InsufficientFunds | Wallet::ChainBehind | Wallet::NoRoute => Grpc::FailedPrecondition,
+        Wallet::PeerUnreachable | Wallet::Unavailable => Grpc::Unavailable,
+        Wallet::Fault => Grpc::Internal,
+    };
+    coded(grpc, error.code.name(), error.message)
+}
+
+pub(super) fn market(error: MarketError) -> Status {
+    coded(Grpc::InvalidArgument, "invalid-argument", error.to_string())
+}
+
+pub(super) fn model(error: ModelError) -> Status {
+    coded(Grpc::FailedPrecondition, error.code().as_str(), error.to_string())
+}
+
+pub(super) fn invalid(sentence: impl Into<String>) -> Status {
+    coded(Grpc::InvalidArgument, "invalid-argument", sentence)
+}
+
+pub(super) fn not_found(sentence: impl Into<String>) -> Status {
+    coded(Grpc::NotFound, "not-found", sentence)
+}

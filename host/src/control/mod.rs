@@ -1,0 +1,13 @@
+//! `control/v1` over a local socket: faces read views and hand in commands; nothing is decided here.
+mod buy;
+mod errors;
+mod follow;
+mod serve;
+mod service;
+mod views;
+mod wallet;
+mod why;
+
+pub use errors::{CODE_KEY, coded};
+pub use serve::serve;
+pub use service::Service;

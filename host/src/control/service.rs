@@ -1,0 +1,69 @@
+//! The service as a table: each call is one line that names what answers it.
+use std::sync::Arc;
+
+use autopilot_proto::control::v1::{self as pb, control_server::Control};
+use tokio::sync::{Notify, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::{config::Config, home::Home, outside::Outside};
+
+/// What the faces talk to.
+#[derive(Clone)]
+pub struct Service {
+    pub(crate) outside: Outside,
+    pub(crate) home: Home,
+    pub(crate) config: Arc<Config>,
+    pub(crate) warnings: Arc<Vec<String>>,
+    pub(crate) heartbeat: watch::Receiver<Option<i64>>,
+    pub(crate) stop: Arc<Notify>,
+}
+
+/// Answers each call with the method named beside it.
+macro_rules! table {
+    ($($call:ident($request:ident) -> $reply:ident = $answer:ident;)*) => {
+        #[tonic::async_trait]
+        impl Control for Service {
+            type FollowStream = ReceiverStream<Result<pb::FactLine, Status>>;
+
+            async fn follow(
+                &self,
+                request: Request<pb::FollowRequest>,
+            ) -> Result<Response<Self::FollowStream>, Status> {
+                Ok(Response::new(self.follow_facts(request.into_inner())))
+            }
+
+            $(async fn $call(&self, request: Request<pb::$request>) -> Result<Response<pb::$reply>, Status> {
+                self.$answer(request.into_inner()).await.map(Response::new)
+            })*
+        }
+    };
+}
+
+table! {
+    status(StatusRequest) -> StatusReply = answer_status;
+    go_online(GoOnlineRequest) -> StatusReply = answer_go_online;
+    go_offline(GoOfflineRequest) -> StatusReply = answer_go_offline;
+    get_policy(GetPolicyRequest) -> PolicyReply = answer_get_policy;
+    set_policy(SetPolicyRequest) -> PolicyReply = answer_set_policy;
+    jobs(JobsRequest) -> JobsReply = answer_jobs;
+    abort(AbortRequest) -> AbortReply = answer_abort;
+    history(HistoryRequest) -> HistoryReply = answer_history;
+    earnings(EarningsRequest) -> EarningsReply = answer_earnings;
+    why(WhyRequest) -> WhyReply = answer_why;
+    balance(BalanceRequest) -> BalanceReply = answer_balance;
+    receive(ReceiveRequest) -> ReceiveReply = answer_receive;
+    decode(DecodeRequest) -> DecodeReply = answer_decode;
+    pay(PayRequest) -> PayReply = answer_pay;
+    payments(PaymentsRequest) -> PaymentsReply = answer_payments;
+    can_receive(CanReceiveRequest) -> CanReceiveReply = answer_can_receive;
+    new_address(NewAddressRequest) -> NewAddressReply = answer_new_address;
+    send_onchain(SendOnchainRequest) -> SendOnchainReply = answer_send_onchain;
+    open_channel(OpenChannelRequest) -> OpenChannelReply = answer_open_channel;
+    close_channel(CloseChannelRequest) -> CloseChannelReply = answer_close_channel;
+    relays(RelaysRequest) -> RelaysReply = answer_relays;
+    model(ModelRequest) -> ModelReply = answer_model;
+    buy(BuyRequest) -> BuyReply = answer_buy;
+    purchase(PurchaseRequest) -> PurchaseReply = answer_purchase;
+    stop(StopRequest) -> StopReply = answer_stop;
+}

@@ -1,0 +1,360 @@
+//! Views of the ledger, and the commands of a provider.
+use std::time::Duration;
+
+use autopilot_core::{
+    Engine, Input,
+    input::Command,
+    policy,
+    ports::{
+        market::{Market, RelayState},
+        model::Model as _,
+    },
+    presence::blockers,
+};
+use autopilot_events::{
+    pb::{PaymentOrder, Policy},
+    words::JobId,
+};
+use autopilot_projections::{
+    jobs::{Job, Money, Work},
+    rows::Role,
+};
+use autopilot_proto::control::v1::{self as pb};
+use autopilot_store_sqlite::rows::{HistoryQuery, HistoryRow};
+use tonic::Status;
+
+use super::{Service, errors};
+use crate::{clock, secrets};
+
+/// Rows on a page of history at most.
+const MAX_PAGE: u32 = 500;
+
+pub(super) fn basis(engine: &Engine, source: &str) -> pb::Basis {
+    let head = engine.head();
+    pb::Basis { sequence: head.sequence, chain: head.chain.to_string(), source: source.to_owned() }
+}
+
+impl Service {
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<T, Status> {
+        self.outside.ledger.look(look).await.map_err(errors::submit)
+    }
+
+    pub(super) async fn command(&self, command: Command) -> Result<(), Status> {
+        self.outside.ledger.submit(Input::Person(command), None).await.map(drop).map_err(errors::submit)
+    }
+
+    pub(super) async fn answer_status(&self, _: pb::StatusRequest) -> Result<pb::StatusReply, Status> {
+        let mut reply = self.look(of_engine).await?;
+        reply.home = self.home.path().display().to_string();
+        reply.network.clone_from(&self.config.network);
+        reply.chain_source = self.config.chain.name().to_owned();
+        reply.version = env!("CARGO_PKG_VERSION").to_owned();
+        reply.warnings = self.warnings.to_vec();
+        reply.relays_configured = u32::try_from(self.config.relays.len()).unwrap_or(u32::MAX);
+        let heartbeat = *self.heartbeat.borrow();
+        reply.heartbeat_age_ms = heartbeat.and_then(|at| u64::try_from(clock::now_ms() - at).ok());
+        if let Ok(info) = autopilot_core::ports::wallet::Wallet::info(&self.outside.wallet).await {
+            reply.node_id = hex::encode(info.node_id);
+            reply.node_addresses = info.listening;
+            reply.wallet_connected = info.connected;
+        }
+        Ok(reply)
+    }
+
+    pub(super) async fn answer_go_online(&self, request: pb::GoOnlineRequest) -> Result<pb::StatusReply, Status> {
+        if let Some(model) = &self.outside.model {
+            model.describe().await.map_err(errors::model)?;
+        }
+        let run_id = secrets::random::<16>().map_err(|e| errors::invalid(e.to_string()))?.to_vec();
+        let patience = Duration::from_secs(u64::from(request.wait_s.min(600)));
+        let deadline = tokio::time::Instant::now() + patience;
+        loop {
+            crate::treasury::observe(&self.outside).await.map_err(errors::submit)?;
+            match self.command(Command::GoOnline { run_id: run_id.clone() }).await {
+                Ok(()) => return self.answer_status(pb::StatusRequest {}).await,
+                Err(status) if tokio::time::Instant::now() >= deadline => return Err(status),
+                // Wallet and relays give no event for everything that readiness rests on: look again, bounded.
+                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        }
+    }
+
+    pub(super) async fn answer_go_offline(&self, request: pb::GoOfflineRequest) -> Result<pb::StatusReply, Status> {
+        let reason = if request.reason.is_empty() { "asked to".to_owned() } else { request.reason };
+        self.command(Command::GoOffline { reason }).await?;
+        self.answer_status(pb::StatusRequest {}).await
+    }
+
+    pub(super) async fn answer_get_policy(&self, _: pb::GetPolicyRequest) -> Result<pb::PolicyReply, Status> {
+        self.look(|engine| pb::PolicyReply {
+            basis: Some(basis(engine, "ledger")),
+            policy: Some(shown(&engine.state().provider.policy())),
+            digest: engine.state().provider.policy_digest.to_string(),
+        })
+        .await
+    }
+
+    pub(super) async fn answer_set_policy(&self, request: pb::SetPolicyRequest) -> Result<pb::PolicyReply, Status> {
+        let wanted = request.policy.ok_or_else(|| errors::invalid("a policy is needed"))?;
+        let order = order_of(&wanted.order)?;
+        let current = self.look(|engine| engine.state().provider.policy.clone()).await?;
+        let base = current.unwrap_or_else(|| policy::default_policy(wanted.min_price_msat));
+        let policy = Policy {
+            min_price_msat: wanted.min_price_msat,
+            kinds: wanted.kinds,
+            max_input_bytes: wanted.max_input_bytes,
+            max_in_flight: wanted.max_in_flight,
+            per_buyer_per_hour: wanted.per_buyer_per_hour,
+            global_per_hour: wanted.global_per_hour,
+            unpaid_jobs_per_buyer: wanted.unpaid_jobs_per_buyer,
+            unpaid_jobs_total: wanted.unpaid_jobs_total,
+            order: order as i32,
+            accept_open: wanted.accept_open,
+            accept_targeted: wanted.accept_targeted,
+            max_output_tokens: wanted.max_output_tokens,
+            invoice_expiry_s: wanted.invoice_expiry_s,
+            quote_without_bid: wanted.quote_without_bid,
+            ..base
+        };
+        self.command(Command::SetPolicy(policy)).await?;
+        self.answer_get_policy(pb::GetPolicyRequest {}).await
+    }
+
+    pub(super) async fn answer_jobs(&self, _: pb::JobsRequest) -> Result<pb::JobsReply, Status> {
+        self.look(|engine| pb::JobsReply {
+            basis: Some(basis(engine, "ledger")),
+            jobs: engine.state().jobs.open().map(|(id, job)| line(id, job)).collect(),
+        })
+        .await
+    }
+
+    pub(super) async fn answer_abort(&self, request: pb::AbortRequest) -> Result<pb::AbortReply, Status> {
+        let id: JobId = request.job_id.parse().map_err(|_| errors::invalid("a job id has 64 hexadecimal digits"))?;
+        self.command(Command::Abort(id)).await?;
+        self.look(|engine| pb::AbortReply { basis: Some(basis(engine, "ledger")) }).await
+    }
+
+    pub(super) async fn answer_history(&self, request: pb::HistoryRequest) -> Result<pb::HistoryReply, Status> {
+        let role = match request.role.as_str() {
+            "" => None,
+            "provider" => Some(Role::Provider),
+            "buyer" => Some(Role::Buyer),
+            _ => return Err(errors::invalid("role is provider or buyer")),
+        };
+        let some = |text: String| (!text.is_empty()).then_some(text);
+        let query = HistoryQuery {
+            role,
+            work: some(request.work),
+            money: some(request.money),
+            before: (request.before_sequence > 0).then_some(request.before_sequence),
+            after: None,
+            limit: if request.limit == 0 { 50 } else { request.limit.min(MAX_PAGE) },
+        };
+        let (rows, _) = self.outside.ledger.reader().history(&query).await.map_err(errors::read)?;
+        let full = rows.len() as u32 == query.limit;
+        let next = rows.last().filter(|_| full).map_or(0, |row| row.first_sequence);
+        let basis = self.look(|engine| basis(engine, "ledger")).await?;
+        let rows = rows.into_iter().map(history_line).collect();
+        Ok(pb::HistoryReply { basis: Some(basis), rows, next_before_sequence: next })
+    }
+
+    pub(super) async fn answer_earnings(&self, request: pb::EarningsRequest) -> Result<pb::EarningsReply, Status> {
+        self.look(move |engine| {
+            let earnings = &engine.state().earnings;
+            let today = earnings.between(request.day_start_ms, request.day_end_ms);
+            pb::EarningsReply {
+                basis: Some(basis(engine, "wallet")),
+                earned_msat: earnings.earned_msat,
+                jobs_settled: earnings.jobs_settled,
+                jobs_accepted: earnings.jobs_accepted,
+                jobs_delivered: earnings.jobs_delivered,
+                jobs_failed: earnings.jobs_failed,
+                invoices_expired: earnings.invoices_expired,
+                today_msat: today.earned_msat,
+                today_jobs: today.jobs,
+                first_settled_at_ms: earnings.first_settled_at_ms,
+                last_settled_at_ms: earnings.last_settled_at_ms,
+            }
+        })
+        .await
+    }
+
+    pub(super) async fn answer_relays(&self, _: pb::RelaysRequest) -> Result<pb::RelaysReply, Status> {
+        let Some(market) = &self.outside.market else { return Ok(pb::RelaysReply::default()) };
+        let relays = market.relays().await.into_iter().map(|relay| pb::RelayLine {
+            state: state_name(relay.state).to_owned(),
+            relay: relay.relay,
+            latency_ms: relay.latency_ms,
+            last_seen_s: relay.last_seen_s.and_then(|s| i64::try_from(s).ok()),
+            last_error: relay.last_error.unwrap_or_default(),
+            accepted: relay.accepted,
+            refused: relay.refused,
+            delivered: relay.delivered,
+            forged: relay.forged,
+        });
+        Ok(pb::RelaysReply { relays: relays.collect() })
+    }
+
+    pub(super) async fn answer_model(&self, request: pb::ModelRequest) -> Result<pb::ModelReply, Status> {
+        let Some(model) = &self.outside.model else {
+            let problem = "no model is configured in this home folder".to_owned();
+            return Ok(pb::ModelReply { state: "none".to_owned(), problem, ..pb::ModelReply::default() });
+        };
+        match request.action.as_str() {
+            "warm" => drop(model.describe().await.map_err(errors::model)?),
+            "unload" => model.unload().await,
+            "" | "describe" => {}
+            _ => return Err(errors::invalid("the action is describe, warm or unload")),
+        }
+        crate::treasury::observe(&self.outside).await.map_err(errors::submit)?;
+        let health = model.health().await;
+        let state = match (&health.model, health.running) {
+            (None, _) => "unloaded",
+            (Some(_), None) => "ready",
+            (Some(_), Some(_)) => "working",
+        };
+        let described = health.model;
+        Ok(pb::ModelReply {
+            state: state.to_owned(),
+            name: described.as_ref().map(|m| m.name.clone()).unwrap_or_default(),
+            digest: described.as_ref().map(|m| m.digest.to_string()).unwrap_or_default(),
+            n_ctx: described.as_ref().map_or(0, |m| m.n_ctx),
+            runtime: described.as_ref().map(|m| m.runtime_build.clone()).unwrap_or_default(),
+            device: described.as_ref().map(|m| m.cpu_features.clone()).unwrap_or_default(),
+            memory_bytes: health.resident_bytes,
+            problem: String::new(),
+        })
+    }
+
+    pub(super) async fn answer_stop(&self, _: pb::StopRequest) -> Result<pb::StopReply, Status> {
+        self.stop.notify_one();
+        Ok(pb::StopReply {})
+    }
+}
+
+fn of_engine(engine: &Engine) -> pb::StatusReply {
+    let state = engine.state();
+    let policy = state.provider.policy();
+    let blockers = if state.provider.policy.is_some() { blockers(state, engine.readiness()) } else { Vec::new() };
+    let online = match (engine.is_online(), blockers.is_empty()) {
+        (false, _) => "offline",
+        (true, true) => "online",
+        (true, false) => "degraded",
+    };
+    pb::StatusReply {
+        basis: Some(basis(engine, "ledger")),
+        state: online.to_owned(),
+        blockers,
+        public_key: state.provider.identity.as_ref().map(|id| id.public_key.clone()).unwrap_or_default(),
+        price_msat: policy.min_price_msat,
+        order: order_name(policy.order).to_owned(),
+        kinds: policy.kinds,
+        model: engine.readiness().model.clone().unwrap_or_default(),
+        uptime_ms: state.provider.uptime_ms.saturating_add(state.provider.run_online_ms),
+        jobs_in_flight: u32::try_from(state.jobs.in_flight()).unwrap_or(u32::MAX),
+        relays_connected: engine.readiness().relays_connected,
+        earned_msat: state.earnings.earned_msat,
+        spendable_msat: state.wallet.figures.spendable_msat,
+        ..pb::StatusReply::default()
+    }
+}
+
+pub(super) fn order_name(order: i32) -> &'static str {
+    if order == PaymentOrder::PayFirst as i32 { "pay-first" } else { "work-first" }
+}
+
+fn order_of(name: &str) -> Result<PaymentOrder, Status> {
+    match name {
+        "work-first" => Ok(PaymentOrder::WorkFirst),
+        "pay-first" => Ok(PaymentOrder::PayFirst),
+        _ => Err(errors::invalid("the order is work-first or pay-first")),
+    }
+}
+
+fn shown(policy: &Policy) -> pb::Policy {
+    pb::Policy {
+        min_price_msat: policy.min_price_msat,
+        kinds: policy.kinds.clone(),
+        max_input_bytes: policy.max_input_bytes,
+        max_in_flight: policy.max_in_flight,
+        per_buyer_per_hour: policy.per_buyer_per_hour,
+        global_per_hour: policy.global_per_hour,
+        unpaid_jobs_per_buyer: policy.unpaid_jobs_per_buyer,
+        unpaid_jobs_total: policy.unpaid_jobs_total,
+        order: order_name(policy.order).to_owned(),
+        accept_open: policy.accept_open,
+        accept_targeted: policy.accept_targeted,
+        max_output_tokens: policy.max_output_tokens,
+        invoice_expiry_s: policy.invoice_expiry_s,
+        quote_without_bid: policy.quote_without_bid,
+    }
+}
+
+/// The ladder that people see: a view of work and money.
+pub(super) fn stage(work: Work, money: Money) -> &'static str {
+    match (work, money) {
+        (Work::Failed, _) => "failed",
+        (Work::Refused, _) => "refused",
+        (Work::Delivered, Money::Settled) => "paid",
+        (Work::Delivered, _) => "delivered",
+        (Work::Executed | Work::Running, _) => "running",
+        (Work::Accepted, _) => "accepted",
+        (Work::Received, _) => "received",
+    }
+}
+
+fn word<T: serde::Serialize>(value: T) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn line(id: &JobId, job: &Job) -> pb::JobLine {
+    pb::JobLine {
+        job_id: id.to_string(),
+        native_id: job.native_id.to_string(),
+        requester: job.requester.to_string(),
+        kind: job.kind,
+        stage: stage(job.work, job.money).to_owned(),
+        work: word(job.work),
+        money: word(job.money),
+        price_msat: job.price_msat,
+        received_at_ms: job.received_at_ms,
+        deadline_ms: job.deadline_ms,
+        attempts: job.attempts,
+        payment_hash: job.invoice.as_ref().map(|i| i.payment_hash.to_string()).unwrap_or_default(),
+        reason: job.failure.clone().unwrap_or_default(),
+    }
+}
+
+fn history_line(row: HistoryRow) -> pb::HistoryLine {
+    let text = |id: Option<String>| id.unwrap_or_default();
+    pb::HistoryLine {
+        job_id: row.job_id.to_string(),
+        role: text(row.role),
+        native_id: text(row.native_id.map(|id| id.to_string())),
+        counterparty: text(row.counterparty.map(|id| id.to_string())),
+        kind: row.kind.unwrap_or(0),
+        first_sequence: row.first_sequence,
+        received_at_ms: row.received_at_ms,
+        work: text(row.work),
+        money: text(row.money),
+        price_msat: row.price_msat,
+        settled_msat: row.settled_msat,
+        settled_at_ms: row.settled_at_ms,
+        payment_hash: text(row.payment_hash.map(|hash| hash.to_string())),
+        result_digest: text(row.result_digest.map(|digest| digest.to_string())),
+        reason: text(row.reason),
+    }
+}
+
+fn state_name(state: RelayState) -> &'static str {
+    match state {
+        RelayState::Idle => "idle",
+        RelayState::Connecting => "connecting",
+        RelayState::Connected => "connected",
+        RelayState::Disconnected => "disconnected",
+        RelayState::Terminated => "terminated",
+    }
+}

@@ -1,0 +1,103 @@
+//! Carries out outstanding work. What is outstanding comes from the ledger after each commit; work that is no longer
+//! outstanding is dropped, and dropping a task cancels it.
+mod money;
+pub(crate) use money::settled;
+mod publish;
+pub(crate) use publish::broadcast;
+mod sign;
+mod work;
+
+use std::{collections::HashMap, time::Duration};
+
+use autopilot_core::Effect;
+use tokio::task::AbortHandle;
+
+use crate::{crash, ledger::SubmitError, outside::Outside};
+
+/// First pause after a failed try; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Why a try did not come to an outcome; it is repeated.
+#[derive(Debug, thiserror::Error)]
+enum NotYet {
+    #[error(transparent)]
+    Ledger(#[from] SubmitError),
+    #[error("{0}")]
+    Because(String),
+}
+
+impl NotYet {
+    fn because(cause: impl ToString) -> NotYet {
+        NotYet::Because(cause.to_string())
+    }
+}
+
+struct Running(AbortHandle);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Runs until the ledger stops.
+pub async fn run(outside: Outside) {
+    let mut outstanding = outside.ledger.outstanding();
+    let mut running: HashMap<Effect, Running> = HashMap::new();
+    loop {
+        let wanted = outstanding.borrow_and_update().clone();
+        running.retain(|effect, task| !task.0.is_finished() && wanted.contains(effect));
+        for effect in wanted.iter() {
+            running.entry(effect.clone()).or_insert_with(|| {
+                Running(tokio::spawn(persist(outside.clone(), effect.clone())).abort_handle())
+            });
+        }
+        if outstanding.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tries until there is an outcome.
+async fn persist(outside: Outside, effect: Effect) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        crash::point("effect.before", name(&effect));
+        match perform(&outside, &effect).await {
+            Ok(()) => return,
+            Err(NotYet::Ledger(SubmitError::Stopped)) => return,
+            Err(cause) => tracing::warn!(?effect, %cause, "not yet; trying again"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn perform(outside: &Outside, effect: &Effect) -> Result<(), NotYet> {
+    match effect {
+        Effect::Run { job, attempt } => work::run(outside, *job, *attempt).await,
+        Effect::Invoice { job, amount, expiry_s } => money::invoice(outside, *job, *amount, *expiry_s).await,
+        Effect::Sign { job, purpose } => sign::sign(outside, *job, *purpose).await,
+        Effect::Publish { event } => publish::publish(outside, *event).await,
+        Effect::Pay { payment_hash, attempt } => money::pay(outside, *payment_hash, *attempt).await,
+        Effect::SendOnchain { intent } => money::send_onchain(outside, intent).await,
+    }
+}
+
+/// Name of an effect at its crash points.
+fn name(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Run { .. } => "run",
+        Effect::Invoice { .. } => "invoice",
+        Effect::Sign { .. } => "sign",
+        Effect::Publish { .. } => "publish",
+        Effect::Pay { .. } => "pay",
+        Effect::SendOnchain { .. } => "send-onchain",
+    }
+}
+
+/// The effect happened outside; its outcome is not recorded yet.
+fn happened(what: &str) {
+    crash::point("effect.after", what);
+}

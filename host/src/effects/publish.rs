@@ -1,0 +1,62 @@
+//! Offers a signed event to every relay. The first that takes it is enough to go on; the others are still told.
+use autopilot_core::{
+    Input,
+    ports::market::{Market, PublishOutcome, SignedEvent},
+};
+use autopilot_events::words::EventId;
+use autopilot_store_sqlite::JournalEntry;
+use tokio::sync::mpsc;
+
+use super::{NotYet, happened};
+use crate::{clock::now_ms, outside::Outside};
+
+pub(super) async fn publish(outside: &Outside, id: EventId) -> Result<(), NotYet> {
+    let owed = outside.ledger.look(move |engine| engine.state().outbox.get(&id).cloned()).await?;
+    let Some(owed) = owed else { return Ok(()) };
+    let json = outside.ledger.text(&owed.event).await.map_err(NotYet::because)?;
+    let json = json.ok_or_else(|| NotYet::because("the event's text was erased"))?;
+    let event = SignedEvent { id, kind: u16::try_from(owed.kind).unwrap_or(0), json };
+    let mut outcomes = broadcast(outside, event);
+    let (mut accepted, mut tried) = (0, 0);
+    while let Some(outcome) = outcomes.recv().await {
+        tried += 1;
+        accepted += u32::from(outcome.accepted);
+        // What the others answered by now counts too; whoever is slower is in the journal.
+        while let Ok(outcome) = outcomes.try_recv() {
+            tried += 1;
+            accepted += u32::from(outcome.accepted);
+        }
+        if accepted > 0 {
+            happened("publish");
+            outside.ledger.submit(Input::Published { event_id: id, accepted, tried }, None).await?;
+            return Ok(());
+        }
+    }
+    Err(NotYet::Because(format!("none of {tried} relays took the event")))
+}
+
+/// Publishes in a task of its own, which ends by the adapter's bound, and writes every outcome to the journal.
+pub fn broadcast(outside: &Outside, event: SignedEvent) -> mpsc::UnboundedReceiver<PublishOutcome> {
+    let (tell, outcomes) = mpsc::unbounded_channel();
+    let outside = outside.clone();
+    tokio::spawn(async move {
+        let Ok(market) = outside.market() else { return };
+        // Whoever waits for the first outcome may have gone on.
+        let told = market.publish(&event, |outcome| drop(tell.send(outcome.clone()))).await;
+        match told {
+            Ok(outcomes) => outside.ledger.journal(lines(&event, &outcomes)).await,
+            Err(error) => tracing::warn!(event = %event.id, %error, "publishing failed"),
+        }
+    });
+    outcomes
+}
+
+fn lines(event: &SignedEvent, outcomes: &[PublishOutcome]) -> Vec<JournalEntry> {
+    let line = |outcome: &PublishOutcome| JournalEntry {
+        at_ms: now_ms(),
+        kind: if outcome.accepted { "relay.accepted" } else { "relay.refused" }.to_owned(),
+        subject: event.id.to_string(),
+        text: format!("{} kind {} in {} ms: {}", outcome.relay, event.kind, outcome.elapsed_ms, outcome.reason),
+    };
+    outcomes.iter().map(line).collect()
+}

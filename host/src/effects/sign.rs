@@ -1,0 +1,71 @@
+//! Composes and signs what is to be said about a job. Until it is recorded nobody saw it.
+use autopilot_core::{
+    Input,
+    ports::market::{Bill, FeedbackStatus, JobRequest, Market, MarketError, MarketItem, NewFeedback, SignedEvent},
+};
+use autopilot_events::{
+    pb::{self, Purpose},
+    words::{JobId, Msat},
+};
+use autopilot_projections::jobs::Job;
+
+use super::{NotYet, happened};
+use crate::{clock, outside::Outside};
+
+/// How long a result is offered to relays, in milliseconds: it is owed even after the job's own deadline.
+const RESULT_BOUND_MS: i64 = 24 * 3_600_000;
+/// How long feedback is, in milliseconds.
+const FEEDBACK_BOUND_MS: i64 = 10 * 60_000;
+
+pub(super) async fn sign(outside: &Outside, id: JobId, purpose: i32) -> Result<(), NotYet> {
+    let job = outside.ledger.look(move |engine| engine.state().jobs.get(&id).cloned()).await?;
+    let (Some(job), Ok(purpose)) = (job, Purpose::try_from(purpose)) else { return Ok(()) };
+    let MarketItem::Request(request) = outside.stored(&job.request).await.map_err(NotYet::Because)? else {
+        return Err(NotYet::because("the stored event is no request"));
+    };
+    let output = match (&job.output, purpose) {
+        (Some(output), Purpose::Result) => {
+            let text = outside.ledger.text(output).await.map_err(NotYet::because)?;
+            String::from_utf8(text.ok_or_else(|| NotYet::because("the output was erased"))?).map_err(NotYet::because)?
+        }
+        _ => String::new(),
+    };
+    let event = compose(outside, &job, &request, purpose, &output).map_err(NotYet::because)?;
+    happened("sign");
+    let bound_ms = if purpose == Purpose::Result { RESULT_BOUND_MS } else { FEEDBACK_BOUND_MS };
+    let signed = pb::EventSigned {
+        event_id: event.id.to_vec(),
+        purpose: purpose as i32,
+        job_id: id.to_vec(),
+        kind: u32::from(event.kind),
+        event: None,
+        deadline_ms: clock::now_ms().saturating_add(bound_ms),
+    };
+    outside.ledger.submit(Input::Signed(signed), Some((format!("job/{id}"), &event.json))).await?;
+    Ok(())
+}
+
+fn compose(
+    outside: &Outside,
+    job: &Job,
+    request: &JobRequest,
+    purpose: Purpose,
+    output: &str,
+) -> Result<SignedEvent, MarketError> {
+    let market = outside.market()?;
+    let bill = job
+        .invoice
+        .as_ref()
+        .map(|invoice| Bill { amount_msat: Msat(invoice.amount_msat), bolt11: Some(invoice.bolt11.clone()) });
+    let say = |status: FeedbackStatus, reason: &str, bill: Option<Bill>| {
+        let feedback = NewFeedback { status, reason: reason.to_owned(), content: String::new(), bill };
+        market.compose_feedback(request, &feedback, clock::now_s())
+    };
+    match purpose {
+        Purpose::Result => market.compose_result(request, output, bill.as_ref(), clock::now_s()),
+        Purpose::PaymentRequired => say(FeedbackStatus::PaymentRequired, "pay this invoice, then the work begins", bill),
+        Purpose::Success => say(FeedbackStatus::Success, "paid", None),
+        Purpose::Error => say(FeedbackStatus::Error, job.failure.as_deref().unwrap_or("failed"), None),
+        _ => say(FeedbackStatus::Processing, "", None),
+    }
+}

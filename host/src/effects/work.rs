@@ -1,0 +1,146 @@
+//! Runs the model on a job.
+use autopilot_core::{
+    Input,
+    input::{Outcome, Worked},
+    ports::{
+        market::{EVENT_LIMIT_BYTES, JobRequest, MarketItem},
+        model::{self, GenerateRequest, Generation, Model, ModelError, ModelErrorCode, Sampling},
+    },
+};
+use autopilot_events::{
+    pb::{self, FailureClass},
+    words::JobId,
+};
+use autopilot_projections::jobs::{Job, Money, Work};
+
+use super::{NotYet, happened};
+use crate::{clock::now_ms, crash, outside::Outside};
+
+/// How long a job that is paid for may run, whatever its deadline was, in milliseconds.
+const PAID_BOUND_MS: u64 = 10 * 60 * 1_000;
+
+pub(super) async fn run(outside: &Outside, id: JobId, attempt: u32) -> Result<(), NotYet> {
+    let job = outside.ledger.look(move |engine| engine.state().jobs.get(&id).cloned()).await?;
+    let Some(job) = job.filter(|job| job.work == Work::Running && job.attempts == attempt) else { return Ok(()) };
+    let outcome = match read(outside, &job).await {
+        Ok(request) => attempt_at(outside, id, &job, &request).await,
+        Err(detail) => Err(failed(FailureClass::Execution, "request-unreadable", detail, false)),
+    };
+    happened("run");
+    let (outcome, text) = match outcome {
+        Ok(generation) => {
+            let receipt = Box::new(receipt(&generation.receipt));
+            (Outcome::Done { receipt, output: pb::BodyRef::default() }, Some(generation.text))
+        }
+        Err(outcome) => (outcome, None),
+    };
+    let body = text.as_ref().map(|text| (format!("job/{id}"), text.as_bytes()));
+    outside.ledger.submit(Input::Worked(Worked { job: id, attempt, outcome }), body).await?;
+    Ok(())
+}
+
+async fn read(outside: &Outside, job: &Job) -> Result<JobRequest, String> {
+    match outside.stored(&job.request).await? {
+        MarketItem::Request(request) => Ok(*request),
+        _ => Err("the stored event is no request".to_owned()),
+    }
+}
+
+async fn attempt_at(outside: &Outside, id: JobId, job: &Job, request: &JobRequest) -> Result<Generation, Outcome> {
+    let Some(model) = &outside.model else {
+        return Err(failed(FailureClass::Execution, "model-missing", "no model is configured".to_owned(), false));
+    };
+    let left_ms = match job.money {
+        Money::Settled => PAID_BOUND_MS,
+        _ => u64::try_from(job.deadline_ms.saturating_sub(now_ms())).unwrap_or(0).max(1),
+    };
+    let (tokens, name) = (outside.tokens.clone(), id.to_string());
+    crash::register(crash::Target::Worker, model.health().await.pid);
+    let generation = model
+        .generate(generate_request(id, job, request, left_ms), move |piece| {
+            // Nobody may be watching.
+            let _ = tokens.send((name.clone(), piece.to_owned()));
+        })
+        .await
+        .map_err(|error| refusal(&error))?;
+    let bytes = request.result_overhead_bytes.saturating_add(escaped_len(&generation.text));
+    if bytes > EVENT_LIMIT_BYTES {
+        let detail = format!("the result would have {bytes} bytes, relays take {EVENT_LIMIT_BYTES}");
+        return Err(failed(FailureClass::Execution, "result-too-large", detail, false));
+    }
+    Ok(generation)
+}
+
+fn generate_request(id: JobId, job: &Job, request: &JobRequest, left_ms: u64) -> GenerateRequest {
+    let params = &request.params;
+    let standard = Sampling::default();
+    GenerateRequest {
+        job: id,
+        input: model::Input::question(request.input.clone()),
+        max_tokens: job.max_output_tokens.max(1),
+        sampling: Sampling {
+            temperature_milli: params.temperature.map_or(standard.temperature_milli, |t| milli(t, 5_000)),
+            top_k: params.top_k.unwrap_or(standard.top_k),
+            top_p_milli: params.top_p.map_or(standard.top_p_milli, |p| milli(p, 1_000)),
+            // Without a seed of the buyer's the job itself gives one: the receipt names it.
+            seed: params.seed.map_or_else(|| seed_of(&id), |seed| seed as u32),
+        },
+        stop: params.stop.iter().filter(|s| (1..=128).contains(&s.len())).take(8).cloned().collect(),
+        deadline_ms: Some(left_ms),
+    }
+}
+
+fn milli(value: f32, most: u32) -> u32 {
+    ((value * 1_000.0).round().max(0.0) as u32).min(most)
+}
+
+fn seed_of(id: &JobId) -> u32 {
+    id.0.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
+}
+
+/// Bytes of a text inside a JSON string.
+fn escaped_len(text: &str) -> usize {
+    serde_json::to_string(text).map_or(text.len(), |json| json.len())
+}
+
+fn failed(class: FailureClass, code: &str, detail: String, again: bool) -> Outcome {
+    Outcome::Failed { class, code: code.to_owned(), detail, again }
+}
+
+/// What a model's failure means for the job. A worker that died is replaced, so another attempt makes sense.
+fn refusal(error: &ModelError) -> Outcome {
+    let code = error.code();
+    let class = match code {
+        ModelErrorCode::DeadlineExceeded => FailureClass::Deadline,
+        ModelErrorCode::Cancelled => FailureClass::Cancelled,
+        _ => FailureClass::Execution,
+    };
+    let again = matches!(
+        code,
+        ModelErrorCode::WorkerCrashed | ModelErrorCode::WorkerHung | ModelErrorCode::WorkerUnavailable | ModelErrorCode::Busy
+    );
+    failed(class, code.as_str(), error.to_string(), again)
+}
+
+fn receipt(receipt: &model::Receipt) -> pb::Receipt {
+    pb::Receipt {
+        model_digest: receipt.model_digest.to_vec(),
+        runtime: receipt.runtime_build.clone(),
+        device: receipt.cpu_features.clone(),
+        threads: receipt.threads,
+        n_ctx: receipt.n_ctx,
+        n_batch: receipt.n_batch,
+        n_ubatch: receipt.n_ubatch,
+        kv: receipt.kv_settings.clone(),
+        sampler: receipt.sampler_chain.clone(),
+        seed: u64::from(receipt.seed),
+        prompt_digest: receipt.prompt_tokens_digest.to_vec(),
+        output_digest: receipt.output_tokens_digest.to_vec(),
+        prompt_tokens: receipt.prompt_tokens,
+        output_tokens: receipt.output_tokens,
+        prompt_ms: receipt.prompt_ms,
+        generate_ms: receipt.generate_ms,
+        finish: receipt.finish_reason.as_str().to_owned(),
+        model: receipt.model_name.clone(),
+    }
+}

@@ -1,0 +1,17 @@
+//! The shell around the engine: the only room that links adapters.
+
+pub mod audit;
+pub mod clock;
+pub mod config;
+pub mod control;
+pub mod crash;
+mod effects;
+pub mod home;
+mod intake;
+pub mod ledger;
+pub mod models;
+pub mod outside;
+mod pulse;
+pub mod run;
+pub mod secrets;
+mod treasury;

@@ -1,0 +1,85 @@
+//! The models of a home: pulled and listed with or without a running host.
+use std::{
+    fs::File,
+    io::{self, Read},
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use autopilot_inference::store;
+use sha2::{Digest, Sha256};
+
+pub use autopilot_inference::{PullOptions, Source, StoreError, StoredModel};
+pub use autopilot_inference::worker_program;
+pub use store::{Pinned, Progress};
+
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// `<home>/models`.
+pub fn models_dir(home: &Path) -> PathBuf {
+    home.join("models")
+}
+
+/// Models that can be pulled by their name alone.
+///
+/// # Errors
+/// [`StoreError`] when the manifest can't be read.
+pub fn known() -> Result<Vec<Pinned>, StoreError> {
+    store::pinned()
+}
+
+/// Models of a home that are whole, by name; none where the folder is missing.
+///
+/// # Errors
+/// [`StoreError::File`].
+pub fn list(home: &Path) -> Result<Vec<StoredModel>, StoreError> {
+    let dir = models_dir(home);
+    match dir.is_dir() {
+        true => store::ModelStore::open(dir)?.list(),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// Pulls a model into a home. What came before a stop is kept, and the next pull goes on from there.
+///
+/// # Errors
+/// [`StoreError`], each with what to do.
+pub async fn pull(
+    home: &Path,
+    source: &Source,
+    options: &PullOptions,
+    progress: impl FnMut(Progress) -> ControlFlow<()>,
+) -> Result<StoredModel, StoreError> {
+    store::ModelStore::open(models_dir(home))?.pull(source, options, progress).await
+}
+
+/// A SHA-256 from its 64 hexadecimal digits.
+pub fn sha256(digits: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(digits.trim(), &mut digest).ok()?;
+    Some(digest)
+}
+
+/// A digest as hexadecimal digits.
+pub fn hex(digest: [u8; 32]) -> String {
+    hex::encode(digest)
+}
+
+/// SHA-256 of a file; `progress` gets the bytes read so far. Reads the whole file.
+///
+/// # Errors
+/// The file system's.
+pub fn digest_of(path: &Path, mut progress: impl FnMut(u64)) -> io::Result<[u8; 32]> {
+    let mut file = File::open(path)?;
+    let (mut hash, mut buffer, mut done) = (Sha256::new(), vec![0; BUFFER_BYTES], 0);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hash.finalize().into()),
+            count => {
+                hash.update(&buffer[..count]);
+                done += count as u64;
+                progress(done);
+            }
+        }
+    }
+}

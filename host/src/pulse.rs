@@ -1,0 +1,162 @@
+//! What a host does by the clock: ticks for deadlines, figures, heartbeats, and what it listens for.
+use std::time::Duration;
+
+use autopilot_core::{
+    Engine, Input,
+    ports::market::{Interest, Market},
+};
+use autopilot_events::words::Msat;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::{clock, effects, outside::Outside, treasury};
+
+/// Deadlines are looked at this often.
+const TICK: Duration = Duration::from_secs(1);
+/// Figures of wallet, relays and model are asked for this often, events apart.
+const OBSERVE: Duration = Duration::from_secs(2);
+/// Presence is announced this often while online (stale after 90 s).
+pub const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Answers that came while this program was down are asked for, as far back as a purchase may wait, in seconds.
+const ANSWERS_BACK_S: u64 = 3_600;
+
+/// Time passes, until the ledger stops.
+pub async fn tick(outside: Outside) {
+    let mut ticks = every(TICK);
+    loop {
+        ticks.tick().await;
+        if outside.ledger.submit(Input::Tick, None).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Figures are asked for, until the ledger stops.
+pub async fn observe(outside: Outside) {
+    let mut ticks = every(OBSERVE);
+    loop {
+        ticks.tick().await;
+        if treasury::observe(&outside).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+/// Listens for what matters now, and announces while online. Runs until the ledger stops.
+pub async fn presence(outside: Outside, heartbeat: tokio::sync::watch::Sender<Option<i64>>) {
+    let mut head = outside.ledger.head();
+    let mut watched = None;
+    let mut online = false;
+    let mut next_beat = Instant::now();
+    loop {
+        let Ok(now) = outside.ledger.look(Listening::of).await else { return };
+        let Ok(market) = outside.market() else { return };
+        let interest = now.interest();
+        if watched.as_ref() != Some(&interest) {
+            match market.watch(interest.clone()).await {
+                Ok(()) => watched = Some(interest),
+                Err(error) => tracing::warn!(%error, "can't listen to the relays yet"),
+            }
+        }
+        if now.online && Instant::now() >= next_beat {
+            announce(&outside, &now);
+            heartbeat.send_replace(Some(clock::now_ms()));
+            next_beat = Instant::now() + HEARTBEAT;
+        }
+        if online && !now.online {
+            withdraw(&outside).await;
+            heartbeat.send_replace(None);
+            next_beat = Instant::now();
+        }
+        online = now.online;
+        let pause = if online { next_beat } else { Instant::now() + HEARTBEAT };
+        tokio::select! {
+            changed = head.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep_until(pause) => {}
+        }
+    }
+}
+
+/// Withdraws the announcement, so that nothing keeps saying "online". Bounded by the adapter.
+pub async fn withdraw(outside: &Outside) {
+    let Ok(market) = outside.market() else { return };
+    match market.compose_withdrawal(clock::now_s()) {
+        Ok(event) => {
+            let mut outcomes = effects::broadcast(outside, event);
+            while outcomes.recv().await.is_some() {}
+        }
+        Err(error) => tracing::warn!(%error, "the announcement can't be withdrawn"),
+    }
+}
+
+fn announce(outside: &Outside, now: &Listening) {
+    let Ok(market) = outside.market() else { return };
+    let content = serde_json::json!({
+        "name": "Autopilot",
+        "about": "A local model that works for sats",
+        "model": now.model,
+        "price_msat": now.price.0,
+    });
+    match market.compose_announcement(&now.kinds, &content.to_string(), clock::now_s()) {
+        Ok(event) => drop(effects::broadcast(outside, event)),
+        Err(error) => tracing::warn!(%error, "presence can't be announced"),
+    }
+}
+
+/// What the state of the ledger means for the relays.
+struct Listening {
+    online: bool,
+    since_s: u64,
+    skew_s: u64,
+    kinds: Vec<u16>,
+    model: String,
+    price: Msat,
+    own_jobs: Vec<autopilot_events::words::EventId>,
+    own_kinds: Vec<u16>,
+    in_flight: Vec<autopilot_events::words::EventId>,
+    oldest_purchase_s: Option<u64>,
+}
+
+impl Listening {
+    fn of(engine: &Engine) -> Listening {
+        let state = engine.state();
+        let policy = state.provider.policy();
+        let kind = |kind: u32| u16::try_from(kind).ok();
+        let mut own_kinds: Vec<u16> = state.purchases.open().filter_map(|(_, p)| kind(p.terms.kind)).collect();
+        own_kinds.sort_unstable();
+        own_kinds.dedup();
+        let since_ms = state.provider.online_since_ms.unwrap_or_default();
+        let buys = state.purchases.open().next().is_some();
+        Listening {
+            online: engine.is_online(),
+            since_s: u64::try_from(since_ms / 1_000).unwrap_or(0),
+            skew_s: u64::from(policy.max_clock_skew_s),
+            kinds: policy.kinds.iter().copied().filter_map(kind).collect(),
+            model: engine.readiness().model.clone().unwrap_or_default(),
+            price: Msat(policy.min_price_msat),
+            own_jobs: state.purchases.open().map(|(_, p)| p.native_id).collect(),
+            own_kinds,
+            in_flight: state.jobs.open().map(|(_, job)| job.native_id).collect(),
+            oldest_purchase_s: buys.then(|| clock::now_s().saturating_sub(ANSWERS_BACK_S) / 3_600 * 3_600),
+        }
+    }
+
+    /// Jobs are listened for only while online. Old ones come too: admission judges their age.
+    fn interest(&self) -> Interest {
+        Interest {
+            request_kinds: if self.online { self.kinds.clone() } else { Vec::new() },
+            requests_since_s: self.since_s.saturating_sub(self.skew_s),
+            own_jobs: self.own_jobs.clone(),
+            own_kinds: self.own_kinds.clone(),
+            cancels_of: self.in_flight.clone(),
+            answers_since_s: self.oldest_purchase_s,
+            announcements_for: Vec::new(),
+            announcements_since_s: 0,
+        }
+    }
+}
