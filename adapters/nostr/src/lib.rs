@@ -9,6 +9,7 @@ mod market;
 pub mod nip90;
 #[cfg(feature = "relay")]
 pub mod relay;
+mod words;
 
 pub use identity::{BadMnemonic, Identity};
 pub use market::{DEFAULT_RELAYS, MAX_RELAYS, RelayConfig, RelayMarket};

@@ -114,7 +114,8 @@ pub trait Market: Send + Sync + 'static {
         created_at_s: u64,
     ) -> Result<SignedEvent, MarketError>;
 
-    /// Composes and signs the withdrawal: the announcement without kinds, which replaces the one before.
+    /// Composes and signs the withdrawal: the announcement without kinds, which replaces the one before. It is dated
+    /// at least a second after any announcement of this run, for of two with one date the lower id counts.
     fn compose_withdrawal(&self, created_at_s: u64) -> Result<SignedEvent, MarketError>;
 
     /// Listens for this from now on, on every relay, across reconnects. Stored events that match come again.

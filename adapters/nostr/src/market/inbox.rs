@@ -14,11 +14,12 @@ use nostr::{Event, Filter, JsonUtil, Keys, RelayMessage};
 use tokio::sync::Notify;
 
 use super::filters::{Part, wanted};
-use super::journal::{Journal, clip};
+use super::journal::Journal;
 use super::lane::LaneStats;
 use super::seen::Seen;
 use super::supervisor::Resubscriptions;
 use crate::nip90;
+use crate::words::clip;
 
 /// What becomes of a relay's message.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use autopilot_core::ports::market::{JournalBatch, JournalEntry, JournalKind};
 use autopilot_events::words::EventId;
 
+use crate::words::clip;
+
 /// The most bytes of an entry's words.
 const MAX_DETAIL_BYTES: usize = 300;
 
@@ -53,15 +55,6 @@ impl Journal {
             dropped: std::mem::take(&mut state.dropped),
         }
     }
-}
-
-/// The text, cut to at most `max` bytes at a character's edge.
-pub(super) fn clip(text: &str, max: usize) -> &str {
-    let mut end = max.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
 }
 
 /// Seconds since 1970; 0 on a clock before that.

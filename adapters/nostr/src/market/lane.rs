@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use autopilot_core::ports::market::{RelayState, RelayStatus};
 use tokio::sync::watch;
 
-use super::journal::{clip, unix_now_s};
+use super::journal::unix_now_s;
+use crate::words::clip;
 
 /// Bytes kept of a relay's last complaint.
 const MAX_ERROR_BYTES: usize = 200;

@@ -13,6 +13,7 @@ mod transport;
 pub use config::{DEFAULT_RELAYS, MAX_RELAYS, RelayConfig};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use autopilot_core::ports::market::{
     Bill, Interest, JobRequest, JobResult, JournalBatch, Market, MarketError, MarketItem, NewFeedback,
@@ -44,6 +45,8 @@ pub struct RelayMarket {
     journal: Arc<Journal>,
     lanes: Vec<(Relay, Arc<LaneStats>)>,
     supervisor: AbortHandle,
+    /// Date of the last announcement or withdrawal, Unix seconds.
+    announced_s: AtomicU64,
 }
 
 impl RelayMarket {
@@ -108,6 +111,7 @@ impl RelayMarket {
             journal,
             lanes,
             supervisor,
+            announced_s: AtomicU64::new(0),
         })
     }
 
@@ -250,7 +254,8 @@ impl Market for RelayMarket {
     }
 
     fn compose_withdrawal(&self, created_at_s: u64) -> Result<SignedEvent, MarketError> {
-        self.compose_announcement(&[], "", created_at_s)
+        let later = self.announced_s.load(Ordering::Acquire).saturating_add(1);
+        self.compose_announcement(&[], "", created_at_s.max(later))
     }
 
     async fn watch(&self, interest: Interest) -> Result<(), MarketError> {

@@ -10,8 +10,9 @@ use nostr::{Event, JsonUtil};
 use nostr_sdk::Relay;
 use nostr_sdk::pool::relay::Error as RelayError;
 
-use super::journal::{Journal, clip};
+use super::journal::Journal;
 use super::lane::LaneStats;
+use crate::words::clip;
 
 /// Bytes kept of a relay's words.
 const MAX_REASON_BYTES: usize = 200;

@@ -8,6 +8,7 @@ use nostr::{Event, JsonUtil, Keys};
 
 use super::tags::{TagList, bill_tag, tag};
 use super::{FEEDBACK_KIND, Nip90Error, RESULT_OFFSET, seal, sign};
+use crate::words::clip;
 
 /// The most bytes of the extra words of a status.
 const MAX_REASON_BYTES: usize = 1_000;
@@ -61,7 +62,7 @@ pub fn feedback_from_provider(
     hint: &str,
     created_at_s: u64,
 ) -> Result<SignedEvent, Nip90Error> {
-    let mut tags = feedback_tags(new, job.native_id, hint, job.requester)?;
+    let mut tags = feedback_tags(new, job.native_id, hint, job.requester);
     let content = match job.encryption {
         Some(cipher) if !new.content.is_empty() => {
             tags.push(tag(["encrypted"]));
@@ -98,30 +99,23 @@ pub fn feedback_from_buyer(
     hint: &str,
     created_at_s: u64,
 ) -> Result<SignedEvent, Nip90Error> {
-    let tags = feedback_tags(new, to.job, hint, to.provider)?;
+    let tags = feedback_tags(new, to.job, hint, to.provider);
     sign(me, FEEDBACK_KIND, tags, new.content.clone(), created_at_s)
 }
 
-fn feedback_tags(
-    new: &NewFeedback,
-    job: EventId,
-    hint: &str,
-    recipient: PublicKey,
-) -> Result<Vec<Vec<String>>, Nip90Error> {
-    if new.reason.len() > MAX_REASON_BYTES {
-        return Err(Nip90Error::Invalid("a status has at most 1,000 bytes of words"));
-    }
+fn feedback_tags(new: &NewFeedback, job: EventId, hint: &str, recipient: PublicKey) -> Vec<Vec<String>> {
+    let reason = clip(&new.reason, MAX_REASON_BYTES);
     let word = status_word(new.status);
-    let status = if new.reason.is_empty() {
+    let status = if reason.is_empty() {
         tag(["status", word])
     } else {
-        tag(["status", word, &new.reason])
+        tag(["status", word, reason])
     };
     let mut tags = vec![status];
     tags.extend(new.bill.as_ref().map(bill_tag));
     tags.push(tag(["e", &job.to_string(), hint]));
     tags.push(tag(["p", &recipient.to_string()]));
-    Ok(tags)
+    tags
 }
 
 pub(super) fn read_result(event: &Event, me: &Keys) -> Result<JobResult, Nip90Error> {

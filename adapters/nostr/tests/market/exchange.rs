@@ -146,6 +146,23 @@ async fn old_and_future_jobs_come_with_their_date() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_largest_result_that_is_composed_arrives() {
+    let (_running, urls) = relays(1).await;
+    let (mut provider, mut buyer) = (Side::new(&urls).await, Side::new(&urls).await);
+    provider.sell().await;
+    buyer.buy().await;
+    let asked = buyer.ask(&"question \"?\" ".repeat(500)).await;
+    let job = provider.job(asked.id).await;
+    let output = "x".repeat(job.result_room_bytes());
+    let result = provider
+        .market
+        .compose_result(&job, &output, None, now_s())
+        .unwrap();
+    provider.publish(&result).await;
+    assert_eq!(buyer.result(asked.id).await.content, output);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn presence_and_cancel() {
     let (_running, urls) = relays(2).await;
     let (mut provider, mut buyer) = (Side::new(&urls).await, Side::new(&urls).await);
@@ -167,7 +184,7 @@ async fn presence_and_cancel() {
     assert_eq!(buyer.until(|notice| kinds_of(notice, me)).await, [5_050]);
     buyer.heard.clear();
     provider
-        .publish(&provider.market.compose_withdrawal(now_s() + 1).unwrap())
+        .publish(&provider.market.compose_withdrawal(now_s()).unwrap())
         .await;
     assert_eq!(buyer.until(|notice| kinds_of(notice, me)).await, [0_u16; 0]);
 

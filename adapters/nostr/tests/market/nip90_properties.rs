@@ -225,6 +225,24 @@ fn bounds_and_money_are_strict() {
 }
 
 #[test]
+fn what_a_sealed_job_has_room_for_fits() {
+    let (buyer, seller) = (Keys::generate(), Keys::generate());
+    for cipher in [Encryption::Nip04, Encryption::Nip44] {
+        let new = NewRequest {
+            kind: 5_050,
+            inputs: vec![JobInput::text("x".repeat(3_000))],
+            providers: vec![PublicKey(seller.public_key().to_bytes())],
+            encryption: Some(cipher),
+            ..NewRequest::default()
+        };
+        let job = request(&seller, &nip90::request(&buyer, &new, 1).unwrap().json);
+        let output = "x".repeat(job.result_room_bytes());
+        assert!(output.len() > 20_000);
+        nip90::result(&seller, &job, &output, None, "wss://relay.example.com/", 2).unwrap();
+    }
+}
+
+#[test]
 fn a_result_that_no_relay_takes_is_not_composed() {
     let me = Keys::generate();
     let new = NewRequest {
@@ -233,7 +251,7 @@ fn a_result_that_no_relay_takes_is_not_composed() {
         ..NewRequest::default()
     };
     let job = request(&me, &nip90::request(&me, &new, 1).unwrap().json);
-    let room = EVENT_LIMIT_BYTES - job.result_overhead_bytes;
+    let room = job.result_room_bytes();
     let bill = Bill {
         amount_msat: Msat(u64::MAX),
         bolt11: Some("l".repeat(800)),

@@ -85,7 +85,7 @@ pub struct JobFeedback {
 pub struct NewFeedback {
     /// The status.
     pub status: FeedbackStatus,
-    /// Extra words for a person, at most 1,000 bytes.
+    /// Extra words for a person; cut to 1,000 bytes.
     pub reason: String,
     /// A partial output, or empty.
     pub content: String,

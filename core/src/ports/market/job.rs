@@ -133,6 +133,17 @@ impl JobRequest {
     pub fn job_id(&self) -> JobId {
         JobId::derive(MARKET_NIP90, &self.native_id.0)
     }
+
+    /// Bytes of output that surely fit into the result event, counted as escaped JSON text. A job whose room is
+    /// less than its output may need is better refused than worked for nothing.
+    pub fn result_room_bytes(&self) -> usize {
+        let room = EVENT_LIMIT_BYTES.saturating_sub(self.result_overhead_bytes);
+        match self.encryption {
+            None => room,
+            // Sealing pads by up to a quarter (NIP-44) and writes in base64, a third more.
+            Some(_) => (room / 2).saturating_sub(256),
+        }
+    }
 }
 
 /// The first market's name, as it enters [`JobId::derive`].
