@@ -2,7 +2,7 @@
 use autopilot_core::{
     Input,
     input::{Answer, AnswerKind, Cancelled, Request},
-    ports::market::{FeedbackStatus, JobFeedback, JobRequest, JobResult, Market, MarketError, MarketItem, Notice, Observation},
+    ports::market::{self, FeedbackStatus, JobFeedback, JobRequest, JobResult, Market, MarketError, MarketItem, Notice, Observation},
 };
 use autopilot_events::{
     pb::BodyRef,
@@ -38,16 +38,6 @@ pub async fn run(outside: Outside) {
         let results = join_all(notices.into_iter().map(|notice| take(&outside, notice))).await;
         if results.iter().any(|result| matches!(result, Err(SubmitError::Stopped))) {
             return;
-        }
-        let drained = outside.market().map(|market| market.drain_journal(1_000)).unwrap_or_default();
-        if !drained.entries.is_empty() {
-            let line = |entry: &autopilot_core::ports::market::JournalEntry| JournalEntry {
-                at_ms: i64::try_from(entry.at_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
-                kind: format!("relay.{:?}", entry.what).to_lowercase(),
-                subject: entry.event.map(|id| id.to_string()).unwrap_or_default(),
-                text: format!("{} {}", entry.relay, entry.detail),
-            };
-            outside.ledger.journal(drained.entries.iter().map(line).collect()).await;
         }
     }
 }
@@ -88,6 +78,26 @@ async fn take(outside: &Outside, notice: Notice) -> Result<(), SubmitError> {
             tracing::warn!(%error, "an observation was not recorded");
             Ok(())
         }
+    }
+}
+
+/// Moves what the adapter noted about relays into the journal, drops counted.
+pub async fn drain_journal(outside: &Outside) {
+    let Ok(market) = outside.market() else { return };
+    let drained = market.drain_journal(1_000);
+    let line = |entry: &market::JournalEntry| JournalEntry {
+        at_ms: i64::try_from(entry.at_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
+        kind: format!("relay.{:?}", entry.what).to_lowercase(),
+        subject: entry.event.map(|id| id.to_string()).unwrap_or_default(),
+        text: format!("{} {}", entry.relay, entry.detail),
+    };
+    let mut lines: Vec<JournalEntry> = drained.entries.iter().map(line).collect();
+    if drained.dropped > 0 {
+        let text = format!("{} entries found the journal full", drained.dropped);
+        lines.push(JournalEntry { at_ms: now_ms(), kind: "relay.dropped".to_owned(), subject: String::new(), text });
+    }
+    if !lines.is_empty() {
+        outside.ledger.journal(lines).await;
     }
 }
 

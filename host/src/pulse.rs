@@ -8,7 +8,7 @@ use autopilot_core::{
 use autopilot_events::words::Msat;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::{clock, effects, outside::Outside, treasury};
+use crate::{clock, effects, intake, outside::Outside, treasury};
 
 /// Deadlines are looked at this often.
 const TICK: Duration = Duration::from_secs(1);
@@ -35,6 +35,7 @@ pub async fn observe(outside: Outside) {
     let mut ticks = every(OBSERVE);
     loop {
         ticks.tick().await;
+        intake::drain_journal(&outside).await;
         if treasury::observe(&outside).await.is_err() {
             return;
         }

@@ -1,5 +1,6 @@
 //! `control/v1` over a local socket: faces read views and hand in commands; nothing is decided here.
 mod buy;
+mod client;
 mod errors;
 mod follow;
 mod serve;
@@ -8,6 +9,7 @@ mod views;
 mod wallet;
 mod why;
 
+pub use client::{Client, client};
 pub use errors::{CODE_KEY, coded};
 pub use serve::serve;
 pub use service::Service;

@@ -4,11 +4,10 @@ use autopilot_core::{
     ports::market::{Market, PublishOutcome, SignedEvent},
 };
 use autopilot_events::words::EventId;
-use autopilot_store_sqlite::JournalEntry;
 use tokio::sync::mpsc;
 
 use super::{NotYet, happened};
-use crate::{clock::now_ms, outside::Outside};
+use crate::outside::Outside;
 
 pub(super) async fn publish(outside: &Outside, id: EventId) -> Result<(), NotYet> {
     let owed = outside.ledger.look(move |engine| engine.state().outbox.get(&id).cloned()).await?;
@@ -35,28 +34,16 @@ pub(super) async fn publish(outside: &Outside, id: EventId) -> Result<(), NotYet
     Err(NotYet::Because(format!("none of {tried} relays took the event")))
 }
 
-/// Publishes in a task of its own, which ends by the adapter's bound, and writes every outcome to the journal.
+/// Publishes in a task of its own, which ends by the adapter's bound. The adapter notes every outcome for the journal.
 pub fn broadcast(outside: &Outside, event: SignedEvent) -> mpsc::UnboundedReceiver<PublishOutcome> {
     let (tell, outcomes) = mpsc::unbounded_channel();
     let outside = outside.clone();
     tokio::spawn(async move {
         let Ok(market) = outside.market() else { return };
         // Whoever waits for the first outcome may have gone on.
-        let told = market.publish(&event, |outcome| drop(tell.send(outcome.clone()))).await;
-        match told {
-            Ok(outcomes) => outside.ledger.journal(lines(&event, &outcomes)).await,
-            Err(error) => tracing::warn!(event = %event.id, %error, "publishing failed"),
+        if let Err(error) = market.publish(&event, |outcome| drop(tell.send(outcome.clone()))).await {
+            tracing::warn!(event = %event.id, %error, "publishing failed");
         }
     });
     outcomes
-}
-
-fn lines(event: &SignedEvent, outcomes: &[PublishOutcome]) -> Vec<JournalEntry> {
-    let line = |outcome: &PublishOutcome| JournalEntry {
-        at_ms: now_ms(),
-        kind: if outcome.accepted { "relay.accepted" } else { "relay.refused" }.to_owned(),
-        subject: event.id.to_string(),
-        text: format!("{} kind {} in {} ms: {}", outcome.relay, event.kind, outcome.elapsed_ms, outcome.reason),
-    };
-    outcomes.iter().map(line).collect()
 }

@@ -1,0 +1,139 @@
+//! `demo`: the paid loop as a story. Ends by itself, and fails if a job was not paid or the withdrawal failed.
+use std::{path::Path, process::Command, time::Instant};
+
+use anyhow::{Context, bail, ensure};
+use autopilot_host::{control::Client, sandbox::World};
+use autopilot_proto::control::v1 as pb;
+
+use crate::{args, hosts::asked_to_stop, ladder::Ladder, world};
+
+/// What a job is asked; varied by number so that no two requests are alike.
+const QUESTIONS: [&str; 5] = [
+    "What is a lightning invoice? Answer in one sentence.",
+    "Name three colours.",
+    "Write one sentence about the sea.",
+    "What is two plus two?",
+    "Say hello in French.",
+];
+const TOKENS: u32 = 24;
+const DEADLINE_S: u32 = 300;
+/// Fee ceiling of a payment within the sandbox, in msat.
+const FEE_CEILING_MSAT: u64 = 5_000;
+
+pub async fn demo(args: args::Demo) -> anyhow::Result<()> {
+    let options = world::options(&args.sandbox)?;
+    println!("Autopilot on a local {} chain. regtest: these sats have no value.\n", options.chain.name());
+    let started = Instant::now();
+    let world = World::start(options, |step| println!("  starting {step} …")).await?;
+    let told = tokio::select! {
+        told = tell(&world, args.jobs) => told,
+        () = asked_to_stop(false) => Err(anyhow::anyhow!("interrupted")),
+    };
+    let home = world.options.home.clone();
+    let provider = world.provider.home.path().to_owned();
+    println!("\nStopping everything …");
+    world.stop().await;
+    told?;
+    println!("Checking the ledger without the program that wrote it:");
+    ledger(&provider, "verify")?;
+    ledger(&provider, "replay")?;
+    println!("\nDone in {} s. Everything is left to look at in {}:", started.elapsed().as_secs(), home.display());
+    println!("  autopilotctl --home {} ledger tail", provider.display());
+    println!("regtest: these sats have no value.");
+    Ok(())
+}
+
+async fn tell(world: &World, jobs: u32) -> anyhow::Result<()> {
+    let online = world.go_online().await?;
+    println!("\nThe provider is {} with {}: {} sat a job.\n", online.state, online.model, online.price_msat / 1_000);
+    let mut provider = world.provider.client()?;
+    let mut ladder = Ladder::follow(&mut provider).await?;
+    let mut buyer = world.buyer.client()?;
+    for number in 1..=jobs {
+        let purchase = buy(&mut buyer, world, number).await?;
+        ladder.until_over(number).await?;
+        let request = pb::PurchaseRequest { purchase_id: purchase, wait_s: DEADLINE_S };
+        let answer = buyer.purchase(request).await?.into_inner();
+        ensure!(answer.over, "the buyer does not know that job {number} is over");
+        println!("           “{}”", one_line(&answer.result));
+        let balance = provider.balance(pb::BalanceRequest {}).await?.into_inner();
+        println!("           earned {} sat, spendable {} sat", sats(balance.earned_msat), sats(balance.spendable_msat));
+    }
+    ensure!(ladder.lost.is_empty(), "{} of {jobs} jobs were not paid: {}", ladder.lost.len(), ladder.lost.join("; "));
+    withdraw(world, &mut provider).await
+}
+
+async fn buy(buyer: &mut Client, world: &World, number: u32) -> anyhow::Result<String> {
+    let question = QUESTIONS[(number as usize - 1) % QUESTIONS.len()];
+    let pay_first = world.options.order == "pay-first";
+    let request = pb::BuyRequest {
+        input: format!("{question} ({number})"),
+        kind: 5050,
+        budget_msat: world.options.price_msat,
+        fee_ceiling_msat: FEE_CEILING_MSAT,
+        deadline_s: DEADLINE_S,
+        provider: world.provider.pubkey.clone(),
+        pay_first_ceiling_msat: if pay_first { world.options.price_msat } else { 0 },
+        max_tokens: TOKENS,
+        without_bid: false,
+    };
+    Ok(buyer.buy(request).await.context("the buyer could not order")?.into_inner().purchase_id)
+}
+
+/// Everything earned goes to an invoice of the hub.
+async fn withdraw(world: &World, provider: &mut Client) -> anyhow::Result<()> {
+    let before = provider.balance(pb::BalanceRequest {}).await?.into_inner();
+    let amount_msat = before.earned_msat.min(before.spendable_msat);
+    println!("\nWithdrawing {} sat to an invoice of the hub …", sats(amount_msat));
+    let receive = pb::ReceiveRequest { amount_msat, description: "withdrawal".to_owned(), ..Default::default() };
+    let invoice = world.hub.client()?.receive(receive).await?.into_inner();
+    let pay = pb::PayRequest {
+        payment_request: invoice.payment_request,
+        amount_msat: None,
+        fee_ceiling_msat: FEE_CEILING_MSAT,
+        wait_s: 60,
+    };
+    let paid = provider.pay(pay).await.context("the withdrawal was refused")?.into_inner();
+    if paid.status != "succeeded" {
+        bail!("the withdrawal is {}: {}", paid.status, paid.reason);
+    }
+    let after = provider.balance(pb::BalanceRequest {}).await?.into_inner();
+    println!(
+        "  withdrawn {} sat, fee {} msat, preimage {}…\n  earned {} sat for ever, spendable {} sat now",
+        sats(paid.amount_msat.unwrap_or(0)),
+        paid.fee_msat.unwrap_or(0),
+        paid.preimage.get(..16).unwrap_or(&paid.preimage),
+        sats(after.earned_msat),
+        sats(after.spendable_msat),
+    );
+    ensure!(amount_msat == before.earned_msat, "only {} sat of {} earned could be withdrawn", sats(amount_msat), sats(before.earned_msat));
+    Ok(())
+}
+
+/// Runs `autopilotctl ledger …` on a home without a host.
+fn ledger(home: &Path, what: &str) -> anyhow::Result<()> {
+    let program = std::env::current_exe()?.with_file_name("autopilotctl");
+    println!("\n$ autopilotctl ledger {what}");
+    let status = Command::new(&program)
+        .arg("--home")
+        .arg(home)
+        .args(["ledger", what])
+        .status()
+        .with_context(|| format!("{} can't be run", program.display()))?;
+    ensure!(status.success(), "ledger {what} found something wrong ({status})");
+    Ok(())
+}
+
+fn sats(msat: u64) -> u64 {
+    msat / 1_000
+}
+
+/// A model's words on one short line.
+fn one_line(text: &str) -> String {
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut short: String = flat.chars().filter(|c| !c.is_control()).take(90).collect();
+    if short.len() < flat.len() {
+        short.push('…');
+    }
+    short
+}

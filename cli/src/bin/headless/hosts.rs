@@ -1,0 +1,121 @@
+//! Hosts and the relay: until Ctrl-C, SIGTERM, or a closed leash.
+use anyhow::{Context, bail, ensure};
+use autopilot_cli::home::resolve;
+use autopilot_host::{
+    config::{Chain, Config, Model, Provider, Wallet},
+    control,
+    home::Home,
+    net, run,
+};
+use autopilot_proto::control::v1::GoOnlineRequest;
+use tokio::{
+    io::AsyncReadExt,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::args;
+
+/// What is said once before anything starts on the real network.
+const RISKS: &str = "On the Bitcoin network these are real sats:
+  - a channel can be force-closed (by the peer, or after a crash); fees are yours, and money is locked for days
+  - sums below 354 sat in flight can't be enforced on chain
+  - the words alone restore no channel: keep the home folder, and never run two copies of it
+Say --accept-risks to go on.";
+
+/// Done at the first of Ctrl-C, SIGTERM and (with a leash) the end of standard input.
+pub async fn asked_to_stop(leash: bool) {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
+    let closed = async {
+        if !leash {
+            std::future::pending::<()>().await;
+        }
+        let mut rest = [0; 256];
+        let mut stdin = tokio::io::stdin();
+        while stdin.read(&mut rest).await.is_ok_and(|bytes| bytes > 0) {}
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        () = closed => {}
+    }
+}
+
+pub async fn relay(args: args::Relay) -> anyhow::Result<()> {
+    let relay = net::EmbeddedRelay::start(args.listen).await?;
+    println!("{}", serde_json::json!({ "relay": relay.url() }));
+    asked_to_stop(false).await;
+    relay.shutdown().await;
+    Ok(())
+}
+
+pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
+    let path = resolve(args.home.as_deref())?;
+    let home = Home::open(&path)?;
+    if !home.config_file().exists() {
+        new_config(&args, role)?.write(&home.config_file())?;
+    }
+    let config = Config::read(&home.config_file())?;
+    eprintln!("network: {}", config.network);
+    if config.network == "bitcoin" && !args.accept_risks {
+        bail!(RISKS);
+    }
+    let options = run::Options { home: path, passphrase_file: args.passphrase_file.clone() };
+    let socket = home.control_socket();
+    let online = args.online;
+    let ready = move |ready: run::Ready| {
+        println!("{}", serde_json::to_string(&ready).unwrap_or_default());
+        if online {
+            tokio::spawn(async move {
+                let Ok(mut client) = control::client(&socket) else { return };
+                if let Err(status) = client.go_online(GoOnlineRequest { wait_s: 600 }).await {
+                    eprintln!("not online: {}", status.message());
+                }
+            });
+        }
+    };
+    run::run(options, ready, asked_to_stop(args.leash)).await?;
+    Ok(())
+}
+
+/// The configuration of a new home folder.
+fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
+    let network = args.network.context(
+        "this home folder is new: say which network it is for, e.g. --network signet (there is no default)",
+    )?;
+    let chain = match (&args.esplora, &args.electrum, args.bitcoind) {
+        (Some(url), ..) => Chain::Esplora { url: url.clone() },
+        (_, Some(url), _) => Chain::Electrum { url: url.clone() },
+        (_, _, Some(address)) => Chain::Bitcoind {
+            host: address.ip().to_string(),
+            port: address.port(),
+            user: std::env::var("AUTOPILOT_BITCOIND_USER").context("AUTOPILOT_BITCOIND_USER is not set")?,
+            password: std::env::var("AUTOPILOT_BITCOIND_PASSWORD").context("AUTOPILOT_BITCOIND_PASSWORD is not set")?,
+        },
+        _ => bail!("a wallet needs a source of blocks: --esplora URL, --electrum URL or --bitcoind HOST:PORT"),
+    };
+    let relays = match (role, args.relay.is_empty(), network) {
+        ("hub", ..) => Vec::new(),
+        (_, false, _) => args.relay.clone(),
+        (_, true, args::Network::Regtest) => bail!("on regtest there is no default relay: say --relay ws://…"),
+        (_, true, _) => net::DEFAULT_RELAYS.iter().map(|relay| (*relay).to_owned()).collect(),
+    };
+    ensure!(role != "provider" || args.model.is_some(), "a provider needs a model: --model FILE.gguf, or `autopilotctl model pull`");
+    Ok(Config {
+        network: network.name().to_owned(),
+        relays,
+        chain,
+        wallet: Wallet {
+            listen: args.listen.clone(),
+            trusted_peers_0conf: args.trust_0conf.clone(),
+            alias: if role == "hub" { "autopilot hub".to_owned() } else { String::new() },
+            forwarding: role == "hub",
+        },
+        model: args.model.clone().filter(|_| role == "provider").map(|path| Model { path, sha256: None }),
+        provider: Provider {
+            enabled: role == "provider",
+            price_msat: args.price_sats.saturating_mul(1_000),
+            order: args.order.name().to_owned(),
+        },
+    })
+}

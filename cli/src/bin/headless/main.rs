@@ -1,0 +1,52 @@
+//! `autopilot-headless`: hosts without a window, a relay, and a whole local world to try it in.
+mod args;
+mod demo;
+mod hosts;
+mod ladder;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    init_log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(anyhow::Error::new(error)),
+    };
+    let done = runtime.block_on(async {
+        match args.command {
+            Command::Relay(args) => hosts::relay(args).await,
+            Command::Hub(args) => hosts::host(args, "hub").await,
+            Command::Provider(args) => hosts::host(args, "provider").await,
+            Command::Buyer(args) => hosts::host(args, "buyer").await,
+            Command::Sandbox(args) => world::sandbox(args).await,
+            Command::Demo(args) => demo::demo(args).await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error),
+    }
+}
+
+fn fail(error: anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Words go to standard error; `RUST_LOG` says how many, `AUTOPILOT_LOG=json` in which form.
+fn init_log() {
+    use tracing_subscriber::{EnvFilter, fmt};
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,autopilot_host=info,nostr_relay_pool=off"));
+    let log = fmt().with_writer(std::io::stderr).with_env_filter(filter).with_ansi(false);
+    if std::env::var("AUTOPILOT_LOG").is_ok_and(|form| form == "json") {
+        log.json().init();
+    } else {
+        log.init();
+    }
+}
