@@ -2,7 +2,7 @@
 """Enforces the floors of docs/ARCHITECTURE.md over both workspaces, in seconds and without a build.
 
 Arrows point down only; `host` alone links adapters; the pure floors hold no I/O, no clock and no task; deny.toml's
-bans and licences hold for every package of both locks; no source file is longer than 400 lines.
+bans and licences hold for every package of both locks; a source file beyond 400 lines is named, one beyond 600 a breach.
 Prints each breach on a line of its own and exits with 1 if there is any.
 """
 
@@ -24,7 +24,8 @@ PURE_WORDS = re.compile(
     r"SystemTime::now|Instant::now|\bstd::(fs|net|process|thread)\b|\btokio::|\bthread::spawn|\brand::|\bFile::open"
 )
 MONEY_FLOAT = re.compile(r"_(msat|sat|sats)\s*:\s*f(32|64)\b")
-LINES_MAX = 400
+LINES_USUAL = 400
+LINES_MAX = 600
 
 breaches: list[str] = []
 
@@ -139,6 +140,8 @@ def check_sources() -> None:
         lines = path.read_text(encoding="utf-8").splitlines()
         if len(lines) > LINES_MAX:
             breaches.append(f"{place}: {len(lines)} lines, and {LINES_MAX} are the limit")
+        elif len(lines) > LINES_USUAL:
+            print(f"note: {place} has {len(lines)} lines")
         product = place.parts[0] in PURE and "tests" not in place.parts and "benches" not in place.parts
         for number, line in enumerate(lines, 1):
             code = line.split("//")[0]
