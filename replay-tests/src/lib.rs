@@ -1,5 +1,6 @@
 //! Generated histories, and what tests and benches of the ledger share. No product code rests on this room.
 
+pub mod drafts;
 pub mod pen;
 pub mod stories;
 

@@ -18,7 +18,10 @@ pub struct Pen {
 
 impl Default for Pen {
     fn default() -> Self {
-        Pen { head: Head::empty(), versions: HashMap::new() }
+        Pen {
+            head: Head::empty(),
+            versions: HashMap::new(),
+        }
     }
 }
 
@@ -28,7 +31,8 @@ impl Pen {
         let mut pen = Pen::default();
         for fact in facts {
             pen.head = fact.head();
-            pen.versions.insert(fact.fact.stream.clone(), fact.fact.stream_version);
+            pen.versions
+                .insert(fact.fact.stream.clone(), fact.fact.stream_version);
         }
         pen
     }
@@ -38,7 +42,10 @@ impl Pen {
         let version = self.versions.entry(draft.stream.clone()).or_insert(0);
         *version += 1;
         let fact = match draft.event.clone() {
-            Event::Unknown { kind, version: schema } => self.unknown(&draft, &kind, schema, utc_ms),
+            Event::Unknown {
+                kind,
+                version: schema,
+            } => self.unknown(&draft, &kind, schema, utc_ms),
             _ => seal(&self.head, *version, draft, self.head.sequence, utc_ms),
         };
         self.head = fact.head();

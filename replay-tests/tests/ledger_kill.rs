@@ -45,10 +45,17 @@ async fn no_acknowledged_fact_is_lost_by_a_kill() {
         lines.read_to_string(&mut rest).unwrap();
         // A last line may be cut off by the kill: only whole ones are acknowledgements.
         let whole = rest.rfind('\n').map_or("", |end| &rest[..end]);
-        durable = whole.lines().filter_map(|line| line.parse().ok()).fold(durable, u64::max);
+        durable = whole
+            .lines()
+            .filter_map(|line| line.parse().ok())
+            .fold(durable, u64::max);
 
         let (store, opened) = Store::open(&path, &mut |_| {}).await.unwrap();
-        assert!(opened.head.sequence >= durable, "round {round}: {} < {durable}", opened.head.sequence);
+        assert!(
+            opened.head.sequence >= durable,
+            "round {round}: {} < {durable}",
+            opened.head.sequence
+        );
         assert!(opened.rebuilt_rows.is_empty(), "rows and facts commit together");
         let report = store.reader().verify(&mut |_| {}).await.unwrap();
         assert_eq!((report.broken, report.head), (None, opened.head));

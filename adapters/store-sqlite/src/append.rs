@@ -17,8 +17,11 @@ use crate::{
 /// Facts in one commit at most.
 pub const MAX_COMMIT_FACTS: usize = 16_384;
 
-/// Bytes of facts and bodies in one commit at most; one fact of the largest size always fits.
+/// Bytes of facts in one commit at most; sixteen facts of the largest size fit.
 pub const MAX_COMMIT_BYTES: usize = 16 << 20;
+
+/// Bytes of ciphertexts in one commit at most.
+pub const MAX_COMMIT_BODY_BYTES: usize = 256 << 20;
 
 /// What becomes durable together, or not at all. Several decisions may share a commit (group commit).
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,7 +37,10 @@ pub struct Commit<'a> {
 /// What an idempotency key is bound to: `blake3(type ‖ 0 ‖ payload)`.
 pub fn payload_digest(fact: &pb::Fact) -> Digest {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(fact.r#type.as_bytes()).update(b"\0").update(&fact.payload);
+    hasher
+        .update(fact.r#type.as_bytes())
+        .update(b"\0")
+        .update(&fact.payload);
     Digest(*hasher.finalize().as_bytes())
 }
 
@@ -53,11 +59,22 @@ impl Store {
         };
         let expected = first.fact.sequence.saturating_sub(1);
         if expected != self.head.sequence {
-            return Err(AppendError::Head { expected, found: self.head.sequence });
+            return Err(AppendError::Head {
+                expected,
+                found: self.head.sequence,
+            });
         }
         let streams = check(&self.head, commit)?;
         let block = Block::of(&self.head, commit.facts);
-        let result = write(&mut self.connection, &self.head, &self.rows, &block, &streams, commit).await;
+        let result = write(
+            &mut self.connection,
+            &self.head,
+            &self.rows,
+            &block,
+            &streams,
+            commit,
+        )
+        .await;
         match result {
             Ok(digests) => {
                 self.rows = digests;
@@ -75,7 +92,9 @@ impl Store {
             return Err(AppendError::UnknownCritical { sequence, kind });
         }
         if self.failed {
-            return Err(AppendError::Failed { cause: "an earlier commit failed".to_owned() });
+            return Err(AppendError::Failed {
+                cause: "an earlier commit failed".to_owned(),
+            });
         }
         Ok(())
     }
@@ -105,10 +124,21 @@ impl Store {
 
 fn check_size(commit: Commit<'_>) -> Result<(), AppendError> {
     let facts = commit.facts.len();
-    let bytes = commit.facts.iter().map(|fact| fact.bytes.len() + 4).sum::<usize>()
-        + commit.bodies.iter().map(|body| body.ciphertext.len()).sum::<usize>();
-    if facts > MAX_COMMIT_FACTS || bytes > MAX_COMMIT_BYTES {
-        return Err(AppendError::TooLarge { facts, bytes });
+    let bytes = commit
+        .facts
+        .iter()
+        .map(|fact| fact.bytes.len() + 4)
+        .sum::<usize>();
+    let body_bytes = commit
+        .bodies
+        .iter()
+        .map(|body| body.ciphertext.len())
+        .sum::<usize>();
+    if facts > MAX_COMMIT_FACTS || bytes > MAX_COMMIT_BYTES || body_bytes > MAX_COMMIT_BODY_BYTES {
+        return Err(AppendError::TooLarge {
+            facts,
+            bytes: bytes + body_bytes,
+        });
     }
     Ok(())
 }
@@ -169,27 +199,36 @@ async fn write(
 
 /// The head in memory is the one on disk: another writer would be found here even if it ignored the lock.
 async fn check_head(connection: &mut SqliteConnection, head: &Head) -> Result<(), AppendError> {
-    let last =
-        sqlx::query("SELECT first_sequence + count - 1, chain FROM block ORDER BY first_sequence DESC LIMIT 1")
-            .fetch_optional(connection)
-            .await?;
+    let last = sqlx::query(
+        "SELECT first_sequence + count - 1, chain FROM block ORDER BY first_sequence DESC LIMIT 1",
+    )
+    .fetch_optional(connection)
+    .await?;
     let (found, chain) = match last {
         None => (0, Head::empty().chain.to_vec()),
         Some(row) => (row.try_get::<i64, _>(0)? as u64, row.try_get(1)?),
     };
     if found != head.sequence || chain != head.chain.0 {
-        return Err(AppendError::Head { expected: head.sequence, found });
+        return Err(AppendError::Head {
+            expected: head.sequence,
+            found,
+        });
     }
     Ok(())
 }
 
-async fn advance_streams(connection: &mut SqliteConnection, streams: &Streams<'_>) -> Result<(), AppendError> {
+async fn advance_streams(
+    connection: &mut SqliteConnection,
+    streams: &Streams<'_>,
+) -> Result<(), AppendError> {
     let names: Vec<&str> = streams.keys().copied().collect();
-    let stored =
-        select_in(connection, "SELECT stream, version FROM stream WHERE stream", &names, |q, name| {
-            q.bind((*name).to_owned())
-        })
-        .await?;
+    let stored = select_in(
+        connection,
+        "SELECT stream, version FROM stream WHERE stream",
+        &names,
+        |q, name| q.bind((*name).to_owned()),
+    )
+    .await?;
     let mut versions = HashMap::with_capacity(stored.len());
     for row in stored {
         versions.insert(row.try_get::<String, _>(0)?, row.try_get::<i64, _>(1)? as u64);
@@ -198,7 +237,11 @@ async fn advance_streams(connection: &mut SqliteConnection, streams: &Streams<'_
     for (stream, (first, last)) in streams {
         let found = versions.get(*stream).copied().unwrap_or(0);
         if found + 1 != *first {
-            return Err(AppendError::Version { stream: (*stream).to_owned(), expected: first - 1, found });
+            return Err(AppendError::Version {
+                stream: (*stream).to_owned(),
+                expected: first - 1,
+                found,
+            });
         }
         advanced.push((*stream, *last));
     }
@@ -218,7 +261,13 @@ async fn claim_keys(connection: &mut SqliteConnection, facts: &[Recorded]) -> Re
     let claims: Vec<(&str, u64, Digest)> = facts
         .iter()
         .filter(|fact| !fact.fact.idempotency_key.is_empty())
-        .map(|fact| (fact.fact.idempotency_key.as_str(), fact.fact.sequence, payload_digest(&fact.fact)))
+        .map(|fact| {
+            (
+                fact.fact.idempotency_key.as_str(),
+                fact.fact.sequence,
+                payload_digest(&fact.fact),
+            )
+        })
         .collect();
     let mut own: HashMap<&str, (u64, Digest)> = HashMap::with_capacity(claims.len());
     for (key, sequence, digest) in &claims {
@@ -232,7 +281,9 @@ async fn claim_keys(connection: &mut SqliteConnection, facts: &[Recorded]) -> Re
     }
     let statement = ["INSERT INTO idempotency VALUES", "(?,?,?)", ""];
     let inserted = insert_many(connection, statement, &claims, |q, (key, sequence, digest)| {
-        q.bind((*key).to_owned()).bind(*sequence as i64).bind(digest.to_vec())
+        q.bind((*key).to_owned())
+            .bind(*sequence as i64)
+            .bind(digest.to_vec())
     })
     .await;
     match inserted {
@@ -256,20 +307,32 @@ async fn conflict(
         Err(error) => return error.into(),
     };
     let taken = stored.iter().filter_map(|row| {
-        let (key, sequence) = (row.try_get::<String, _>(0).ok()?, row.try_get::<i64, _>(1).ok()? as u64);
+        let (key, sequence) = (
+            row.try_get::<String, _>(0).ok()?,
+            row.try_get::<i64, _>(1).ok()? as u64,
+        );
         let digest = row.try_get::<Vec<u8>, _>(2).ok()?;
         (sequence < first_own).then_some((sequence, key, digest))
     });
     match taken.min() {
         Some((sequence, key, digest)) => {
-            let same_payload = own.get(key.as_str()).is_some_and(|(_, own)| own.0.as_slice() == digest);
-            AppendError::Conflict { key, sequence, same_payload }
+            let same_payload = own
+                .get(key.as_str())
+                .is_some_and(|(_, own)| own.0.as_slice() == digest);
+            AppendError::Conflict {
+                key,
+                sequence,
+                same_payload,
+            }
         }
         None => cause.into(),
     }
 }
 
-pub(crate) async fn insert_block(connection: &mut SqliteConnection, block: &Block) -> Result<(), sqlx::Error> {
+pub(crate) async fn insert_block(
+    connection: &mut SqliteConnection,
+    block: &Block,
+) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO block VALUES (?,?,?,?,?)")
         .bind(block.first_sequence as i64)
         .bind(block.count as i64)

@@ -33,7 +33,10 @@ pub struct Broken {
 
 impl Broken {
     pub(crate) fn at(sequence: u64, why: impl Into<String>) -> Broken {
-        Broken { sequence, why: why.into() }
+        Broken {
+            sequence,
+            why: why.into(),
+        }
     }
 }
 
@@ -69,11 +72,17 @@ impl Block {
 pub fn walk(head: &Head, block: &Block, each: &mut dyn FnMut(&Recorded)) -> Result<Head, Broken> {
     let first = block.first_sequence;
     if first != head.sequence + 1 {
-        let why = format!("the block starts at fact {first}, fact {} was due", head.sequence + 1);
+        let why = format!(
+            "the block starts at fact {first}, fact {} was due",
+            head.sequence + 1
+        );
         return Err(Broken::at(head.sequence + 1, why));
     }
     if block.prev_chain != head.chain {
-        return Err(Broken::at(first, "the block's previous chain value is not the one that the facts before it give"));
+        return Err(Broken::at(
+            first,
+            "the block's previous chain value is not the one that the facts before it give",
+        ));
     }
     let mut at = *head;
     for frame in frames(&block.bytes) {
@@ -88,10 +97,16 @@ pub fn walk(head: &Head, block: &Block, each: &mut dyn FnMut(&Recorded)) -> Resu
     }
     let found = at.sequence - head.sequence;
     if found != block.count {
-        return Err(Broken::at(first, format!("the block holds {found} facts and claims {}", block.count)));
+        return Err(Broken::at(
+            first,
+            format!("the block holds {found} facts and claims {}", block.count),
+        ));
     }
     if at.chain != block.chain {
-        return Err(Broken::at(first, "the bytes of the block's facts do not give its chain value"));
+        return Err(Broken::at(
+            first,
+            "the bytes of the block's facts do not give its chain value",
+        ));
     }
     Ok(at)
 }

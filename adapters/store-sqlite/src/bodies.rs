@@ -71,7 +71,9 @@ pub struct NoRandomness;
 
 fn random<const N: usize>() -> Result<[u8; N], NoRandomness> {
     let mut bytes = [0; N];
-    rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(|_| NoRandomness)?;
+    rand::rngs::OsRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|_| NoRandomness)?;
     Ok(bytes)
 }
 
@@ -90,7 +92,9 @@ fn encrypt(key: &[u8; 32], aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, NoRa
 fn decrypt(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
     let cipher = XChaCha20Poly1305::new(Key::from_slice(key));
-    cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad }).ok()
+    cipher
+        .decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad })
+        .ok()
 }
 
 impl SubjectKey {
@@ -130,7 +134,8 @@ impl SubjectKey {
         match decrypt(&key, &aad, ciphertext) {
             Some(plaintext)
                 if plaintext.len() as u64 == reference.size
-                    && blake3::keyed_hash(&self.0, &plaintext).as_bytes().as_slice() == reference.commitment =>
+                    && blake3::keyed_hash(&self.0, &plaintext).as_bytes().as_slice()
+                        == reference.commitment =>
             {
                 Unsealed::Plaintext(plaintext)
             }
@@ -148,21 +153,33 @@ mod tests {
         let master = MasterKey([7; 32]);
         let key = SubjectKey::generate().unwrap();
         let wrapped = key.wrap(&master, "job/a").unwrap();
-        assert!(SubjectKey::unwrap(&master, "job/b", &wrapped).is_none(), "a key is bound to its subject");
+        assert!(
+            SubjectKey::unwrap(&master, "job/b", &wrapped).is_none(),
+            "a key is bound to its subject"
+        );
         assert!(SubjectKey::unwrap(&MasterKey([8; 32]), "job/a", &wrapped).is_none());
         let key = SubjectKey::unwrap(&master, "job/a", &wrapped).unwrap();
 
         let (reference, ciphertext) = key.seal("job/a", b"a prompt").unwrap();
-        assert_eq!(key.unseal(&reference, &ciphertext), Unsealed::Plaintext(b"a prompt".to_vec()));
+        assert_eq!(
+            key.unseal(&reference, &ciphertext),
+            Unsealed::Plaintext(b"a prompt".to_vec())
+        );
         assert!(!ciphertext.windows(8).any(|window| window == b"a prompt"));
         for bit in 0..ciphertext.len() * 8 {
             let mut flipped = ciphertext.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             assert_eq!(key.unseal(&reference, &flipped), Unsealed::Corrupt);
         }
-        let other = BodyRef { size: 9, ..reference.clone() };
+        let other = BodyRef {
+            size: 9,
+            ..reference.clone()
+        };
         assert_eq!(key.unseal(&other, &ciphertext), Unsealed::Corrupt);
-        let other = BodyRef { commitment: vec![0; 32], ..reference };
+        let other = BodyRef {
+            commitment: vec![0; 32],
+            ..reference
+        };
         assert_eq!(key.unseal(&other, &ciphertext), Unsealed::Corrupt);
     }
 
@@ -174,6 +191,9 @@ mod tests {
         assert_eq!(one.commitment, two.commitment);
         assert_ne!(first, second);
         let (three, _) = SubjectKey::generate().unwrap().seal("job/a", b"text").unwrap();
-        assert_ne!(one.commitment, three.commitment, "a commitment says nothing without the key");
+        assert_ne!(
+            one.commitment, three.commitment,
+            "a commitment says nothing without the key"
+        );
     }
 }

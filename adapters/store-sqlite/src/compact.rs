@@ -15,8 +15,9 @@ const SMALL_FACTS: u64 = 256;
 /// Small blocks at the ledger's end before a compaction is worth its write.
 const DUE_ROWS: u64 = 64;
 
-/// A segment's aim in bytes; it ends with the block that reaches it.
-const SEGMENT_BYTES: usize = 1 << 20;
+/// A segment's aim in bytes; it ends with the block that reaches it. Reading one fact walks half a segment, a replay
+/// fetches one row per segment: this is some hundred facts.
+const SEGMENT_BYTES: usize = 128 << 10;
 
 /// The small blocks at the end of the ledger.
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,7 +47,10 @@ impl Tail {
         .bind(SEGMENT_BYTES as i64)
         .fetch_one(connection)
         .await?;
-        Ok(Tail { rows: row.try_get::<i64, _>(0)? as u64, facts: row.try_get::<i64, _>(1)? as u64 })
+        Ok(Tail {
+            rows: row.try_get::<i64, _>(0)? as u64,
+            facts: row.try_get::<i64, _>(1)? as u64,
+        })
     }
 
     pub(crate) fn grew(&mut self, block: &Block) {
@@ -99,7 +103,12 @@ impl Store {
         }
         transaction.commit().await?;
         self.tail = Tail::load(&mut self.connection).await?;
-        tracing::debug!(blocks = done.blocks, segments = done.segments, facts = done.facts, "compacted");
+        tracing::debug!(
+            blocks = done.blocks,
+            segments = done.segments,
+            facts = done.facts,
+            "compacted"
+        );
         Ok(done)
     }
 }
@@ -109,11 +118,15 @@ async fn gather(connection: &mut SqliteConnection, first: u64) -> Result<Option<
     let mut segment: Option<Block> = None;
     let mut blocks = 0;
     loop {
-        let next = segment.as_ref().map_or(first, |segment| segment.last_sequence() + 1);
-        let row = sqlx::query("SELECT first_sequence, count, prev_chain, chain, bytes FROM block WHERE first_sequence = ?")
-            .bind(next as i64)
-            .fetch_optional(&mut *connection)
-            .await?;
+        let next = segment
+            .as_ref()
+            .map_or(first, |segment| segment.last_sequence() + 1);
+        let row = sqlx::query(
+            "SELECT first_sequence, count, prev_chain, chain, bytes FROM block WHERE first_sequence = ?",
+        )
+        .bind(next as i64)
+        .fetch_optional(&mut *connection)
+        .await?;
         let Some(row) = row else { break };
         let block = block_of(&row)?;
         blocks += 1;
@@ -128,7 +141,10 @@ async fn gather(connection: &mut SqliteConnection, first: u64) -> Result<Option<
                 segment.bytes.extend_from_slice(&block.bytes);
             }
         }
-        if segment.as_ref().is_some_and(|segment| segment.bytes.len() >= SEGMENT_BYTES) {
+        if segment
+            .as_ref()
+            .is_some_and(|segment| segment.bytes.len() >= SEGMENT_BYTES)
+        {
             break;
         }
     }

@@ -15,7 +15,9 @@ pub enum OpenError {
         pid: Option<u32>,
     },
     /// Written by a newer program.
-    #[error("the ledger has format {found}, this program knows {known}: use the newer program; nothing was changed")]
+    #[error(
+        "the ledger has format {found}, this program knows {known}: use the newer program; nothing was changed"
+    )]
     NewerFormat {
         /// Format of the file.
         found: u32,
@@ -23,16 +25,22 @@ pub enum OpenError {
         known: u32,
     },
     /// The stored facts do not hold together.
-    #[error("{0}. Nothing was changed: keep the folder as it is, copy it aside, and restore the ledger from a copy whose head you know")]
+    #[error(
+        "{0}. Nothing was changed: keep the folder as it is, copy it aside, and restore the ledger from a copy whose head you know"
+    )]
     ChainBroken(Broken),
     /// The disk or the permissions forbid writing.
-    #[error("{path} can't be written: the disk or its permissions are read-only; reading and verifying are safe")]
+    #[error(
+        "{path} can't be written: the disk or its permissions are read-only; reading and verifying are safe"
+    )]
     ReadOnly {
         /// The database file.
         path: PathBuf,
     },
     /// No space left.
-    #[error("the disk that holds {path} is full: free some space and start again; every acknowledged fact is safe")]
+    #[error(
+        "the disk that holds {path} is full: free some space and start again; every acknowledged fact is safe"
+    )]
     DiskFull {
         /// The database file.
         path: PathBuf,
@@ -50,7 +58,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// SQLite finds its own pages broken.
-    #[error("the database is damaged ({cause}): nothing was changed; copy the folder aside before anything else")]
+    #[error(
+        "the database is damaged ({cause}): nothing was changed; copy the folder aside before anything else"
+    )]
     Corrupt {
         /// SQLite's words.
         cause: String,
@@ -146,7 +156,9 @@ pub enum AppendError {
         bytes: usize,
     },
     /// The ledger holds a critical fact that this program does not know.
-    #[error("fact {sequence} ({kind}) is critical and unknown to this program: the ledger is read-only until a newer program runs")]
+    #[error(
+        "fact {sequence} ({kind}) is critical and unknown to this program: the ledger is read-only until a newer program runs"
+    )]
     UnknownCritical {
         /// Which fact.
         sequence: u64,
@@ -180,7 +192,9 @@ pub enum SealError {
         bytes: usize,
     },
     /// The master key does not open the subject's key.
-    #[error("the key of {subject} can't be unwrapped: this is not the key of this ledger, or the row is damaged")]
+    #[error(
+        "the key of {subject} can't be unwrapped: this is not the key of this ledger, or the row is damaged"
+    )]
     WrongKey {
         /// Whose key.
         subject: String,
@@ -209,7 +223,9 @@ pub(crate) enum Code {
 const SQLITE_IOERR_SHMSIZE: u32 = 4874;
 
 pub(crate) fn code(error: &sqlx::Error) -> Code {
-    let Some(database) = error.as_database_error() else { return Code::Other };
+    let Some(database) = error.as_database_error() else {
+        return Code::Other;
+    };
     if database.is_unique_violation() {
         return Code::Unique;
     }
@@ -236,8 +252,13 @@ impl OpenError {
             Code::ReadOnly => OpenError::ReadOnly { path },
             Code::Full => OpenError::DiskFull { path },
             Code::NotADatabase => OpenError::NotALedger { path },
-            Code::Corrupt => OpenError::Corrupt { cause: error.to_string() },
-            _ => OpenError::Other { path, cause: error.to_string() },
+            Code::Corrupt => OpenError::Corrupt {
+                cause: error.to_string(),
+            },
+            _ => OpenError::Other {
+                path,
+                cause: error.to_string(),
+            },
         }
     }
 
@@ -248,16 +269,25 @@ impl OpenError {
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
                 OpenError::ReadOnly { path }
             }
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => OpenError::DiskFull { path },
-            _ => OpenError::Other { path, cause: error.to_string() },
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                OpenError::DiskFull { path }
+            }
+            _ => OpenError::Other {
+                path,
+                cause: error.to_string(),
+            },
         }
     }
 
+    /// What a failed reading means for an opening.
     pub fn of_read(path: &Path, error: ReadError) -> OpenError {
         match error {
             ReadError::Broken(broken) => OpenError::ChainBroken(broken),
             ReadError::Sqlite(error) => OpenError::of_sqlite(path, error),
-            other => OpenError::Other { path: path.to_owned(), cause: other.to_string() },
+            other => OpenError::Other {
+                path: path.to_owned(),
+                cause: other.to_string(),
+            },
         }
     }
 }
@@ -266,7 +296,9 @@ impl From<sqlx::Error> for AppendError {
     fn from(error: sqlx::Error) -> AppendError {
         match code(&error) {
             Code::Full => AppendError::DiskFull,
-            _ => AppendError::Failed { cause: error.to_string() },
+            _ => AppendError::Failed {
+                cause: error.to_string(),
+            },
         }
     }
 }

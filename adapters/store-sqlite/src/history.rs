@@ -40,7 +40,9 @@ impl Reader {
         if upwards {
             rows.reverse();
         }
-        let at = checkpoint(&mut snapshot).await?.map_or(0, |(sequence, ..)| sequence);
+        let at = checkpoint(&mut snapshot)
+            .await?
+            .map_or(0, |(sequence, ..)| sequence);
         Ok((rows, at))
     }
 
@@ -62,7 +64,9 @@ impl Reader {
     /// [`ReadError`].
     pub async fn history_digest(&self) -> Result<Option<(u64, Digest)>, ReadError> {
         let mut connection = self.pool.acquire().await?;
-        Ok(checkpoint(&mut connection).await?.map(|(sequence, _, digest)| (sequence, digest)))
+        Ok(checkpoint(&mut connection)
+            .await?
+            .map(|(sequence, _, digest)| (sequence, digest)))
     }
 }
 
@@ -72,7 +76,10 @@ pub(crate) async fn digest_of_table(connection: &mut SqliteConnection) -> Result
     let mut cursor = 0_i64;
     loop {
         let text = format!("{COLUMNS} WHERE first_sequence > ? ORDER BY first_sequence LIMIT {MAX_ROWS}");
-        let rows = sqlx::query(AssertSqlSafe(text)).bind(cursor).fetch_all(&mut *connection).await?;
+        let rows = sqlx::query(AssertSqlSafe(text))
+            .bind(cursor)
+            .fetch_all(&mut *connection)
+            .await?;
         for row in &rows {
             let row = HistoryRow::read(row)?;
             cursor = row.first_sequence as i64;

@@ -2,12 +2,7 @@
 //! falls out is counted.
 use sqlx::{Row, SqliteConnection};
 
-use crate::{
-    error::ReadError,
-    reader::Reader,
-    sql::insert_many,
-    store::Store,
-};
+use crate::{error::ReadError, reader::Reader, sql::insert_many, store::Store};
 
 /// Lines kept at most.
 pub const MAX_LINES: u64 = 100_000;
@@ -46,14 +41,27 @@ impl Bounds {
 }
 
 fn cut(text: &str) -> String {
-    let end = (0..=text.len().min(MAX_TEXT_BYTES)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let end = (0..=text.len().min(MAX_TEXT_BYTES))
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0);
     text[..end].to_owned()
 }
 
-pub(crate) async fn write(connection: &mut SqliteConnection, lines: &[JournalEntry]) -> Result<(), sqlx::Error> {
-    let statement = ["INSERT INTO journal(at_ms, kind, subject, text) VALUES", "(?,?,?,?)", ""];
+pub(crate) async fn write(
+    connection: &mut SqliteConnection,
+    lines: &[JournalEntry],
+) -> Result<(), sqlx::Error> {
+    let statement = [
+        "INSERT INTO journal(at_ms, kind, subject, text) VALUES",
+        "(?,?,?,?)",
+        "",
+    ];
     insert_many(connection, statement, lines, |q, line| {
-        q.bind(line.at_ms).bind(cut(&line.kind)).bind(cut(&line.subject)).bind(cut(&line.text))
+        q.bind(line.at_ms)
+            .bind(cut(&line.kind))
+            .bind(cut(&line.subject))
+            .bind(cut(&line.text))
     })
     .await
 }
@@ -113,8 +121,11 @@ impl Reader {
                 })
             })
             .collect::<Result<_, sqlx::Error>>()?;
-        let dropped =
-            crate::schema::scalar(&mut connection, "SELECT value FROM meta WHERE key = 'journal_dropped'").await?;
+        let dropped = crate::schema::scalar(
+            &mut connection,
+            "SELECT value FROM meta WHERE key = 'journal_dropped'",
+        )
+        .await?;
         Ok((lines, dropped as u64))
     }
 }

@@ -21,7 +21,7 @@ mod sql;
 mod store;
 mod vault;
 
-pub use append::{Commit, MAX_COMMIT_BYTES, MAX_COMMIT_FACTS, payload_digest};
+pub use append::{Commit, MAX_COMMIT_BODY_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_FACTS, payload_digest};
 pub use block::Broken;
 pub use bodies::{MasterKey, Unsealed};
 pub use compact::Compacted;

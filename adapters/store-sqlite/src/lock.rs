@@ -39,7 +39,10 @@ impl WriterLock {
                 let mut text = String::new();
                 let read = (&file).take(32).read_to_string(&mut text);
                 let pid = read.ok().and_then(|_| text.trim().parse().ok());
-                return Err(OpenError::Locked { path: database.to_owned(), pid });
+                return Err(OpenError::Locked {
+                    path: database.to_owned(),
+                    pid,
+                });
             }
             Err(TryLockError::Error(error)) => return Err(OpenError::of_io(database, &error)),
         }

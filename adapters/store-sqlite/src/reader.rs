@@ -6,10 +6,7 @@ use autopilot_events::{
     words::{ChainHash, Digest},
 };
 use futures_util::TryStreamExt;
-use sqlx::{
-    Row, SqliteConnection, SqlitePool,
-    sqlite::SqlitePoolOptions,
-};
+use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqlitePoolOptions};
 
 use crate::{
     block::{Broken, walk},
@@ -25,7 +22,10 @@ const CONNECTIONS: u32 = 4;
 pub const MAX_PAGE: u32 = 4_096;
 
 /// Bytes after which a step ends, so that no read transaction lasts and progress is told.
-const STEP_BYTES: usize = 4 << 20;
+pub(crate) const STEP_BYTES: usize = 4 << 20;
+
+/// The same for a page of facts, of which few may be wanted.
+const PAGE_STEP_BYTES: usize = 256 << 10;
 
 /// How far a long reading is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,9 @@ impl Reader {
     pub async fn open(path: &Path) -> Result<Reader, OpenError> {
         let (kind, options) = schema::inspect(path).await?;
         if let Kind::Empty = kind {
-            return Err(OpenError::Missing { path: path.to_owned() });
+            return Err(OpenError::Missing {
+                path: path.to_owned(),
+            });
         }
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -88,7 +90,7 @@ impl Reader {
         let mut at = head_at(&mut connection, after).await?;
         let mut facts = Vec::new();
         while facts.len() < limit {
-            let flow = step(&mut connection, &mut at, &mut |fact| {
+            let flow = step(&mut connection, &mut at, PAGE_STEP_BYTES, &mut |fact| {
                 if facts.len() < limit {
                     facts.push(fact.clone());
                 }
@@ -115,8 +117,11 @@ impl Reader {
         let of = end(&mut connection).await?;
         let mut at = *from;
         loop {
-            let flow = step(&mut connection, &mut at, &mut each).await?;
-            progress(Progress { facts: at.sequence, of: of.max(at.sequence) });
+            let flow = step(&mut connection, &mut at, STEP_BYTES, &mut each).await?;
+            progress(Progress {
+                facts: at.sequence,
+                of: of.max(at.sequence),
+            });
             if flow.is_break() {
                 return Ok(at);
             }
@@ -147,7 +152,9 @@ impl Reader {
             .bind(stream)
             .fetch_optional(&self.pool)
             .await?;
-        Ok(row.map_or(Ok(0), |row| row.try_get::<i64, _>(0).map(|version| version as u64))?)
+        Ok(row.map_or(Ok(0), |row| {
+            row.try_get::<i64, _>(0).map(|version| version as u64)
+        })?)
     }
 
     /// The ciphertext with this digest, unless it was never kept or was erased.
@@ -170,9 +177,10 @@ impl Reader {
 
 /// Number of the last fact.
 pub(crate) async fn end(connection: &mut SqliteConnection) -> Result<u64, ReadError> {
-    let row = sqlx::query("SELECT first_sequence + count - 1 FROM block ORDER BY first_sequence DESC LIMIT 1")
-        .fetch_optional(connection)
-        .await?;
+    let row =
+        sqlx::query("SELECT first_sequence + count - 1 FROM block ORDER BY first_sequence DESC LIMIT 1")
+            .fetch_optional(connection)
+            .await?;
     Ok(row.map_or(Ok(0), |row| row.try_get::<i64, _>(0).map(|end| end as u64))?)
 }
 
@@ -192,7 +200,11 @@ pub(crate) async fn head_at(connection: &mut SqliteConnection, sequence: u64) ->
     .bind(i64::try_from(sequence).unwrap_or(i64::MAX))
     .fetch_optional(connection)
     .await?;
-    let block = row.as_ref().map(block_of).transpose()?.ok_or(Broken::at(1, "its block is missing"))?;
+    let block = row
+        .as_ref()
+        .map(block_of)
+        .transpose()?
+        .ok_or(Broken::at(1, "its block is missing"))?;
     if block.last_sequence() < sequence {
         return Err(ReadError::BeyondEnd { sequence });
     }
@@ -214,10 +226,11 @@ fn before(block: &crate::block::Block) -> Head {
     }
 }
 
-/// Reads on from `at`, a few megabytes at most, and moves it. Breaks at the end of the ledger.
+/// Reads on from `at`, whole blocks of `limit_bytes` together or a little more, and moves it. Breaks at the end of the ledger.
 pub(crate) async fn step(
     connection: &mut SqliteConnection,
     at: &mut Head,
+    limit_bytes: usize,
     each: &mut (dyn FnMut(&Recorded) + Send),
 ) -> Result<ControlFlow<()>, ReadError> {
     // Starts with the block that holds `at`: a compaction may have merged the block that ended there with others.
@@ -238,12 +251,14 @@ pub(crate) async fn step(
             *at = walk(at, &block, each)?;
         }
         seen = true;
-        if bytes >= STEP_BYTES {
+        if bytes >= limit_bytes {
             return Ok(ControlFlow::Continue(()));
         }
     }
     if !seen && at.sequence > 0 {
-        return Err(ReadError::BeyondEnd { sequence: at.sequence });
+        return Err(ReadError::BeyondEnd {
+            sequence: at.sequence,
+        });
     }
     Ok(ControlFlow::Break(()))
 }
@@ -256,7 +271,9 @@ fn rejoin(
 ) -> Result<(), ReadError> {
     let (from, mut there) = (*at, None::<ChainHash>);
     if block.last_sequence() < from.sequence {
-        return Err(ReadError::BeyondEnd { sequence: from.sequence });
+        return Err(ReadError::BeyondEnd {
+            sequence: from.sequence,
+        });
     }
     if block.last_sequence() == from.sequence {
         there = Some(block.chain);
@@ -271,7 +288,9 @@ fn rejoin(
     }
     if there != Some(from.chain) {
         *at = from;
-        return Err(ReadError::OtherChain { sequence: from.sequence });
+        return Err(ReadError::OtherChain {
+            sequence: from.sequence,
+        });
     }
     Ok(())
 }

@@ -161,9 +161,21 @@ impl HistoryRow {
         put(self.kind.map(u32::to_le_bytes).as_ref().map(<[u8; 4]>::as_slice));
         put(self.work.as_deref().map(str::as_bytes));
         put(self.money.as_deref().map(str::as_bytes));
-        put(self.price_msat.map(u64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice));
-        put(self.settled_msat.map(u64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice));
-        put(self.settled_at_ms.map(i64::to_le_bytes).as_ref().map(<[u8; 8]>::as_slice));
+        put(self
+            .price_msat
+            .map(u64::to_le_bytes)
+            .as_ref()
+            .map(<[u8; 8]>::as_slice));
+        put(self
+            .settled_msat
+            .map(u64::to_le_bytes)
+            .as_ref()
+            .map(<[u8; 8]>::as_slice));
+        put(self
+            .settled_at_ms
+            .map(i64::to_le_bytes)
+            .as_ref()
+            .map(<[u8; 8]>::as_slice));
         put(self.payment_hash.as_ref().map(|hash| hash.0.as_slice()));
         put(self.result_digest.as_ref().map(|digest| digest.0.as_slice()));
         put(self.reason.as_deref().map(str::as_bytes));
@@ -174,7 +186,9 @@ impl HistoryRow {
         let malformed = || ReadError::Row { table: "history" };
         let hash = |index: usize| -> Result<Option<[u8; 32]>, ReadError> {
             let bytes: Option<&[u8]> = row.try_get(index)?;
-            bytes.map(|bytes| bytes.try_into().map_err(|_| malformed())).transpose()
+            bytes
+                .map(|bytes| bytes.try_into().map_err(|_| malformed()))
+                .transpose()
         };
         let amount = |index: usize| -> Result<Option<u64>, ReadError> {
             Ok(row.try_get::<Option<i64>, _>(index)?.map(|value| value as u64))
@@ -187,7 +201,9 @@ impl HistoryRow {
             role: row.try_get(3)?,
             native_id: hash(4)?.map(EventId),
             counterparty: hash(5)?.map(PublicKey),
-            kind: kind.map(|kind| u32::try_from(kind).map_err(|_| malformed())).transpose()?,
+            kind: kind
+                .map(|kind| u32::try_from(kind).map_err(|_| malformed()))
+                .transpose()?,
             work: row.try_get(7)?,
             money: row.try_get(8)?,
             price_msat: amount(9)?,
@@ -208,7 +224,10 @@ impl HistoryFold {
     /// Takes the next fact in.
     pub fn apply(&mut self, fact: &Recorded) {
         if let Some(patch) = views::history(fact) {
-            self.0.entry(patch.job_id).or_insert_with(|| HistoryRow::begun(patch.job_id, fact)).apply(&patch);
+            self.0
+                .entry(patch.job_id)
+                .or_insert_with(|| HistoryRow::begun(patch.job_id, fact))
+                .apply(&patch);
         }
     }
 
@@ -229,13 +248,19 @@ pub(crate) async fn apply(
     facts: &[Recorded],
 ) -> Result<Digests, crate::error::AppendError> {
     let mut digests = *digests;
-    let patches: Vec<(&Recorded, HistoryPatch)> =
-        facts.iter().filter_map(|fact| Some((fact, views::history(fact)?))).collect();
+    let patches: Vec<(&Recorded, HistoryPatch)> = facts
+        .iter()
+        .filter_map(|fact| Some((fact, views::history(fact)?)))
+        .collect();
     let changed = change(connection, &mut digests, &patches).await;
     match changed {
         Ok(()) => {}
         Err(ReadError::Sqlite(error)) => return Err(error.into()),
-        Err(error) => return Err(crate::error::AppendError::Failed { cause: error.to_string() }),
+        Err(error) => {
+            return Err(crate::error::AppendError::Failed {
+                cause: error.to_string(),
+            });
+        }
     }
     if let Some(last) = facts.last() {
         put_checkpoint(connection, &last.head(), &digests).await?;
@@ -259,13 +284,19 @@ async fn change(
         rows.insert(row.job_id, row);
     }
     for (fact, patch) in patches {
-        rows.entry(patch.job_id).or_insert_with(|| HistoryRow::begun(patch.job_id, fact)).apply(patch);
+        rows.entry(patch.job_id)
+            .or_insert_with(|| HistoryRow::begun(patch.job_id, fact))
+            .apply(patch);
     }
     let rows: Vec<HistoryRow> = rows.into_values().collect();
     for row in &rows {
         digests.history.add(&row.canonical());
     }
-    let statement = ["INSERT OR REPLACE INTO history VALUES", "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", ""];
+    let statement = [
+        "INSERT OR REPLACE INTO history VALUES",
+        "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        "",
+    ];
     insert_many(connection, statement, &rows, |q, row| {
         q.bind(row.job_id.to_vec())
             .bind(row.first_sequence as i64)
@@ -302,14 +333,18 @@ async fn put_checkpoint(
     Ok(())
 }
 
-pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> Result<Option<(u64, Vec<u8>, Digest)>, ReadError> {
+pub(crate) async fn checkpoint(
+    connection: &mut SqliteConnection,
+) -> Result<Option<(u64, Vec<u8>, Digest)>, ReadError> {
     let row = sqlx::query("SELECT sequence, chain, digest FROM row_checkpoint WHERE view = ?")
         .bind(label())
         .fetch_optional(connection)
         .await?;
     let Some(row) = row else { return Ok(None) };
     let digest = Digest::try_from(row.try_get::<&[u8], _>(2)?);
-    let digest = digest.map_err(|_| ReadError::Row { table: "row_checkpoint" })?;
+    let digest = digest.map_err(|_| ReadError::Row {
+        table: "row_checkpoint",
+    })?;
     Ok(Some((row.try_get::<i64, _>(0)? as u64, row.try_get(1)?, digest)))
 }
 
@@ -323,22 +358,32 @@ pub(crate) async fn load_or_rebuild(
         && sequence == head.sequence
         && chain == head.chain.0
     {
-        return Ok((Digests { history: Fingerprint::of_digest(digest) }, Vec::new()));
+        return Ok((
+            Digests {
+                history: Fingerprint::of_digest(digest),
+            },
+            Vec::new(),
+        ));
     }
     let mut digests = Digests::default();
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql("DELETE FROM history; DELETE FROM row_checkpoint").execute(&mut *transaction).await?;
+    sqlx::raw_sql("DELETE FROM history; DELETE FROM row_checkpoint")
+        .execute(&mut *transaction)
+        .await?;
     let mut source = reader.pool.acquire().await?;
     let mut at = Head::empty();
     loop {
         let mut facts = Vec::new();
-        let flow = reader::step(&mut source, &mut at, &mut |fact| {
+        let flow = reader::step(&mut source, &mut at, reader::STEP_BYTES, &mut |fact| {
             if views::history(fact).is_some() {
                 facts.push(fact.clone());
             }
         })
         .await?;
-        let patches: Vec<_> = facts.iter().filter_map(|fact| Some((fact, views::history(fact)?))).collect();
+        let patches: Vec<_> = facts
+            .iter()
+            .filter_map(|fact| Some((fact, views::history(fact)?)))
+            .collect();
         change(&mut transaction, &mut digests, &patches).await?;
         if flow.is_break() {
             break;
@@ -346,6 +391,10 @@ pub(crate) async fn load_or_rebuild(
     }
     put_checkpoint(&mut transaction, head, &digests).await?;
     transaction.commit().await?;
-    let rebuilt = if head.sequence == 0 { Vec::new() } else { vec![label()] };
+    let rebuilt = if head.sequence == 0 {
+        Vec::new()
+    } else {
+        vec![label()]
+    };
     Ok((digests, rebuilt))
 }

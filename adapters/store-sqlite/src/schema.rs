@@ -67,7 +67,9 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 /// Options of the one connection that writes.
 pub(crate) fn writing(path: &Path) -> SqliteConnectOptions {
-    options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
+    options(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
 }
 
 /// Options of connections that only read. `immutable` is for media that can't be written at all.
@@ -85,7 +87,9 @@ pub(crate) enum Kind {
 
 /// Looks at a file without changing it.
 pub(crate) async fn inspect(path: &Path) -> Result<(Kind, SqliteConnectOptions), OpenError> {
-    let length = std::fs::metadata(path).map_err(|error| OpenError::of_io(path, &error))?.len();
+    let length = std::fs::metadata(path)
+        .map_err(|error| OpenError::of_io(path, &error))?
+        .len();
     if length == 0 {
         return Ok((Kind::Empty, reading(path, false)));
     }
@@ -106,7 +110,9 @@ async fn connect_reading(path: &Path) -> Result<(SqliteConnection, SqliteConnect
         let options = reading(path, immutable);
         let attempt = async {
             let mut connection = options.connect().await?;
-            sqlx::query("SELECT count(*) FROM sqlite_master").fetch_one(&mut connection).await?;
+            sqlx::query("SELECT count(*) FROM sqlite_master")
+                .fetch_one(&mut connection)
+                .await?;
             Ok::<_, sqlx::Error>(connection)
         };
         match attempt.await {
@@ -118,28 +124,41 @@ async fn connect_reading(path: &Path) -> Result<(SqliteConnection, SqliteConnect
         }
     }
     Err(match first {
-        Some(error) if code(&error) == Code::CantOpen => OpenError::ReadOnly { path: path.to_owned() },
+        Some(error) if code(&error) == Code::CantOpen => OpenError::ReadOnly {
+            path: path.to_owned(),
+        },
         Some(error) => OpenError::of_sqlite(path, error),
-        None => OpenError::ReadOnly { path: path.to_owned() },
+        None => OpenError::ReadOnly {
+            path: path.to_owned(),
+        },
     })
 }
 
 async fn kind_of(connection: &mut SqliteConnection, path: &Path) -> Result<Kind, OpenError> {
     let of_sqlite = |error| OpenError::of_sqlite(path, error);
-    let application: i64 = scalar(connection, "PRAGMA application_id").await.map_err(of_sqlite)?;
-    let tables: i64 = scalar(connection, "SELECT count(*) FROM sqlite_master").await.map_err(of_sqlite)?;
+    let application: i64 = scalar(connection, "PRAGMA application_id")
+        .await
+        .map_err(of_sqlite)?;
+    let tables: i64 = scalar(connection, "SELECT count(*) FROM sqlite_master")
+        .await
+        .map_err(of_sqlite)?;
     if application != APPLICATION_ID {
         return match (application, tables) {
             (0, 0) => Ok(Kind::Empty),
-            _ => Err(OpenError::NotALedger { path: path.to_owned() }),
+            _ => Err(OpenError::NotALedger {
+                path: path.to_owned(),
+            }),
         };
     }
-    let found: i64 =
-        scalar(connection, "SELECT value FROM meta WHERE key = 'format'").await.map_err(of_sqlite)?;
+    let found: i64 = scalar(connection, "SELECT value FROM meta WHERE key = 'format'")
+        .await
+        .map_err(of_sqlite)?;
     match u32::try_from(found) {
         Ok(found) if found > FORMAT => Err(OpenError::NewerFormat { found, known: FORMAT }),
         Ok(_) => Ok(Kind::Ledger),
-        Err(_) => Err(OpenError::NotALedger { path: path.to_owned() }),
+        Err(_) => Err(OpenError::NotALedger {
+            path: path.to_owned(),
+        }),
     }
 }
 
@@ -147,14 +166,21 @@ async fn kind_of(connection: &mut SqliteConnection, path: &Path) -> Result<Kind,
 pub(crate) async fn create(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
-    sqlx::raw_sql(crate::rows::TABLES).execute(&mut *transaction).await?;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA application_id = {APPLICATION_ID}")))
+    sqlx::raw_sql(crate::rows::TABLES)
         .execute(&mut *transaction)
         .await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "PRAGMA application_id = {APPLICATION_ID}"
+    )))
+    .execute(&mut *transaction)
+    .await?;
     transaction.commit().await
 }
 
 /// The one integer that a statement gives.
-pub(crate) async fn scalar(connection: &mut SqliteConnection, text: &'static str) -> Result<i64, sqlx::Error> {
+pub(crate) async fn scalar(
+    connection: &mut SqliteConnection,
+    text: &'static str,
+) -> Result<i64, sqlx::Error> {
     sqlx::query(text).fetch_one(connection).await?.try_get(0)
 }

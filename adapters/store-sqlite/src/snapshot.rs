@@ -135,10 +135,9 @@ pub(crate) async fn check_all(
     connection: &mut SqliteConnection,
     reader: &Reader,
 ) -> Result<Vec<DroppedSnapshot>, ReadError> {
-    let rows =
-        sqlx::query("SELECT projection, sequence, chain FROM snapshot ORDER BY projection, sequence")
-            .fetch_all(&mut *connection)
-            .await?;
+    let rows = sqlx::query("SELECT projection, sequence, chain FROM snapshot ORDER BY projection, sequence")
+        .fetch_all(&mut *connection)
+        .await?;
     let mut dropped = Vec::new();
     for row in rows {
         let projection: String = row.try_get(0)?;
@@ -152,7 +151,11 @@ pub(crate) async fn check_all(
         };
         tracing::warn!(%projection, sequence, why, "dropped a snapshot; it is rebuilt from the facts");
         delete(connection, &projection, sequence).await?;
-        dropped.push(DroppedSnapshot { projection, sequence, why });
+        dropped.push(DroppedSnapshot {
+            projection,
+            sequence,
+            why,
+        });
     }
     Ok(dropped)
 }

@@ -9,7 +9,9 @@ const ROWS_MAX: usize = 256;
 /// Cuts `items` into pieces of 256, 64, 16, 4 or 1, so that only five texts of a statement exist.
 fn pieces<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let size = [ROWS_MAX, 64, 16, 4, 1].into_iter().find(|size| *size <= items.len())?;
+        let size = [ROWS_MAX, 64, 16, 4, 1]
+            .into_iter()
+            .find(|size| *size <= items.len())?;
         let (piece, rest) = items.split_at(size);
         items = rest;
         Some(piece)

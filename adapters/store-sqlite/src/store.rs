@@ -49,7 +49,10 @@ pub struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("path", &self.path).field("head", &self.head).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("path", &self.path)
+            .field("head", &self.head)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,11 +96,16 @@ impl Store {
             })
             .await
             .map_err(of_read)?;
-        let dropped_snapshots = snapshot::check_all(&mut connection, &reader).await.map_err(of_read)?;
-        let (digests, rebuilt_rows) =
-            rows::load_or_rebuild(&mut connection, &reader, &head).await.map_err(of_read)?;
+        let dropped_snapshots = snapshot::check_all(&mut connection, &reader)
+            .await
+            .map_err(of_read)?;
+        let (digests, rebuilt_rows) = rows::load_or_rebuild(&mut connection, &reader, &head)
+            .await
+            .map_err(of_read)?;
         let tail = Tail::load(&mut connection).await.map_err(of_sqlite)?;
-        let journal = crate::journal::Bounds::load(&mut connection).await.map_err(of_sqlite)?;
+        let journal = crate::journal::Bounds::load(&mut connection)
+            .await
+            .map_err(of_sqlite)?;
 
         let opened = Opened {
             head,
@@ -142,7 +150,9 @@ impl Store {
     /// # Errors
     /// [`ReadError::Sqlite`] when the database can't be written.
     pub async fn forget_subject(&mut self, subject: &str) -> Result<(), ReadError> {
-        sqlx::raw_sql("PRAGMA secure_delete = ON").execute(&mut self.connection).await?;
+        sqlx::raw_sql("PRAGMA secure_delete = ON")
+            .execute(&mut self.connection)
+            .await?;
         let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(
             "INSERT INTO subject_key VALUES (?, NULL) ON CONFLICT(subject) DO UPDATE SET wrapped_key = NULL",
@@ -150,7 +160,10 @@ impl Store {
         .bind(subject)
         .execute(&mut *transaction)
         .await?;
-        sqlx::query("DELETE FROM body WHERE subject = ?").bind(subject).execute(&mut *transaction).await?;
+        sqlx::query("DELETE FROM body WHERE subject = ?")
+            .bind(subject)
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         sqlx::raw_sql("PRAGMA secure_delete = OFF; PRAGMA wal_checkpoint(TRUNCATE)")
             .execute(&mut self.connection)
@@ -178,7 +191,12 @@ impl Store {
 /// Makes an empty file that only its owner can read, and makes its name durable.
 fn make_file(path: &Path) -> Result<bool, OpenError> {
     let of_io = |error: std::io::Error| OpenError::of_io(path, &error);
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(of_io)?;
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(of_io)?;
     // A log of a database that is gone would be played into the new one.
     for suffix in ["-wal", "-shm"] {
         match std::fs::remove_file(beside(path, suffix)) {
@@ -186,7 +204,12 @@ fn make_file(path: &Path) -> Result<bool, OpenError> {
             _ => {}
         }
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(of_io)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(of_io)?;
     Ok(true)
 }

@@ -45,7 +45,12 @@ impl SealedBody {
 
 impl std::fmt::Debug for SealedBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SealedBody({}, {} bytes)", self.ciphertext_digest, self.ciphertext.len())
+        write!(
+            f,
+            "SealedBody({}, {} bytes)",
+            self.ciphertext_digest,
+            self.ciphertext.len()
+        )
     }
 }
 
@@ -73,7 +78,11 @@ enum Stored {
 impl Vault {
     /// A vault over a ledger. `master` is the same at every start, or nothing that was sealed opens again.
     pub fn new(reader: Reader, master: MasterKey) -> Vault {
-        Vault { reader, master, pending: Arc::default() }
+        Vault {
+            reader,
+            master,
+            pending: Arc::default(),
+        }
     }
 
     /// Seals a text under its subject's key. The fact carries the reference; the body goes into the same commit.
@@ -82,12 +91,19 @@ impl Vault {
     /// [`SealError`].
     pub async fn seal(&self, subject: &str, plaintext: &[u8]) -> Result<(BodyRef, SealedBody), SealError> {
         if plaintext.len() > MAX_BODY_BYTES {
-            return Err(SealError::TooLarge { bytes: plaintext.len() });
+            return Err(SealError::TooLarge {
+                bytes: plaintext.len(),
+            });
         }
         let held = self.key(subject).await?;
         let (reference, ciphertext) = held.key.seal(subject, plaintext)?;
         let ciphertext_digest = Digest::of_content(&ciphertext);
-        let body = SealedBody { ciphertext_digest, ciphertext, subject: subject.to_owned(), held };
+        let body = SealedBody {
+            ciphertext_digest,
+            ciphertext,
+            subject: subject.to_owned(),
+            held,
+        };
         Ok((reference, body))
     }
 
@@ -120,7 +136,11 @@ impl Vault {
         }
         let held = Arc::new(match self.stored(subject).await? {
             Stored::Key(held) => held,
-            Stored::Erased => return Err(SealError::Erased { subject: subject.to_owned() }),
+            Stored::Erased => {
+                return Err(SealError::Erased {
+                    subject: subject.to_owned(),
+                });
+            }
             Stored::None => {
                 let key = SubjectKey::generate()?;
                 let wrapped = key.wrap(&self.master, subject)?;
@@ -146,7 +166,9 @@ impl Vault {
         };
         match SubjectKey::unwrap(&self.master, subject, &wrapped) {
             Some(key) => Ok(Stored::Key(Held { key, wrapped })),
-            None => Err(SealError::WrongKey { subject: subject.to_owned() }),
+            None => Err(SealError::WrongKey {
+                subject: subject.to_owned(),
+            }),
         }
     }
 }

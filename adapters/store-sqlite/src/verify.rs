@@ -2,11 +2,7 @@
 //! memory, beside a writing host or without one.
 use std::collections::HashMap;
 
-use autopilot_events::{
-    Event, Head, Recorded,
-    pb::BodyRef,
-    words::Digest,
-};
+use autopilot_events::{Event, Head, Recorded, pb::BodyRef, words::Digest};
 use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::{
@@ -97,11 +93,16 @@ async fn check_all(
     let passes = streams.div_ceil(STREAMS_PER_PASS).max(1);
     let mut keys = Keys::default();
     for pass in 0..passes {
-        let mut versions = Versions { pass, passes, seen: HashMap::new(), broken: None };
+        let mut versions = Versions {
+            pass,
+            passes,
+            seen: HashMap::new(),
+            broken: None,
+        };
         let mut at = Head::empty();
         loop {
             let mut bodies: Vec<BodyRef> = Vec::new();
-            let flow = reader::step(moment, &mut at, &mut |fact| {
+            let flow = reader::step(moment, &mut at, reader::STEP_BYTES, &mut |fact| {
                 versions.take(fact);
                 if pass == 0 {
                     keys.take(fact);
@@ -117,7 +118,10 @@ async fn check_all(
             let flow = flow?;
             versions.broken.take().map_or(Ok(()), Err)?;
             check_bodies(moment, &bodies, &mut report.bodies).await?;
-            progress(Progress { facts: at.sequence, of: of.max(at.sequence) });
+            progress(Progress {
+                facts: at.sequence,
+                of: of.max(at.sequence),
+            });
             if flow.is_break() {
                 break;
             }
@@ -130,7 +134,11 @@ async fn check_all(
         Some((sequence, chain, digest)) if sequence == report.head.sequence => {
             if chain != report.head.chain.0 || digest != table {
                 let why = "the rows of the history are not those of its checkpoint (the facts are whole)";
-                return Err(Broken { sequence, why: why.to_owned() }.into());
+                return Err(Broken {
+                    sequence,
+                    why: why.to_owned(),
+                }
+                .into());
             }
         }
         // A ledger without rows at its head rebuilds them when a host opens it.
@@ -149,7 +157,10 @@ struct Versions {
 
 fn stream_hash(stream: &str) -> u128 {
     let digest = blake3::hash(stream.as_bytes());
-    digest.as_bytes().first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes))
+    digest
+        .as_bytes()
+        .first_chunk()
+        .map_or(0, |bytes| u128::from_le_bytes(*bytes))
 }
 
 impl Versions {
@@ -169,22 +180,30 @@ impl Versions {
                 "it says version {} of stream {}, {version} was due",
                 fact.fact.stream_version, fact.fact.stream
             );
-            self.broken = Some(Broken { sequence: fact.fact.sequence, why });
+            self.broken = Some(Broken {
+                sequence: fact.fact.sequence,
+                why,
+            });
         }
     }
 
     async fn against_table(mut self, moment: &mut SqliteConnection) -> Result<(), ReadError> {
         let mut cursor = String::new();
         loop {
-            let rows = sqlx::query("SELECT stream, version FROM stream WHERE stream > ? ORDER BY stream LIMIT 4096")
-                .bind(&cursor)
-                .fetch_all(&mut *moment)
-                .await?;
+            let rows =
+                sqlx::query("SELECT stream, version FROM stream WHERE stream > ? ORDER BY stream LIMIT 4096")
+                    .bind(&cursor)
+                    .fetch_all(&mut *moment)
+                    .await?;
             for row in &rows {
                 cursor = row.try_get(0)?;
                 let version = row.try_get::<i64, _>(1)? as u64;
                 let hash = stream_hash(&cursor);
-                let found = if self.mine(hash) { self.seen.remove(&hash).unwrap_or(0) } else { version };
+                let found = if self.mine(hash) {
+                    self.seen.remove(&hash).unwrap_or(0)
+                } else {
+                    version
+                };
                 if found != version {
                     return Err(index(format!(
                         "stream {cursor} has {found} facts, the index of streams says {version}"
@@ -197,14 +216,20 @@ impl Versions {
         }
         match self.seen.len() {
             0 => Ok(()),
-            missing => Err(index(format!("the index of streams lacks {missing} streams that facts name"))),
+            missing => Err(index(format!(
+                "the index of streams lacks {missing} streams that facts name"
+            ))),
         }
     }
 }
 
 /// An index that disagrees while the facts hold together: told as broken at no fact.
 fn index(why: String) -> ReadError {
-    Broken { sequence: 0, why: format!("{why} (the facts are whole)") }.into()
+    Broken {
+        sequence: 0,
+        why: format!("{why} (the facts are whole)"),
+    }
+    .into()
 }
 
 /// The idempotency index, as a sum over facts that must equal the sum over rows.
@@ -223,7 +248,11 @@ impl Keys {
         let fact = &fact.fact;
         if !fact.idempotency_key.is_empty() {
             self.count += 1;
-            self.sum.add(&key_row(&fact.idempotency_key, fact.sequence, &payload_digest(fact).0));
+            self.sum.add(&key_row(
+                &fact.idempotency_key,
+                fact.sequence,
+                &payload_digest(fact).0,
+            ));
         }
     }
 
@@ -238,7 +267,11 @@ impl Keys {
             .await?;
             for row in &rows {
                 cursor = row.try_get(0)?;
-                sum.add(&key_row(&cursor, row.try_get::<i64, _>(1)? as u64, row.try_get(2)?));
+                sum.add(&key_row(
+                    &cursor,
+                    row.try_get::<i64, _>(1)? as u64,
+                    row.try_get(2)?,
+                ));
             }
             count += rows.len() as u64;
             if rows.len() < 4_096 {
@@ -257,7 +290,7 @@ async fn first_unindexed(moment: &mut SqliteConnection) -> Result<ReadError, Rea
     let mut at = Head::empty();
     loop {
         let mut claims: Vec<(String, u64, Digest)> = Vec::new();
-        let flow = reader::step(moment, &mut at, &mut |fact| {
+        let flow = reader::step(moment, &mut at, reader::STEP_BYTES, &mut |fact| {
             let fact = &fact.fact;
             if !fact.idempotency_key.is_empty() {
                 claims.push((fact.idempotency_key.clone(), fact.sequence, payload_digest(fact)));
@@ -277,7 +310,9 @@ async fn first_unindexed(moment: &mut SqliteConnection) -> Result<ReadError, Rea
             }
         }
         if flow.is_break() {
-            return Ok(index("the idempotency index holds keys that no fact has".to_owned()));
+            return Ok(index(
+                "the idempotency index holds keys that no fact has".to_owned(),
+            ));
         }
     }
 }

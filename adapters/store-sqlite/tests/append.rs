@@ -2,11 +2,16 @@
 mod support;
 
 use autopilot_events::{Event, Head, pb};
-use autopilot_store_sqlite::{AppendError, Commit, JournalEntry, MasterKey, OpenError, Store, Unsealed, Vault, rows};
+use autopilot_store_sqlite::{
+    AppendError, Commit, JournalEntry, MasterKey, OpenError, Store, Unsealed, Vault, rows,
+};
 use support::{Pen, World};
 
 fn facts(facts: &[autopilot_events::Recorded]) -> Commit<'_> {
-    Commit { facts, ..Commit::default() }
+    Commit {
+        facts,
+        ..Commit::default()
+    }
 }
 
 #[tokio::test]
@@ -23,8 +28,16 @@ async fn what_was_appended_is_read_back_as_the_same_bytes_after_reopening() {
     for from in 0..=35 {
         let head = store.reader().head_at(from).await.unwrap();
         let mut seen = Vec::new();
-        let end = store.reader().replay(&head, &mut |_| {}, |fact| seen.push(fact.clone())).await.unwrap();
-        assert_eq!((end, seen.as_slice()), (opened.head, &written[from as usize..]), "from {from}");
+        let end = store
+            .reader()
+            .replay(&head, &mut |_| {}, |fact| seen.push(fact.clone()))
+            .await
+            .unwrap();
+        assert_eq!(
+            (end, seen.as_slice()),
+            (opened.head, &written[from as usize..]),
+            "from {from}"
+        );
     }
 }
 
@@ -39,11 +52,27 @@ async fn a_commit_that_does_not_continue_the_ledger_is_refused_whole() {
     let head = store.head();
 
     let again = store.append(facts(&first)).await;
-    assert!(matches!(again, Err(AppendError::Head { expected: 0, found: 2 })), "{again:?}");
+    assert!(
+        matches!(
+            again,
+            Err(AppendError::Head {
+                expected: 0,
+                found: 2
+            })
+        ),
+        "{again:?}"
+    );
 
-    let mut other = Pen::at(Head { recorded_at_ms: i64::MIN, chain: Head::empty().chain, ..head });
+    let mut other = Pen::at(Head {
+        recorded_at_ms: i64::MIN,
+        chain: Head::empty().chain,
+        ..head
+    });
     let stray = store.append(facts(&[other.next()])).await;
-    assert!(matches!(stray, Err(AppendError::Inconsistent { sequence: 3, .. })), "{stray:?}");
+    assert!(
+        matches!(stray, Err(AppendError::Inconsistent { sequence: 3, .. })),
+        "{stray:?}"
+    );
 
     // The right number, a wrong stream version: this pen does not know the earlier facts.
     let mut forgetful = Pen::at(head);
@@ -58,7 +87,17 @@ async fn a_commit_that_does_not_continue_the_ledger_is_refused_whole() {
         pen.write(event(), "new", "")
     };
     let version = store.append(facts(&[second])).await;
-    assert!(matches!(version, Err(AppendError::Version { expected: 1, found: 0, .. })), "{version:?}");
+    assert!(
+        matches!(
+            version,
+            Err(AppendError::Version {
+                expected: 1,
+                found: 0,
+                ..
+            })
+        ),
+        "{version:?}"
+    );
 
     assert_eq!(store.head(), head);
     store.append(facts(&[pen.next()])).await.unwrap();
@@ -70,8 +109,19 @@ async fn a_key_is_taken_once_and_another_payload_is_a_conflict() {
     let world = World::new();
     let (mut store, _) = world.open().await;
     let mut pen = Pen::at(store.head());
-    let event = |online_ms| Event::from(pb::LivenessRecorded { run_id: vec![], online_ms });
-    store.append(facts(&[pen.write(event(1), "a", "k1"), pen.write(event(2), "a", "k2")])).await.unwrap();
+    let event = |online_ms| {
+        Event::from(pb::LivenessRecorded {
+            run_id: vec![],
+            online_ms,
+        })
+    };
+    store
+        .append(facts(&[
+            pen.write(event(1), "a", "k1"),
+            pen.write(event(2), "a", "k2"),
+        ]))
+        .await
+        .unwrap();
     let head = store.head();
     assert_eq!(store.reader().lookup("k2").await.unwrap().unwrap().0, 2);
     assert_eq!(store.reader().lookup("k3").await.unwrap(), None);
@@ -79,9 +129,16 @@ async fn a_key_is_taken_once_and_another_payload_is_a_conflict() {
     for (payload, expected) in [(2, true), (3, false)] {
         let mut pen = Pen::at(head);
         // A free key before the taken one: nothing of the commit may stay.
-        let commit = [pen.write(event(9), "b", "free"), pen.write(event(payload), "c", "k2")];
+        let commit = [
+            pen.write(event(9), "b", "free"),
+            pen.write(event(payload), "c", "k2"),
+        ];
         match store.append(facts(&commit)).await {
-            Err(AppendError::Conflict { key, sequence: 2, same_payload }) => {
+            Err(AppendError::Conflict {
+                key,
+                sequence: 2,
+                same_payload,
+            }) => {
                 assert_eq!((key.as_str(), same_payload), ("k2", expected));
             }
             other => panic!("{other:?}"),
@@ -93,7 +150,17 @@ async fn a_key_is_taken_once_and_another_payload_is_a_conflict() {
     let mut pen = Pen::at(head);
     let twice = [pen.write(event(1), "b", "x"), pen.write(event(1), "b", "x")];
     let refused = store.append(facts(&twice)).await;
-    assert!(matches!(refused, Err(AppendError::Conflict { sequence: 3, same_payload: true, .. })), "{refused:?}");
+    assert!(
+        matches!(
+            refused,
+            Err(AppendError::Conflict {
+                sequence: 3,
+                same_payload: true,
+                ..
+            })
+        ),
+        "{refused:?}"
+    );
     assert!(store.reader().verify(&mut |_| {}).await.unwrap().ok());
 }
 
@@ -113,7 +180,11 @@ async fn compaction_joins_bytes_and_changes_nothing_that_is_read() {
             compacted += store.compact().await.unwrap().blocks;
             // A reader that stood within what became a segment goes on from there.
             let mut tail = Vec::new();
-            store.reader().replay(&before, &mut |_| {}, |fact| tail.push(fact.clone())).await.unwrap();
+            store
+                .reader()
+                .replay(&before, &mut |_| {}, |fact| tail.push(fact.clone()))
+                .await
+                .unwrap();
             assert_eq!(tail, written[before.sequence as usize..]);
         }
     }
@@ -123,7 +194,11 @@ async fn compaction_joins_bytes_and_changes_nothing_that_is_read() {
     let (store, opened) = world.open().await;
     assert!(opened.rebuilt_rows.is_empty());
     let mut seen = Vec::new();
-    store.reader().replay(&Head::empty(), &mut |_| {}, |fact| seen.push(fact.clone())).await.unwrap();
+    store
+        .reader()
+        .replay(&Head::empty(), &mut |_| {}, |fact| seen.push(fact.clone()))
+        .await
+        .unwrap();
     assert_eq!(seen, written);
 }
 
@@ -172,7 +247,10 @@ async fn an_unknown_fact_is_kept_and_an_unknown_critical_one_stops_writing() {
     let (mut store, opened) = world.open().await;
     assert_eq!(opened.unknown_critical, Some((2, "future.thing".to_owned())));
     let refused = store.append(facts(&[Pen::at(store.head()).next()])).await;
-    assert!(matches!(refused, Err(AppendError::UnknownCritical { sequence: 2, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(AppendError::UnknownCritical { sequence: 2, .. })),
+        "{refused:?}"
+    );
     let report = store.reader().verify(&mut |_| {}).await.unwrap();
     assert!(report.ok());
     assert_eq!((report.facts, report.unknown), (2, 2));
@@ -186,11 +264,20 @@ async fn a_body_is_read_back_until_its_subject_is_forgotten_and_no_hash_breaks()
     let (one, sealed_one) = vault.seal("job/1", b"prompt").await.unwrap();
     let (two, sealed_two) = vault.seal("job/1", b"output").await.unwrap();
     let (other, sealed_other) = vault.seal("job/2", b"else").await.unwrap();
-    assert_eq!(vault.unseal(&one).await.unwrap(), Unsealed::Missing, "nothing is there before the commit");
+    assert_eq!(
+        vault.unseal(&one).await.unwrap(),
+        Unsealed::Missing,
+        "nothing is there before the commit"
+    );
     let mut pen = Pen::at(store.head());
     let id = |n| vec![n; 32];
     let signed = |event: &pb::BodyRef, n| {
-        Event::from(pb::EventSigned { event_id: id(n), job_id: id(9), event: Some(event.clone()), ..Default::default() })
+        Event::from(pb::EventSigned {
+            event_id: id(n),
+            job_id: id(9),
+            event: Some(event.clone()),
+            ..Default::default()
+        })
     };
     let commit = [
         pen.write(signed(&one, 1), "job/1", ""),
@@ -198,12 +285,22 @@ async fn a_body_is_read_back_until_its_subject_is_forgotten_and_no_hash_breaks()
         pen.write(signed(&other, 3), "job/2", ""),
     ];
     store
-        .append(Commit { facts: &commit, bodies: &[sealed_one, sealed_two, sealed_other], journal: &[] })
+        .append(Commit {
+            facts: &commit,
+            bodies: &[sealed_one, sealed_two, sealed_other],
+            journal: &[],
+        })
         .await
         .unwrap();
     let vault = Vault::new(store.reader(), MasterKey([9; 32]));
-    assert_eq!(vault.unseal(&one).await.unwrap(), Unsealed::Plaintext(b"prompt".to_vec()));
-    assert_eq!(vault.unseal(&two).await.unwrap(), Unsealed::Plaintext(b"output".to_vec()));
+    assert_eq!(
+        vault.unseal(&one).await.unwrap(),
+        Unsealed::Plaintext(b"prompt".to_vec())
+    );
+    assert_eq!(
+        vault.unseal(&two).await.unwrap(),
+        Unsealed::Plaintext(b"output".to_vec())
+    );
     let stranger = Vault::new(store.reader(), MasterKey([1; 32]));
     assert_eq!(stranger.unseal(&one).await.unwrap(), Unsealed::Corrupt);
     assert!(stranger.seal("job/1", b"x").await.is_err());
@@ -211,12 +308,17 @@ async fn a_body_is_read_back_until_its_subject_is_forgotten_and_no_hash_breaks()
     store.forget_subject("job/1").await.unwrap();
     assert_eq!(vault.unseal(&one).await.unwrap(), Unsealed::Erased);
     assert!(vault.seal("job/1", b"more").await.is_err());
-    assert_eq!(vault.unseal(&other).await.unwrap(), Unsealed::Plaintext(b"else".to_vec()));
+    assert_eq!(
+        vault.unseal(&other).await.unwrap(),
+        Unsealed::Plaintext(b"else".to_vec())
+    );
     let report = store.reader().verify(&mut |_| {}).await.unwrap();
     assert!(report.ok(), "{report:?}");
     assert_eq!((report.bodies.valid, report.bodies.erased), (1, 2));
 
-    world.cut("UPDATE body SET ciphertext = zeroblob(length(ciphertext))").await;
+    world
+        .cut("UPDATE body SET ciphertext = zeroblob(length(ciphertext))")
+        .await;
     assert_eq!(vault.unseal(&other).await.unwrap(), Unsealed::Corrupt);
     let report = store.reader().verify(&mut |_| {}).await.unwrap();
     assert!(report.broken.is_none() && !report.ok());
@@ -233,13 +335,23 @@ async fn the_history_pages_both_ways_and_its_digest_is_the_folds() {
     let reader = store.reader();
     assert_eq!(reader.history_digest().await.unwrap(), Some((99, fold.digest())));
 
-    let all = rows::HistoryQuery { limit: 1_000, ..Default::default() };
+    let all = rows::HistoryQuery {
+        limit: 1_000,
+        ..Default::default()
+    };
     let (everything, at) = reader.history(&all).await.unwrap();
     assert_eq!(at, 99);
     let mut paged = Vec::new();
     loop {
         let before = paged.last().map(|row: &rows::HistoryRow| row.first_sequence);
-        let (page, _) = reader.history(&rows::HistoryQuery { before, limit: 4, ..all.clone() }).await.unwrap();
+        let (page, _) = reader
+            .history(&rows::HistoryQuery {
+                before,
+                limit: 4,
+                ..all.clone()
+            })
+            .await
+            .unwrap();
         if page.is_empty() {
             break;
         }
@@ -247,20 +359,45 @@ async fn the_history_pages_both_ways_and_its_digest_is_the_folds() {
     }
     assert_eq!(paged, everything);
     let after = Some(everything[5].first_sequence);
-    let (newer, _) = reader.history(&rows::HistoryQuery { after, limit: 2, ..all.clone() }).await.unwrap();
+    let (newer, _) = reader
+        .history(&rows::HistoryQuery {
+            after,
+            limit: 2,
+            ..all.clone()
+        })
+        .await
+        .unwrap();
     assert_eq!(newer, everything[3..5]);
-    let refused = rows::HistoryQuery { work: Some("refused".into()), ..all.clone() };
-    assert!(reader.history(&refused).await.unwrap().0.iter().all(|row| row.work.as_deref() == Some("refused")));
-    assert_eq!(reader.history_one(&everything[0].job_id).await.unwrap().as_ref(), Some(&everything[0]));
+    let refused = rows::HistoryQuery {
+        work: Some("refused".into()),
+        ..all.clone()
+    };
+    assert!(
+        reader
+            .history(&refused)
+            .await
+            .unwrap()
+            .0
+            .iter()
+            .all(|row| row.work.as_deref() == Some("refused"))
+    );
+    assert_eq!(
+        reader.history_one(&everything[0].job_id).await.unwrap().as_ref(),
+        Some(&everything[0])
+    );
 
     // Rows that do not stand at the ledger's end are built anew; rows that were changed are found.
     store.append(facts(&[])).await.unwrap();
     store.close().await;
-    world.cut("UPDATE row_checkpoint SET sequence = 5; DELETE FROM history WHERE first_sequence > 50").await;
+    world
+        .cut("UPDATE row_checkpoint SET sequence = 5; DELETE FROM history WHERE first_sequence > 50")
+        .await;
     let (store, opened) = world.open().await;
     assert_eq!(opened.rebuilt_rows, ["history/1"]);
     assert_eq!(store.reader().history(&all).await.unwrap().0, everything);
-    world.cut("UPDATE history SET price_msat = 1 WHERE first_sequence = 3").await;
+    world
+        .cut("UPDATE history SET price_msat = 1 WHERE first_sequence = 3")
+        .await;
     let report = store.reader().verify(&mut |_| {}).await.unwrap();
     assert!(report.broken.is_some(), "{report:?}");
 }
@@ -269,10 +406,28 @@ async fn the_history_pages_both_ways_and_its_digest_is_the_folds() {
 async fn the_journal_rides_along_with_and_without_facts() {
     let world = World::new();
     let (mut store, _) = world.open().await;
-    let line = |n: i64| JournalEntry { at_ms: n, kind: "relay.ack".into(), subject: "job/1".into(), text: "ä".repeat(400) };
-    store.append(Commit { journal: &[line(1), line(2)], ..Commit::default() }).await.unwrap();
+    let line = |n: i64| JournalEntry {
+        at_ms: n,
+        kind: "relay.ack".into(),
+        subject: "job/1".into(),
+        text: "ä".repeat(400),
+    };
+    store
+        .append(Commit {
+            journal: &[line(1), line(2)],
+            ..Commit::default()
+        })
+        .await
+        .unwrap();
     let fact = Pen::at(store.head()).next();
-    store.append(Commit { facts: &[fact], journal: &[line(3)], ..Commit::default() }).await.unwrap();
+    store
+        .append(Commit {
+            facts: &[fact],
+            journal: &[line(3)],
+            ..Commit::default()
+        })
+        .await
+        .unwrap();
     let (lines, dropped) = store.reader().journal(Some("job/1"), 10).await.unwrap();
     assert_eq!(lines.iter().map(|line| line.at_ms).collect::<Vec<_>>(), [3, 2, 1]);
     assert_eq!((lines[0].text.len(), dropped), (512, 0));
@@ -283,7 +438,10 @@ async fn the_journal_rides_along_with_and_without_facts() {
 async fn a_second_writer_is_told_who_holds_the_ledger_and_a_reader_is_let_in() {
     let world = World::new();
     let (mut store, _) = world.open().await;
-    store.append(facts(&[Pen::at(store.head()).next()])).await.unwrap();
+    store
+        .append(facts(&[Pen::at(store.head()).next()]))
+        .await
+        .unwrap();
     match Store::open(&world.path(), &mut |_| {}).await {
         Err(OpenError::Locked { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
         other => panic!("{other:?}"),

@@ -12,10 +12,12 @@ use sqlx::{Row, SqliteConnection};
 use support::World;
 
 async fn blocks(knife: &mut SqliteConnection) -> Vec<Block> {
-    let rows = sqlx::query("SELECT first_sequence, count, prev_chain, chain, bytes FROM block ORDER BY first_sequence")
-        .fetch_all(knife)
-        .await
-        .unwrap();
+    let rows = sqlx::query(
+        "SELECT first_sequence, count, prev_chain, chain, bytes FROM block ORDER BY first_sequence",
+    )
+    .fetch_all(knife)
+    .await
+    .unwrap();
     let hash = |row: &sqlx::sqlite::SqliteRow, index| row.get::<&[u8], _>(index).try_into().unwrap();
     rows.iter()
         .map(|row| Block {
@@ -29,7 +31,9 @@ async fn blocks(knife: &mut SqliteConnection) -> Vec<Block> {
 }
 
 fn walk_all(blocks: &[Block]) -> Result<Head, autopilot_store_sqlite::Broken> {
-    blocks.iter().try_fold(Head::empty(), |head, block| walk(&head, block, &mut |_| {}))
+    blocks
+        .iter()
+        .try_fold(Head::empty(), |head, block| walk(&head, block, &mut |_| {}))
 }
 
 async fn replace(knife: &mut SqliteConnection, block: &Block) {
@@ -45,8 +49,7 @@ async fn replace(knife: &mut SqliteConnection, block: &Block) {
 fn python(path: &Path) -> (i32, serde_json::Value) {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/ledger_verify.py");
     let output = Command::new("python3").arg(tool).arg(path).output().unwrap();
-    let said = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    let said = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     (output.status.code().unwrap(), said)
 }
 
@@ -70,9 +73,15 @@ async fn every_bit_and_every_truncation_of_every_block_is_found_in_its_block() {
             check(bytes, format!("block {index}, bit {bit}"));
         }
         for length in 0..block.bytes.len() {
-            check(block.bytes[..length].to_vec(), format!("block {index} cut to {length} bytes"));
+            check(
+                block.bytes[..length].to_vec(),
+                format!("block {index} cut to {length} bytes"),
+            );
         }
-        check([block.bytes.as_slice(), &[0]].concat(), format!("block {index} and a byte more"));
+        check(
+            [block.bytes.as_slice(), &[0]].concat(),
+            format!("block {index} and a byte more"),
+        );
     }
     // The columns beside the bytes, and the order of blocks.
     for index in 0..sound.len() {
@@ -107,12 +116,17 @@ async fn both_verifiers_agree_on_sound_and_on_mutated_ledgers() {
 
     let (code, said) = python(&world.path());
     assert_eq!((code, &said["ok"]), (0, &true.into()), "{said}");
-    assert_eq!((said["facts"].as_u64(), said["chain"].as_str()), (Some(15), Some(head.chain.to_string().as_str())));
+    assert_eq!(
+        (said["facts"].as_u64(), said["chain"].as_str()),
+        (Some(15), Some(head.chain.to_string().as_str()))
+    );
 
     let mut seed = 7_usize;
     for round in 0..12 {
         let block = &sound[round % sound.len()];
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let place = (seed >> 20) % block.bytes.len();
         let mut mutated = block.clone();
         match round % 4 {
@@ -123,10 +137,17 @@ async fn both_verifiers_agree_on_sound_and_on_mutated_ledgers() {
         let ours = reader.verify(&mut |_| {}).await.unwrap();
         let (code, theirs) = python(&world.path());
         let broken = ours.broken.clone().expect("ours sees it");
-        assert_eq!((code, &theirs["ok"]), (1, &false.into()), "round {round}: {broken}; {theirs}");
+        assert_eq!(
+            (code, &theirs["ok"]),
+            (1, &false.into()),
+            "round {round}: {broken}; {theirs}"
+        );
         let within = block.first_sequence..=block.last_sequence() + 1;
         assert!(within.contains(&broken.sequence), "round {round}: {broken}");
-        assert!(within.contains(&theirs["broken_at"].as_u64().unwrap()), "round {round}: {theirs}");
+        assert!(
+            within.contains(&theirs["broken_at"].as_u64().unwrap()),
+            "round {round}: {theirs}"
+        );
         replace(&mut knife, block).await;
     }
     assert!(reader.verify(&mut |_| {}).await.unwrap().ok());
@@ -138,19 +159,37 @@ async fn indexes_that_disagree_with_the_facts_are_found() {
     world.ledger(3, 5).await;
     let reader = Reader::open(&world.path()).await.unwrap();
     let damages: [(&str, &str, Option<u64>); 6] = [
-        ("UPDATE stream SET version = version + 1 WHERE stream = 'provider'", "index of streams", None),
-        ("DELETE FROM stream WHERE stream = 'provider'", "index of streams", None),
+        (
+            "UPDATE stream SET version = version + 1 WHERE stream = 'provider'",
+            "index of streams",
+            None,
+        ),
+        (
+            "DELETE FROM stream WHERE stream = 'provider'",
+            "index of streams",
+            None,
+        ),
         ("INSERT INTO stream VALUES ('ghost', 1)", "index of streams", None),
-        ("UPDATE idempotency SET payload_digest = zeroblob(32) WHERE key = 'key/7'", "key/7", Some(7)),
+        (
+            "UPDATE idempotency SET payload_digest = zeroblob(32) WHERE key = 'key/7'",
+            "key/7",
+            Some(7),
+        ),
         ("DELETE FROM idempotency WHERE key = 'key/12'", "key/12", Some(12)),
-        ("INSERT INTO idempotency VALUES ('ghost', 3, zeroblob(32))", "no fact has", None),
+        (
+            "INSERT INTO idempotency VALUES ('ghost', 3, zeroblob(32))",
+            "no fact has",
+            None,
+        ),
     ];
     for (damage, words, sequence) in damages {
         let mut knife = world.knife().await;
-        sqlx::raw_sql("BEGIN; CREATE TABLE s AS SELECT * FROM stream; CREATE TABLE i AS SELECT * FROM idempotency")
-            .execute(&mut knife)
-            .await
-            .unwrap();
+        sqlx::raw_sql(
+            "BEGIN; CREATE TABLE s AS SELECT * FROM stream; CREATE TABLE i AS SELECT * FROM idempotency",
+        )
+        .execute(&mut knife)
+        .await
+        .unwrap();
         sqlx::raw_sql(damage).execute(&mut knife).await.unwrap();
         sqlx::raw_sql("COMMIT").execute(&mut knife).await.unwrap();
         let broken = reader.verify(&mut |_| {}).await.unwrap().broken.expect(damage);

@@ -12,18 +12,28 @@ async fn open(path: &Path) -> Result<(), OpenError> {
 
 /// The database and its log, as bytes.
 fn content(path: &Path) -> Vec<Vec<u8>> {
-    ["", "-wal"].map(|suffix| std::fs::read(format!("{}{suffix}", path.display())).unwrap_or_default()).to_vec()
+    ["", "-wal"]
+        .map(|suffix| std::fs::read(format!("{}{suffix}", path.display())).unwrap_or_default())
+        .to_vec()
 }
 
 #[tokio::test]
 async fn a_newer_format_is_left_alone() {
     let world = World::new();
     world.ledger(2, 2).await;
-    world.cut("UPDATE meta SET value = 2 WHERE key = 'format'; PRAGMA wal_checkpoint(TRUNCATE)").await;
+    world
+        .cut("UPDATE meta SET value = 2 WHERE key = 'format'; PRAGMA wal_checkpoint(TRUNCATE)")
+        .await;
     let before = content(&world.path());
     let refused = open(&world.path()).await.unwrap_err();
-    assert!(matches!(refused, OpenError::NewerFormat { found: 2, known: 1 }), "{refused}");
-    assert!(matches!(Reader::open(&world.path()).await, Err(OpenError::NewerFormat { .. })));
+    assert!(
+        matches!(refused, OpenError::NewerFormat { found: 2, known: 1 }),
+        "{refused}"
+    );
+    assert!(matches!(
+        Reader::open(&world.path()).await,
+        Err(OpenError::NewerFormat { .. })
+    ));
     assert_eq!(content(&world.path()), before);
 }
 
@@ -39,10 +49,15 @@ async fn a_file_that_is_no_ledger_is_left_alone() {
     std::fs::remove_file(world.path()).unwrap();
     let mut foreign = {
         use sqlx::ConnectOptions;
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.path()).create_if_missing(true);
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(world.path())
+            .create_if_missing(true);
         options.connect().await.unwrap()
     };
-    sqlx::raw_sql("CREATE TABLE letters(text)").execute(&mut foreign).await.unwrap();
+    sqlx::raw_sql("CREATE TABLE letters(text)")
+        .execute(&mut foreign)
+        .await
+        .unwrap();
     let before = content(&world.path());
     let refused = open(&world.path()).await.unwrap_err();
     assert!(matches!(refused, OpenError::NotALedger { .. }), "{refused:?}");
@@ -52,7 +67,10 @@ async fn a_file_that_is_no_ledger_is_left_alone() {
 #[tokio::test]
 async fn nothing_to_read_and_no_folder_are_said() {
     let world = World::new();
-    assert!(matches!(Reader::open(&world.path()).await, Err(OpenError::Missing { .. })));
+    assert!(matches!(
+        Reader::open(&world.path()).await,
+        Err(OpenError::Missing { .. })
+    ));
     let nowhere = world.folder.path().join("no/such/ledger.db");
     assert!(matches!(open(&nowhere).await, Err(OpenError::Missing { .. })));
 }
@@ -70,11 +88,22 @@ async fn a_broken_chain_is_named_by_its_fact_and_nothing_is_repaired() {
         other => panic!("{other:?}"),
     }
     // Reading for a verdict is possible still, and the stored facts are as they were found.
-    let report = Reader::open(&world.path()).await.unwrap().verify(&mut |_| {}).await.unwrap();
-    assert_eq!((report.facts, report.broken.map(|broken| broken.sequence)), (3, Some(4)));
+    let report = Reader::open(&world.path())
+        .await
+        .unwrap()
+        .verify(&mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!(
+        (report.facts, report.broken.map(|broken| broken.sequence)),
+        (3, Some(4))
+    );
     let after = content(&world.path())[0].clone();
     assert_eq!(before.len(), after.len());
-    assert!(matches!(open(&world.path()).await, Err(OpenError::ChainBroken(_))));
+    assert!(matches!(
+        open(&world.path()).await,
+        Err(OpenError::ChainBroken(_))
+    ));
 }
 
 #[tokio::test]
@@ -92,17 +121,39 @@ async fn a_snapshot_of_another_chain_is_dropped_and_said() {
             bytes: vec![sequence as u8; 10],
         };
         store.put_snapshot(&snapshot).await.unwrap();
-        assert_eq!(store.reader().snapshot("state", 1).await.unwrap(), Some(snapshot.clone()));
-        let stray = Snapshot { head: autopilot_events::Head { sequence: 2, ..head }, ..snapshot };
+        assert_eq!(
+            store.reader().snapshot("state", 1).await.unwrap(),
+            Some(snapshot.clone())
+        );
+        let stray = Snapshot {
+            head: autopilot_events::Head { sequence: 2, ..head },
+            ..snapshot
+        };
         assert!(store.put_snapshot(&stray).await.is_err());
     }
     assert_eq!(store.reader().snapshot("state", 2).await.unwrap(), None);
     store.close().await;
-    world.cut("UPDATE snapshot SET chain = zeroblob(32) WHERE sequence = 11").await;
+    world
+        .cut("UPDATE snapshot SET chain = zeroblob(32) WHERE sequence = 11")
+        .await;
     let (store, opened) = world.open().await;
-    let dropped = DroppedSnapshot { projection: "state".into(), sequence: 11, why: "it stands on another chain" };
+    let dropped = DroppedSnapshot {
+        projection: "state".into(),
+        sequence: 11,
+        why: "it stands on another chain",
+    };
     assert_eq!(opened.dropped_snapshots, [dropped]);
-    assert_eq!(store.reader().snapshot("state", 1).await.unwrap().unwrap().head.sequence, 7);
+    assert_eq!(
+        store
+            .reader()
+            .snapshot("state", 1)
+            .await
+            .unwrap()
+            .unwrap()
+            .head
+            .sequence,
+        7
+    );
 }
 
 /// Drops the rights over other people's files, for this thread and the threads that it starts.
@@ -118,13 +169,18 @@ fn as_a_stranger(work: impl FnOnce() + Send + 'static) {
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 #[test]
 fn a_read_only_folder_is_refused_for_writing_and_served_for_reading() {
     use std::os::unix::fs::PermissionsExt;
-    let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let set =
+        |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     let world = World::new();
     let written = block_on(world.ledger(3, 4));
     let path = world.path();
@@ -136,7 +192,10 @@ fn a_read_only_folder_is_refused_for_writing_and_served_for_reading() {
         block_on(async {
             let reader = Reader::open(&path).await.unwrap();
             let report = reader.verify(&mut |_| {}).await.unwrap();
-            assert!(report.ok() && report.head == written.last().unwrap().head(), "{report:?}");
+            assert!(
+                report.ok() && report.head == written.last().unwrap().head(),
+                "{report:?}"
+            );
         });
     });
     set(world.folder.path(), 0o755);
@@ -170,7 +229,11 @@ fn a_full_disk_is_said_at_opening() {
             store.close().await;
         });
     });
-    let unmounted = std::process::Command::new("umount").arg("-l").arg(&at).status().unwrap();
+    let unmounted = std::process::Command::new("umount")
+        .arg("-l")
+        .arg(&at)
+        .status()
+        .unwrap();
     assert!(unmounted.success());
     outcome.unwrap();
 }

@@ -11,10 +11,15 @@ use autopilot_store_sqlite::{Commit, Store};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let path = std::env::args_os().nth(1).context("usage: ledger-appender LEDGER.db")?;
+    let path = std::env::args_os()
+        .nth(1)
+        .context("usage: ledger-appender LEDGER.db")?;
     let (mut store, opened) = Store::open(path.as_ref(), &mut |_| {}).await?;
     let mut so_far = Vec::new();
-    store.reader().replay(&Head::empty(), &mut |_| {}, |fact| so_far.push(fact.clone())).await?;
+    store
+        .reader()
+        .replay(&Head::empty(), &mut |_| {}, |fact| so_far.push(fact.clone()))
+        .await?;
     let mut pen = Pen::behind(&so_far);
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", opened.head.sequence)?;
@@ -27,7 +32,12 @@ async fn main() -> anyhow::Result<()> {
             .map(|draft| pen.write(draft, 1_700_000_000_000))
             .collect();
         for facts in facts.chunks(size) {
-            store.append(Commit { facts, ..Commit::default() }).await?;
+            store
+                .append(Commit {
+                    facts,
+                    ..Commit::default()
+                })
+                .await?;
             writeln!(out, "{}", store.head().sequence)?;
             out.flush()?;
         }

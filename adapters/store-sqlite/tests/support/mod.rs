@@ -18,7 +18,9 @@ pub struct World {
 
 impl World {
     pub fn new() -> World {
-        World { folder: tempfile::tempdir().unwrap() }
+        World {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub fn path(&self) -> PathBuf {
@@ -31,11 +33,18 @@ impl World {
 
     /// A connection that obeys no rule of the store.
     pub async fn knife(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(self.path()).connect().await.unwrap()
+        SqliteConnectOptions::new()
+            .filename(self.path())
+            .connect()
+            .await
+            .unwrap()
     }
 
     pub async fn cut(&self, statement: &'static str) {
-        sqlx::raw_sql(statement).execute(&mut self.knife().await).await.unwrap();
+        sqlx::raw_sql(statement)
+            .execute(&mut self.knife().await)
+            .await
+            .unwrap();
     }
 
     /// A closed ledger of `commits` blocks of `facts` facts each.
@@ -45,7 +54,13 @@ impl World {
         let mut all = Vec::new();
         for _ in 0..commits {
             let block: Vec<Recorded> = (0..facts).map(|_| pen.next()).collect();
-            store.append(Commit { facts: &block, ..Commit::default() }).await.unwrap();
+            store
+                .append(Commit {
+                    facts: &block,
+                    ..Commit::default()
+                })
+                .await
+                .unwrap();
             all.extend(block);
         }
         store.close().await;
@@ -61,13 +76,20 @@ pub struct Pen {
 
 impl Pen {
     pub fn at(head: Head) -> Pen {
-        Pen { head, versions: HashMap::new() }
+        Pen {
+            head,
+            versions: HashMap::new(),
+        }
     }
 
     /// A job, a refusal, a liveness: in turns, over a few streams, two of three with a key.
     pub fn next(&mut self) -> Recorded {
         let n = self.head.sequence + 1;
-        let id = |tag: u8, n: u64| blake3::hash(&[&[tag], n.to_le_bytes().as_slice()].concat()).as_bytes().to_vec();
+        let id = |tag: u8, n: u64| {
+            blake3::hash(&[&[tag], n.to_le_bytes().as_slice()].concat())
+                .as_bytes()
+                .to_vec()
+        };
         let job = id(1, n / 3);
         let (event, stream): (Event, String) = match n % 3 {
             0 => (
@@ -84,13 +106,29 @@ impl Pen {
                 format!("job/{}", n / 3),
             ),
             1 => (
-                pb::JobRefused { job_id: job.clone(), reason: 9, policy_digest: vec![7; 32], ..Default::default() }
-                    .into(),
+                pb::JobRefused {
+                    job_id: job.clone(),
+                    reason: 9,
+                    policy_digest: vec![7; 32],
+                    ..Default::default()
+                }
+                .into(),
                 format!("job/{}", n / 3),
             ),
-            _ => (pb::LivenessRecorded { run_id: vec![1; 16], online_ms: n }.into(), "provider".into()),
+            _ => (
+                pb::LivenessRecorded {
+                    run_id: vec![1; 16],
+                    online_ms: n,
+                }
+                .into(),
+                "provider".into(),
+            ),
         };
-        let key = if n % 3 == 2 { String::new() } else { format!("key/{n}") };
+        let key = if n % 3 == 2 {
+            String::new()
+        } else {
+            format!("key/{n}")
+        };
         self.write(event, &stream, &key)
     }
 
@@ -104,7 +142,13 @@ impl Pen {
             idempotency_key: key.to_owned(),
             correlation: Vec::new(),
         };
-        let fact = seal(&self.head, *version, draft, 0, 1_700_000_000_000 + self.head.sequence as i64);
+        let fact = seal(
+            &self.head,
+            *version,
+            draft,
+            0,
+            1_700_000_000_000 + self.head.sequence as i64,
+        );
         self.head = fact.head();
         fact
     }
