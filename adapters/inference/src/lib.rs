@@ -4,6 +4,7 @@
 //! speaks `inference/v1` to it over a Unix socket that only the owner can reach, and replaces it when it crashes,
 //! hangs or runs out of memory; the request that it held ends in a named reason.
 
+mod call;
 mod child;
 mod config;
 pub mod store;

@@ -10,27 +10,23 @@ use autopilot_core::ports::model::{
     FinishReason, GenerateRequest, Generation, Model, ModelDescription, ModelError,
 };
 use autopilot_events::words::JobId;
-use autopilot_proto::inference::v1::{self as wire, generate_event::Event};
+use autopilot_proto::inference::v1 as wire;
 use tokio::{
     sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard},
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep_until, timeout},
 };
-use tonic::Streaming;
 
 use crate::{
-    child::{Client, Worker, as_ms, unavailable},
+    call::{Broken, Call, due},
+    child::{Client, Worker, unavailable},
     config::WorkerConfig,
-    wire::{CallError, call_error, description, generate_request, receipt},
+    wire::{CallError, description},
 };
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
-/// How long after its deadline a request's worker may take to say so, before it is replaced.
-const DEADLINE_GRACE: Duration = Duration::from_secs(5);
 /// How long a worker that is only asked how it is may take.
 const HEALTH_BOUND: Duration = Duration::from_secs(2);
-/// Pause before a worker that still ends a dropped request is asked again.
-const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// How the worker is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,7 +204,7 @@ impl WorkerProcess {
                 slot.failures = 0;
                 lock(&self.shared.glance).failures = 0;
             }
-            return outcome.and_then(|generation| finished(generation));
+            return outcome.and_then(finished);
         }
     }
 }
@@ -344,96 +340,6 @@ impl Drop for Ticket<'_> {
     }
 }
 
-/// Why a stream ended without a receipt.
-enum Broken {
-    Told(ModelError),
-    Connection,
-    /// The worker has to go.
-    Silent(ModelError),
-}
-
-/// One request on one worker.
-struct Call<'a> {
-    request: &'a GenerateRequest,
-    deadline: Option<Instant>,
-    cancel: &'a Notify,
-    watchdog: Duration,
-}
-
-impl Call<'_> {
-    /// Opens the stream. A worker that still ends a dropped request is asked again until the watchdog's bound.
-    async fn open(&mut self, client: &mut Client) -> Result<Streaming<wire::GenerateEvent>, CallError> {
-        let give_up = Instant::now() + self.watchdog;
-        loop {
-            let left = self
-                .deadline
-                .map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let call = client.generate(generate_request(self.request, left));
-            let status = match tokio::time::timeout_at(give_up, call).await {
-                Ok(Ok(stream)) => return Ok(stream.into_inner()),
-                Ok(Err(status)) => status,
-                Err(_) => return Err(CallError::Broken),
-            };
-            match call_error(&status) {
-                CallError::Told(ModelError::Busy) if Instant::now() < give_up => sleep(BUSY_PAUSE).await,
-                error => return Err(error),
-            }
-        }
-    }
-
-    /// Follows the stream to its receipt.
-    async fn follow(
-        &mut self,
-        client: &mut Client,
-        mut stream: Streaming<wire::GenerateEvent>,
-        on_chunk: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Generation, Broken> {
-        let mut text = String::new();
-        let mut cancelled = false;
-        loop {
-            let silence_ends = Instant::now() + self.watchdog;
-            let overdue = self.deadline.map(|deadline| deadline + DEADLINE_GRACE);
-            let event = tokio::select! {
-                biased;
-                () = self.cancel.notified(), if !cancelled => {
-                    cancelled = true;
-                    let request = wire::CancelRequest { job_id: self.request.job.to_vec() };
-                    // If it can't be told, the stream's end or the watchdog decides.
-                    let _ = timeout(HEALTH_BOUND, client.cancel(request)).await;
-                    continue;
-                }
-                event = stream.message() => event,
-                () = due(overdue) => {
-                    return Err(Broken::Silent(ModelError::DeadlineExceeded { partial: None }));
-                }
-                () = sleep_until(silence_ends) => {
-                    return Err(Broken::Silent(ModelError::WorkerHung { silent_ms: as_ms(self.watchdog) }));
-                }
-            };
-            match event {
-                Ok(Some(wire::GenerateEvent {
-                    event: Some(Event::Text(chunk)),
-                })) => {
-                    text.push_str(&chunk);
-                    on_chunk(&chunk);
-                }
-                Ok(Some(wire::GenerateEvent {
-                    event: Some(Event::Done(done)),
-                })) => {
-                    let receipt = receipt(done).map_err(Broken::Told)?;
-                    return Ok(Generation { text, receipt });
-                }
-                Ok(Some(_)) => {}
-                Ok(None) => return Err(Broken::Connection),
-                Err(status) => match call_error(&status) {
-                    CallError::Told(error) => return Err(Broken::Told(error)),
-                    CallError::Broken => return Err(Broken::Connection),
-                },
-            }
-        }
-    }
-}
-
 /// An output that was cut short is an error that carries it.
 fn finished(generation: Generation) -> Result<Generation, ModelError> {
     match generation.receipt.finish_reason {
@@ -444,13 +350,6 @@ fn finished(generation: Generation) -> Result<Generation, ModelError> {
             partial: Some(Box::new(generation)),
         }),
         FinishReason::Eos | FinishReason::Length | FinishReason::Stop => Ok(generation),
-    }
-}
-
-async fn due(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -55,7 +55,7 @@ async fn a_kill_during_work_and_one_while_idle() {
     let victim = pid().await;
     let killed = world
         .worker
-        .generate(long(1), |_| drop(kill(victim, Signal::SIGKILL)))
+        .generate(long(1), |_| _ = kill(victim, Signal::SIGKILL))
         .await;
     assert_eq!(
         killed,

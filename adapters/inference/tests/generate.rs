@@ -206,7 +206,7 @@ async fn a_cancel_ends_what_runs_and_what_waits() {
     let (began, mut begun) = tokio::sync::mpsc::unbounded_channel();
     let running = tokio::spawn({
         let worker = world.worker.clone();
-        async move { worker.generate(long(1), move |_| drop(began.send(()))).await }
+        async move { worker.generate(long(1), move |_| _ = began.send(())).await }
     });
     begun.recv().await.expect("the first token");
     let waiting = tokio::spawn({
@@ -236,7 +236,7 @@ async fn a_cancel_ends_what_runs_and_what_waits() {
     let (began, mut begun) = tokio::sync::mpsc::unbounded_channel();
     let dropped = tokio::spawn({
         let worker = world.worker.clone();
-        async move { worker.generate(long(3), move |_| drop(began.send(()))).await }
+        async move { worker.generate(long(3), move |_| _ = began.send(())).await }
     });
     begun.recv().await.expect("the first token");
     dropped.abort();
@@ -263,7 +263,7 @@ async fn a_deadline_is_kept_while_running_and_while_waiting() {
     let (began, mut first) = tokio::sync::mpsc::unbounded_channel();
     let holder = tokio::spawn({
         let worker = world.worker.clone();
-        async move { worker.generate(long(2), move |_| drop(began.send(()))).await }
+        async move { worker.generate(long(2), move |_| _ = began.send(())).await }
     });
     first.recv().await.expect("the first token");
     let mut late = long(3);
@@ -282,7 +282,7 @@ async fn the_line_is_bounded() {
     let (began, mut begun) = tokio::sync::mpsc::unbounded_channel();
     let running = tokio::spawn({
         let worker = world.worker.clone();
-        async move { worker.generate(long(1), move |_| drop(began.send(()))).await }
+        async move { worker.generate(long(1), move |_| _ = began.send(())).await }
     });
     begun.recv().await.expect("the first token");
     assert_eq!(

@@ -2,7 +2,9 @@
 //!
 //! A file gets its final name only after it is whole and its SHA-256 is right; before that it is `NAME.part`.
 mod error;
+mod http;
 mod manifest;
+mod part;
 mod pull;
 
 use std::{

@@ -1,24 +1,21 @@
 //! Pulling: from an address with resume, or from a file; checked, then renamed.
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
-    io::{Read, Seek, SeekFrom, Write},
+    fs::{self, File},
+    io::Read,
     ops::ControlFlow,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use reqwest::{
-    Client, Response, StatusCode, Url,
-    header::{CONTENT_RANGE, RANGE},
+use reqwest::Url;
+use sha2::Digest;
+
+use super::{
+    ModelStore, StoreError, StoredModel, file_name,
+    http::{address, request, total_bytes, words},
+    manifest,
+    part::Part,
 };
-use sha2::{Digest, Sha256};
 
-use super::{ModelStore, StoreError, StoredModel, file_name, manifest};
-
-const CONNECT_BOUND: Duration = Duration::from_secs(15);
-/// Longest silence of a server.
-const READ_BOUND: Duration = Duration::from_secs(30);
 /// Left free beyond the file.
 const SPACE_RESERVE_BYTES: u64 = 64 << 20;
 const BUFFER_BYTES: usize = 1 << 20;
@@ -62,14 +59,6 @@ struct Wanted {
     name: String,
     bytes: Option<u64>,
     sha256: Option<[u8; 32]>,
-}
-
-/// The file that grows, locked against other pulls, and the hash of what is in it.
-struct Part {
-    path: PathBuf,
-    file: File,
-    hash: Sha256,
-    have: u64,
 }
 
 impl ModelStore {
@@ -145,9 +134,25 @@ impl ModelStore {
         if wanted.bytes == Some(part.have) {
             return Ok(part);
         }
-        let mut response = request(&url, &mut part).await?;
-        let Some(total) = total_bytes(&response, &mut part)? else {
-            return Ok(part);
+        let outcome = self.fill(&mut part, url, wanted, options, progress).await;
+        if part.have == 0 || matches!(outcome, Err(StoreError::SizeMismatch { .. })) {
+            // Nothing in it is worth going on from.
+            let _ = fs::remove_file(&part.path);
+        }
+        outcome.map(|()| part)
+    }
+
+    async fn fill(
+        &self,
+        part: &mut Part,
+        url: Url,
+        wanted: &Wanted,
+        options: &PullOptions,
+        progress: &mut impl FnMut(Progress) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut response = request(&url, part).await?;
+        let Some(total) = total_bytes(&response, part)? else {
+            return Ok(());
         };
         if let (Some(found), Some(expected)) = (total, wanted.bytes)
             && found != expected
@@ -188,7 +193,7 @@ impl ModelStore {
                 have_bytes: part.have,
                 reason: "the connection ended early".into(),
             }),
-            _ => Ok(part),
+            _ => Ok(()),
         }
     }
 
@@ -264,147 +269,4 @@ impl ModelStore {
             .map_err(failed(self.dir()))?;
         self.stored(&wanted.name)
     }
-}
-
-impl Part {
-    /// Opens what an earlier pull left, or begins; hashes what is there.
-    fn open(path: &Path) -> Result<Part, StoreError> {
-        let failed = |error: std::io::Error| StoreError::file(path, &error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
-        file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => StoreError::InProgress,
-            TryLockError::Error(error) => StoreError::file(path, &error),
-        })?;
-        let (mut hash, mut have) = (Sha256::new(), 0_u64);
-        let mut buffer = vec![0; BUFFER_BYTES];
-        loop {
-            let count = file.read(&mut buffer).map_err(failed)?;
-            if count == 0 {
-                break;
-            }
-            hash.update(&buffer[..count]);
-            have += count as u64;
-        }
-        Ok(Part {
-            path: path.to_owned(),
-            file,
-            hash,
-            have,
-        })
-    }
-
-    fn write(&mut self, piece: &[u8]) -> Result<(), StoreError> {
-        self.file
-            .write_all(piece)
-            .map_err(|error| StoreError::file(&self.path, &error))?;
-        self.hash.update(piece);
-        self.have = self.have.saturating_add(piece.len() as u64);
-        Ok(())
-    }
-
-    /// Begins again from nothing.
-    fn restart(&mut self) -> Result<(), StoreError> {
-        let emptied = self
-            .file
-            .set_len(0)
-            .and_then(|()| self.file.seek(SeekFrom::Start(0)));
-        emptied.map_err(|error| StoreError::file(&self.path, &error))?;
-        (self.hash, self.have) = (Sha256::new(), 0);
-        Ok(())
-    }
-}
-
-fn address(text: &str) -> Result<Url, StoreError> {
-    let bad = |reason: String| StoreError::BadAddress { reason };
-    let url = Url::parse(text).map_err(|error| bad(error.to_string()))?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        other => Err(bad(format!("{other} is neither http nor https"))),
-    }
-}
-
-/// Asks for what is missing; begins again when the server cannot go on from there.
-async fn request(url: &Url, part: &mut Part) -> Result<Response, StoreError> {
-    let cut = |have_bytes, error: &reqwest::Error| StoreError::Cut {
-        have_bytes,
-        reason: words(error),
-    };
-    let client = Client::builder()
-        .connect_timeout(CONNECT_BOUND)
-        .read_timeout(READ_BOUND)
-        .user_agent(concat!("autopilot/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| cut(part.have, &error))?;
-    loop {
-        let mut request = client.get(url.clone());
-        if part.have > 0 {
-            request = request.header(RANGE, format!("bytes={}-", part.have));
-        }
-        let response = request.send().await.map_err(|error| cut(part.have, &error))?;
-        match response.status() {
-            StatusCode::OK => {
-                part.restart()?;
-                return Ok(response);
-            }
-            StatusCode::PARTIAL_CONTENT => return Ok(response),
-            // Either everything is there already, or the file behind the address has shrunk.
-            StatusCode::RANGE_NOT_SATISFIABLE if part.have > 0 => {
-                if content_range(&response).is_some_and(|(_, total)| total == Some(part.have)) {
-                    return Ok(response);
-                }
-                part.restart()?;
-            }
-            status => {
-                return Err(StoreError::Refused {
-                    status: status.as_u16(),
-                });
-            }
-        }
-    }
-}
-
-/// Size of the whole file as the server says it; the outer `None`: everything is there already.
-fn total_bytes(response: &Response, part: &mut Part) -> Result<Option<Option<u64>>, StoreError> {
-    match response.status() {
-        StatusCode::RANGE_NOT_SATISFIABLE => Ok(None),
-        StatusCode::PARTIAL_CONTENT => match content_range(response) {
-            Some((Some(begin), total)) if begin == part.have => Ok(Some(total)),
-            _ => Err(StoreError::BadAddress {
-                reason: "the server sent another part than was asked for".into(),
-            }),
-        },
-        _ => Ok(Some(response.content_length())),
-    }
-}
-
-/// `bytes BEGIN-END/TOTAL` or `bytes */TOTAL`.
-fn content_range(response: &Response) -> Option<(Option<u64>, Option<u64>)> {
-    let text = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
-    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let begin = range
-        .split_once('-')
-        .and_then(|(begin, _)| begin.trim().parse().ok());
-    Some((begin, total.trim().parse().ok()))
-}
-
-/// An error with its causes, without the address (which may hold a token).
-fn words(error: &reqwest::Error) -> String {
-    let mut words = if error.is_timeout() {
-        "no answer in time".to_owned()
-    } else {
-        "the connection failed".into()
-    };
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        words = format!("{words}: {inner}");
-        cause = inner.source();
-    }
-    words
 }

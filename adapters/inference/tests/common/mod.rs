@@ -17,7 +17,7 @@ pub fn fixture() -> PathBuf {
         });
     assert!(
         path.is_file(),
-        "the fixture model is missing at {}; get it with: ./test --setup-only",
+        "the fixture model is missing at {}; ./test gets it",
         path.display()
     );
     path
