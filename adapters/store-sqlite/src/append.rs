@@ -8,7 +8,7 @@ use crate::{
     block::Block,
     error::{AppendError, Code, code},
     journal::{self, JournalEntry},
-    rows,
+    row_store,
     sql::{insert_many, select_in},
     store::Store,
     vault::SealedBody,
@@ -180,18 +180,18 @@ fn check<'a>(head: &Head, commit: Commit<'a>) -> Result<Streams<'a>, AppendError
 async fn write(
     connection: &mut SqliteConnection,
     head: &Head,
-    digests: &rows::Digests,
+    digests: &row_store::Digests,
     block: &Block,
     streams: &Streams<'_>,
     commit: Commit<'_>,
-) -> Result<rows::Digests, AppendError> {
+) -> Result<row_store::Digests, AppendError> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     check_head(&mut transaction, head).await?;
     advance_streams(&mut transaction, streams).await?;
     claim_keys(&mut transaction, commit.facts).await?;
     insert_block(&mut transaction, block).await?;
     write_bodies(&mut transaction, commit.bodies).await?;
-    let digests = rows::apply(&mut transaction, digests, commit.facts).await?;
+    let digests = row_store::apply(&mut transaction, digests, commit.facts).await?;
     journal::write(&mut transaction, commit.journal).await?;
     transaction.commit().await?;
     Ok(digests)

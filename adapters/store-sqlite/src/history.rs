@@ -6,7 +6,8 @@ use crate::{
     error::ReadError,
     fingerprint::Fingerprint,
     reader::Reader,
-    rows::{COLUMNS, HistoryQuery, HistoryRow, MAX_ROWS, checkpoint},
+    row_store::checkpoint,
+    rows::{COLUMNS, HistoryQuery, HistoryRow, MAX_ROWS},
 };
 
 impl Reader {

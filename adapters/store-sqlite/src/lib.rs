@@ -16,6 +16,7 @@ mod fingerprint;
 mod history;
 mod lock;
 mod reader;
+mod row_store;
 mod schema;
 mod sql;
 mod store;

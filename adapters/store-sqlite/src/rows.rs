@@ -1,21 +1,15 @@
-//! The history of jobs and purchases as rows: what `projections::rows` says a fact changes, applied in the fact's own
-//! transaction, with a checkpoint and a digest that is kept up to date row by row.
+//! The history of jobs and purchases as rows: what one is, what is asked of them, and what their digest is over.
 use std::collections::HashMap;
 
 use autopilot_events::{
-    Head, Recorded,
+    Recorded,
     words::{Digest, EventId, JobId, PaymentHash, PublicKey},
 };
 use autopilot_projections::rows::{self as views, HistoryPatch, Role};
 use serde::Serialize;
-use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteRow};
+use sqlx::{Row, sqlite::SqliteRow};
 
-use crate::{
-    error::ReadError,
-    fingerprint::Fingerprint,
-    reader::{self, Reader},
-    sql::{insert_many, select_in},
-};
+use crate::{error::ReadError, fingerprint::Fingerprint};
 
 pub(crate) const TABLES: &str = "
 CREATE TABLE history(
@@ -102,13 +96,7 @@ pub struct HistoryQuery {
     pub limit: u32,
 }
 
-/// Digests of the row views at the ledger's end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Digests {
-    history: Fingerprint,
-}
-
-fn label() -> String {
+pub(crate) fn label() -> String {
     format!("{}/{}", views::HISTORY.0, views::HISTORY.1)
 }
 
@@ -135,7 +123,7 @@ impl HistoryRow {
     }
 
     /// The row that `fact` makes.
-    fn begun(job_id: JobId, fact: &Recorded) -> HistoryRow {
+    pub(crate) fn begun(job_id: JobId, fact: &Recorded) -> HistoryRow {
         HistoryRow {
             job_id,
             first_sequence: fact.fact.sequence,
@@ -239,162 +227,4 @@ impl HistoryFold {
         }
         sum.to_digest()
     }
-}
-
-/// Applies what `facts` change and moves the checkpoint behind the last of them.
-pub(crate) async fn apply(
-    connection: &mut SqliteConnection,
-    digests: &Digests,
-    facts: &[Recorded],
-) -> Result<Digests, crate::error::AppendError> {
-    let mut digests = *digests;
-    let patches: Vec<(&Recorded, HistoryPatch)> = facts
-        .iter()
-        .filter_map(|fact| Some((fact, views::history(fact)?)))
-        .collect();
-    let changed = change(connection, &mut digests, &patches).await;
-    match changed {
-        Ok(()) => {}
-        Err(ReadError::Sqlite(error)) => return Err(error.into()),
-        Err(error) => {
-            return Err(crate::error::AppendError::Failed {
-                cause: error.to_string(),
-            });
-        }
-    }
-    if let Some(last) = facts.last() {
-        put_checkpoint(connection, &last.head(), &digests).await?;
-    }
-    Ok(digests)
-}
-
-async fn change(
-    connection: &mut SqliteConnection,
-    digests: &mut Digests,
-    patches: &[(&Recorded, HistoryPatch)],
-) -> Result<(), ReadError> {
-    let mut ids: Vec<JobId> = patches.iter().map(|(_, patch)| patch.job_id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let before = format!("{COLUMNS} WHERE job_id");
-    let mut rows = HashMap::with_capacity(ids.len());
-    for row in select_in(connection, &before, &ids, |q, id| q.bind(id.to_vec())).await? {
-        let row = HistoryRow::read(&row)?;
-        digests.history.remove(&row.canonical());
-        rows.insert(row.job_id, row);
-    }
-    for (fact, patch) in patches {
-        rows.entry(patch.job_id)
-            .or_insert_with(|| HistoryRow::begun(patch.job_id, fact))
-            .apply(patch);
-    }
-    let rows: Vec<HistoryRow> = rows.into_values().collect();
-    for row in &rows {
-        digests.history.add(&row.canonical());
-    }
-    let statement = [
-        "INSERT OR REPLACE INTO history VALUES",
-        "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        "",
-    ];
-    insert_many(connection, statement, &rows, |q, row| {
-        q.bind(row.job_id.to_vec())
-            .bind(row.first_sequence as i64)
-            .bind(row.received_at_ms)
-            .bind(row.role.clone())
-            .bind(row.native_id.map(EventId::to_vec))
-            .bind(row.counterparty.map(PublicKey::to_vec))
-            .bind(row.kind)
-            .bind(row.work.clone())
-            .bind(row.money.clone())
-            .bind(row.price_msat.map(|amount| amount as i64))
-            .bind(row.settled_msat.map(|amount| amount as i64))
-            .bind(row.settled_at_ms)
-            .bind(row.payment_hash.map(PaymentHash::to_vec))
-            .bind(row.result_digest.map(Digest::to_vec))
-            .bind(row.reason.clone())
-    })
-    .await?;
-    Ok(())
-}
-
-async fn put_checkpoint(
-    connection: &mut SqliteConnection,
-    head: &Head,
-    digests: &Digests,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT OR REPLACE INTO row_checkpoint VALUES (?,?,?,?)")
-        .bind(label())
-        .bind(head.sequence as i64)
-        .bind(head.chain.to_vec())
-        .bind(digests.history.to_digest().to_vec())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-pub(crate) async fn checkpoint(
-    connection: &mut SqliteConnection,
-) -> Result<Option<(u64, Vec<u8>, Digest)>, ReadError> {
-    let row = sqlx::query("SELECT sequence, chain, digest FROM row_checkpoint WHERE view = ?")
-        .bind(label())
-        .fetch_optional(connection)
-        .await?;
-    let Some(row) = row else { return Ok(None) };
-    let digest = Digest::try_from(row.try_get::<&[u8], _>(2)?);
-    let digest = digest.map_err(|_| ReadError::Row {
-        table: "row_checkpoint",
-    })?;
-    Ok(Some((row.try_get::<i64, _>(0)? as u64, row.try_get(1)?, digest)))
-}
-
-/// Takes the rows as they are when they stand at the ledger's end, and else builds them anew from the facts.
-pub(crate) async fn load_or_rebuild(
-    connection: &mut SqliteConnection,
-    reader: &Reader,
-    head: &Head,
-) -> Result<(Digests, Vec<String>), ReadError> {
-    if let Some((sequence, chain, digest)) = checkpoint(connection).await?
-        && sequence == head.sequence
-        && chain == head.chain.0
-    {
-        return Ok((
-            Digests {
-                history: Fingerprint::of_digest(digest),
-            },
-            Vec::new(),
-        ));
-    }
-    let mut digests = Digests::default();
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql("DELETE FROM history; DELETE FROM row_checkpoint")
-        .execute(&mut *transaction)
-        .await?;
-    let mut source = reader.pool.acquire().await?;
-    let mut at = Head::empty();
-    loop {
-        let mut facts = Vec::new();
-        let flow = reader::step(&mut source, &mut at, reader::STEP_BYTES, &mut |fact| {
-            if views::history(fact).is_some() {
-                facts.push(fact.clone());
-            }
-        })
-        .await?;
-        let patches: Vec<_> = facts
-            .iter()
-            .filter_map(|fact| Some((fact, views::history(fact)?)))
-            .collect();
-        change(&mut transaction, &mut digests, &patches).await?;
-        if flow.is_break() {
-            break;
-        }
-    }
-    put_checkpoint(&mut transaction, head, &digests).await?;
-    transaction.commit().await?;
-    let rebuilt = if head.sequence == 0 {
-        Vec::new()
-    } else {
-        vec![label()]
-    };
-    Ok((digests, rebuilt))
 }

@@ -13,7 +13,7 @@ use crate::{
     error::{OpenError, ReadError},
     lock::{WriterLock, beside},
     reader::{Progress, Reader},
-    rows,
+    row_store,
     schema::{self, Kind},
     snapshot::{self, DroppedSnapshot},
 };
@@ -38,7 +38,7 @@ pub struct Store {
     pub(crate) connection: SqliteConnection,
     pub(crate) head: Head,
     pub(crate) tail: Tail,
-    pub(crate) rows: rows::Digests,
+    pub(crate) rows: row_store::Digests,
     pub(crate) journal: crate::journal::Bounds,
     pub(crate) unknown_critical: Option<(u64, String)>,
     pub(crate) failed: bool,
@@ -99,7 +99,7 @@ impl Store {
         let dropped_snapshots = snapshot::check_all(&mut connection, &reader)
             .await
             .map_err(of_read)?;
-        let (digests, rebuilt_rows) = rows::load_or_rebuild(&mut connection, &reader, &head)
+        let (digests, rebuilt_rows) = row_store::load_or_rebuild(&mut connection, &reader, &head)
             .await
             .map_err(of_read)?;
         let tail = Tail::load(&mut connection).await.map_err(of_sqlite)?;

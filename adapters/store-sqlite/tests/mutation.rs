@@ -1,4 +1,5 @@
 //! Every change of a stored byte is found, by us and by the Python verifier, which was written from the page alone.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, where a panic is the verdict
 mod support;
 
 use std::{path::Path, process::Command};
@@ -131,7 +132,7 @@ async fn both_verifiers_agree_on_sound_and_on_mutated_ledgers() {
         let mut mutated = block.clone();
         match round % 4 {
             0 => mutated.bytes.truncate(place),
-            _ => mutated.bytes[place] ^= 1 << (seed >> 50) % 8,
+            _ => mutated.bytes[place] ^= 1 << ((seed >> 50) % 8),
         }
         replace(&mut knife, &mutated).await;
         let ours = reader.verify(&mut |_| {}).await.unwrap();

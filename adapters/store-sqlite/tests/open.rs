@@ -1,4 +1,5 @@
 //! What opening refuses, with which words, and that it changes nothing then.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, where a panic is the verdict
 mod support;
 
 use std::path::Path;

@@ -43,7 +43,9 @@ async fn main() -> anyhow::Result<()> {
         eprintln!("built without --release: the ratios will look worse than they are");
     }
     // Beside the build, not in /tmp, which may be a RAM disk: what is measured is a disk.
-    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(std::env::current_dir()?)?;
+    let folder = tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(std::env::current_dir()?)?;
     let mut figures = vec![appends(folder.path(), 1, SINGLE).await?];
     for producers in [64, 256] {
         figures.push(appends(folder.path(), producers, GROUPS).await?);
@@ -57,7 +59,10 @@ fn print(figures: &[Figure]) {
     eprintln!("{:<44} {:>14} {:>14} {:>8}", "", "ledger", "calibrator", "ratio");
     for figure in figures {
         let ratio = figure.ours / figure.calibrator;
-        eprintln!("{:<44} {:>12.0}/s {:>12.0}/s {ratio:>8.2}", figure.name, figure.ours, figure.calibrator);
+        eprintln!(
+            "{:<44} {:>12.0}/s {:>12.0}/s {ratio:>8.2}",
+            figure.name, figure.ours, figure.calibrator
+        );
     }
     let rows: Vec<_> = figures
         .iter()
@@ -71,7 +76,10 @@ fn print(figures: &[Figure]) {
             })
         })
         .collect();
-    println!("{}", serde_json::json!({ "bench": "ledger", "rounds": ROUNDS, "figures": rows }));
+    println!(
+        "{}",
+        serde_json::json!({ "bench": "ledger", "rounds": ROUNDS, "figures": rows })
+    );
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -94,14 +102,22 @@ fn facts(pen: &mut Pen, count: usize) -> Vec<Recorded> {
 /// Commits of `size` facts, as group commit makes them of that many producers, against the same bytes in a flat file.
 async fn appends(folder: &Path, size: usize, commits: usize) -> anyhow::Result<Figure> {
     let (mut store, _) = Store::open(&folder.join(format!("append-{size}.db")), &mut |_| {}).await?;
-    let mut flat = OpenOptions::new().create(true).append(true).open(folder.join(format!("append-{size}.log")))?;
+    let mut flat = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join(format!("append-{size}.log")))?;
     let mut pen = Pen::default();
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..=ROUNDS {
         let facts = facts(&mut pen, size * commits);
         let begun = Instant::now();
         for group in facts.chunks(size) {
-            store.append(Commit { facts: group, ..Commit::default() }).await?;
+            store
+                .append(Commit {
+                    facts: group,
+                    ..Commit::default()
+                })
+                .await?;
         }
         let took = begun.elapsed();
         let begun = Instant::now();
@@ -126,17 +142,29 @@ async fn appends(folder: &Path, size: usize, commits: usize) -> anyhow::Result<F
         1 => "durable append, one fact (fdatasync)".to_owned(),
         size => format!("group append, {size} producers (fdatasync)"),
     };
-    Ok(Figure { name, unit: "facts/s", ours: median(ours), calibrator: median(theirs) })
+    Ok(Figure {
+        name,
+        unit: "facts/s",
+        ours: median(ours),
+        calibrator: median(theirs),
+    })
 }
 
 /// Chain, decoding and all folds over a ledger, against the same work from a flat file, and against reading alone.
 async fn replay(folder: &Path) -> anyhow::Result<Vec<Figure>> {
-    let stories: Vec<Story> = (0..REPLAY_STORIES).map(|n| Story::Job(1_000 + n, End::Paid)).collect();
+    let stories: Vec<Story> = (0..REPLAY_STORIES)
+        .map(|n| Story::Job(1_000 + n, End::Paid))
+        .collect();
     let facts = weave(&stories, &[(3, 10), (1, 5), (6, 700)]);
     let (mut store, _) = Store::open(&folder.join("replay.db"), &mut |_| {}).await?;
     let mut log = File::create(folder.join("replay.log"))?;
     for group in facts.chunks(64) {
-        store.append(Commit { facts: group, ..Commit::default() }).await?;
+        store
+            .append(Commit {
+                facts: group,
+                ..Commit::default()
+            })
+            .await?;
         let mut block = Vec::new();
         group.iter().for_each(|fact| push_frame(&mut block, &fact.bytes));
         log.write_all(&block)?;
@@ -157,7 +185,9 @@ async fn replay(folder: &Path) -> anyhow::Result<Vec<Figure>> {
         let flat_chain = per_second(begun);
 
         let (mut state, begun) = (State::default(), Instant::now());
-        reader.replay(&Head::empty(), &mut |_| {}, |fact| state.apply(fact)).await?;
+        reader
+            .replay(&Head::empty(), &mut |_| {}, |fact| state.apply(fact))
+            .await?;
         let ledger_fold = per_second(begun);
 
         let (mut again, begun) = (State::default(), Instant::now());

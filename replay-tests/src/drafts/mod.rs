@@ -224,7 +224,7 @@ fn received(n: u64, job: &[u8], stream: &str) -> Event {
         native_id: id("native", n),
         requester: id("buyer", n % 13),
         kind: 5050,
-        bid_msat: (n % 2 == 0).then_some(n * 1_000),
+        bid_msat: n.is_multiple_of(2).then_some(n * 1_000),
         created_at_s: 1_700_000_000 + n as i64,
         ttl_s: 60,
         input_bytes: 100,
