@@ -1,0 +1,139 @@
+//! Durable records beside the wallet: one small JSON file per key, written whole or not at all.
+//!
+//! They make effects repeatable: which invoice a key got, what was asked to be paid, which send was started.
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use ldk_node::bitcoin::hashes::{Hash, sha256};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// The invoice of a key.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct InvoiceRecord {
+    pub(crate) key: String,
+    pub(crate) amount_msat: u64,
+    pub(crate) description: String,
+    pub(crate) expiry_s: u32,
+    pub(crate) bolt11: String,
+    pub(crate) payment_hash: String,
+    pub(crate) created_at_s: u64,
+    pub(crate) expires_at_s: u64,
+}
+
+/// A payment that was asked for, written before it is sent.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct PayRecord {
+    pub(crate) bolt11: String,
+    pub(crate) amount_msat: u64,
+    pub(crate) fee_ceiling_msat: u64,
+    pub(crate) asked_at_s: u64,
+    pub(crate) failure: Option<String>,
+}
+
+/// An on-chain send, written before it is sent and again with its transaction.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct SendRecord {
+    pub(crate) key: String,
+    pub(crate) address: String,
+    /// `None`: everything.
+    pub(crate) amount_sat: Option<u64>,
+    pub(crate) asked_at_s: u64,
+    pub(crate) txid: Option<String>,
+    /// Nothing was sent: the wallet refused.
+    pub(crate) refused: Option<String>,
+}
+
+/// What is remembered of a channel beyond its life.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ChannelRecord {
+    pub(crate) counterparty: String,
+    pub(crate) capacity_sat: u64,
+    pub(crate) funding_outpoint: String,
+    pub(crate) outbound: bool,
+    pub(crate) opening_balance_msat: u64,
+    pub(crate) last_balance_msat: u64,
+}
+
+/// A folder of records of one kind.
+pub(crate) struct Book {
+    dir: PathBuf,
+}
+
+impl Book {
+    pub(crate) fn open(root: &Path, name: &str) -> io::Result<Self> {
+        let dir = root.join("books").join(name);
+        fs::create_dir_all(&dir)?;
+        Ok(Self { dir })
+    }
+
+    /// Any key becomes a file name by its hash, so that it can hold any bytes.
+    fn path(&self, key: &str) -> PathBuf {
+        let name = sha256::Hash::hash(key.as_bytes()).to_string();
+        self.dir.join(&name[..2]).join(name)
+    }
+
+    pub(crate) fn read<T: DeserializeOwned>(&self, key: &str) -> io::Result<Option<T>> {
+        match fs::read(self.path(key)) {
+            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Durable when it returns: the bytes, then the name, then the folder.
+    pub(crate) fn write<T: Serialize>(&self, key: &str, record: &T) -> io::Result<()> {
+        let path = self.path(key);
+        let folder = path.parent().unwrap_or(&self.dir);
+        if !folder.exists() {
+            fs::create_dir_all(folder)?;
+            File::open(&self.dir)?.sync_all()?;
+        }
+        let part = path.with_extension("part");
+        let mut file = File::create(&part)?;
+        file.write_all(&serde_json::to_vec(record)?)?;
+        file.sync_all()?;
+        fs::rename(&part, &path)?;
+        File::open(folder)?.sync_all()
+    }
+
+    /// Every record, in no order.
+    pub(crate) fn all<T: DeserializeOwned>(&self) -> io::Result<Vec<T>> {
+        let mut records = Vec::new();
+        for folder in fs::read_dir(&self.dir)? {
+            for file in fs::read_dir(folder?.path())? {
+                let path = file?.path();
+                if path.extension().is_none() {
+                    records.push(serde_json::from_slice(&fs::read(path)?)?);
+                }
+            }
+        }
+        Ok(records)
+    }
+}
+
+/// All the books of a wallet.
+pub(crate) struct Books {
+    pub(crate) invoices: Book,
+    /// Payment hash → invoice key.
+    pub(crate) invoice_keys: Book,
+    pub(crate) payments: Book,
+    pub(crate) sends: Book,
+    pub(crate) channels: Book,
+    pub(crate) counters: Book,
+}
+
+impl Books {
+    pub(crate) fn open(root: &Path) -> io::Result<Self> {
+        Ok(Self {
+            invoices: Book::open(root, "invoices")?,
+            invoice_keys: Book::open(root, "invoice-keys")?,
+            payments: Book::open(root, "payments")?,
+            sends: Book::open(root, "sends")?,
+            channels: Book::open(root, "channels")?,
+            counters: Book::open(root, "counters")?,
+        })
+    }
+}
