@@ -2,14 +2,14 @@
 use std::collections::HashMap;
 
 use autopilot_events::{Head, Recorded, chain::link, pb, words::Digest};
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 use crate::{
     block::Block,
     error::{AppendError, Code, code},
     journal::{self, JournalEntry},
     row_store,
-    sql::{insert_many, select_in},
+    sql::{begin, finish, insert_many, select_in},
     store::Store,
     vault::SealedBody,
 };
@@ -66,7 +66,10 @@ impl Store {
         }
         let streams = check(&self.head, commit)?;
         let block = Block::of(&self.head, commit.facts);
-        let result = write(
+        begin(&mut self.connection)
+            .await
+            .map_err(|error| self.note(error.into()))?;
+        let work = write(
             &mut self.connection,
             &self.head,
             &self.rows,
@@ -75,7 +78,7 @@ impl Store {
             commit,
         )
         .await;
-        match result {
+        match finish(&mut self.connection, work).await {
             Ok(digests) => {
                 self.rows = digests;
                 self.tail.grew(&block);
@@ -107,10 +110,13 @@ impl Store {
     async fn append_beside(&mut self, commit: Commit<'_>) -> Result<Head, AppendError> {
         check_size(commit)?;
         let attempt = async {
-            let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-            write_bodies(&mut transaction, commit.bodies).await?;
-            journal::write(&mut transaction, commit.journal).await?;
-            transaction.commit().await
+            begin(&mut self.connection).await?;
+            let work = async {
+                write_bodies(&mut self.connection, commit.bodies).await?;
+                journal::write(&mut self.connection, commit.journal).await
+            };
+            let work = work.await;
+            finish(&mut self.connection, work).await
         };
         match attempt.await {
             Ok(()) => {
@@ -185,15 +191,13 @@ async fn write(
     streams: &Streams<'_>,
     commit: Commit<'_>,
 ) -> Result<row_store::Digests, AppendError> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    check_head(&mut transaction, head).await?;
-    advance_streams(&mut transaction, streams).await?;
-    claim_keys(&mut transaction, commit.facts).await?;
-    insert_block(&mut transaction, block).await?;
-    write_bodies(&mut transaction, commit.bodies).await?;
-    let digests = row_store::apply(&mut transaction, digests, commit.facts).await?;
-    journal::write(&mut transaction, commit.journal).await?;
-    transaction.commit().await?;
+    check_head(connection, head).await?;
+    advance_streams(connection, streams).await?;
+    claim_keys(connection, commit.facts).await?;
+    insert_block(connection, block).await?;
+    write_bodies(connection, commit.bodies).await?;
+    let digests = row_store::apply(connection, digests, commit.facts).await?;
+    journal::write(connection, commit.journal).await?;
     Ok(digests)
 }
 

@@ -1,11 +1,12 @@
 //! Compaction: many small blocks become one segment whose bytes are theirs, one after the other. Nothing is re-encoded.
 use autopilot_events::words::ChainHash;
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 use crate::{
     append::insert_block,
     block::{Block, Broken},
     error::ReadError,
+    sql::{begin, finish},
     store::Store,
 };
 
@@ -82,26 +83,30 @@ impl Store {
         if !self.tail.due() {
             return Ok(Compacted::default());
         }
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        let mut done = Compacted::default();
-        let mut next = self.head.sequence + 1 - self.tail.facts;
-        let end = self.head.sequence;
-        while next <= end {
-            let Some((segment, blocks)) = gather(&mut transaction, next).await? else {
-                return Err(Broken::at(next, "its block is missing").into());
-            };
-            next = segment.last_sequence() + 1;
-            sqlx::query("DELETE FROM block WHERE first_sequence >= ? AND first_sequence < ?")
-                .bind(segment.first_sequence as i64)
-                .bind(next as i64)
-                .execute(&mut *transaction)
-                .await?;
-            insert_block(&mut transaction, &segment).await?;
-            done.blocks += blocks;
-            done.segments += 1;
-            done.facts += segment.count;
-        }
-        transaction.commit().await?;
+        begin(&mut self.connection).await?;
+        let work = async {
+            let mut done = Compacted::default();
+            let mut next = self.head.sequence + 1 - self.tail.facts;
+            let end = self.head.sequence;
+            while next <= end {
+                let Some((segment, blocks)) = gather(&mut self.connection, next).await? else {
+                    return Err(Broken::at(next, "its block is missing").into());
+                };
+                next = segment.last_sequence() + 1;
+                sqlx::query("DELETE FROM block WHERE first_sequence >= ? AND first_sequence < ?")
+                    .bind(segment.first_sequence as i64)
+                    .bind(next as i64)
+                    .execute(&mut self.connection)
+                    .await?;
+                insert_block(&mut self.connection, &segment).await?;
+                done.blocks += blocks;
+                done.segments += 1;
+                done.facts += segment.count;
+            }
+            Ok::<_, ReadError>(done)
+        };
+        let work = work.await;
+        let done = finish(&mut self.connection, work).await?;
         self.tail = Tail::load(&mut self.connection).await?;
         tracing::debug!(
             blocks = done.blocks,

@@ -2,7 +2,12 @@
 //! falls out is counted.
 use sqlx::{Row, SqliteConnection};
 
-use crate::{error::ReadError, reader::Reader, sql::insert_many, store::Store};
+use crate::{
+    error::ReadError,
+    reader::Reader,
+    sql::{begin, finish, insert_many},
+    store::Store,
+};
 
 /// Lines kept at most.
 pub const MAX_LINES: u64 = 100_000;
@@ -76,17 +81,20 @@ impl Store {
             return Ok(0);
         }
         let drop = self.journal.lines - MAX_LINES + MAX_LINES / 10;
-        use sqlx::Connection;
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("DELETE FROM journal WHERE id IN (SELECT id FROM journal ORDER BY id LIMIT ?)")
-            .bind(drop as i64)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("UPDATE meta SET value = value + ? WHERE key = 'journal_dropped'")
-            .bind(drop as i64)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        begin(&mut self.connection).await?;
+        let work = async {
+            sqlx::query("DELETE FROM journal WHERE id IN (SELECT id FROM journal ORDER BY id LIMIT ?)")
+                .bind(drop as i64)
+                .execute(&mut self.connection)
+                .await?;
+            sqlx::query("UPDATE meta SET value = value + ? WHERE key = 'journal_dropped'")
+                .bind(drop as i64)
+                .execute(&mut self.connection)
+                .await?;
+            Ok::<_, ReadError>(())
+        };
+        let work = work.await;
+        finish(&mut self.connection, work).await?;
         self.journal.lines -= drop;
         Ok(drop)
     }

@@ -7,14 +7,14 @@ use autopilot_events::{
     words::{Digest, EventId, JobId, PaymentHash, PublicKey},
 };
 use autopilot_projections::rows::{self as views, HistoryPatch};
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 use crate::{
     error::{AppendError, ReadError},
     fingerprint::Fingerprint,
     reader::{self, Reader},
     rows::{COLUMNS, HistoryRow, label},
-    sql::{insert_many, select_in},
+    sql::{begin, finish, insert_many, select_in},
 };
 
 /// Digests of the row views at the ledger's end.
@@ -148,31 +148,35 @@ pub(crate) async fn load_or_rebuild(
         ));
     }
     let mut digests = Digests::default();
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql("DELETE FROM history; DELETE FROM row_checkpoint")
-        .execute(&mut *transaction)
-        .await?;
-    let mut source = reader.pool.acquire().await?;
-    let mut at = Head::empty();
-    loop {
-        let mut facts = Vec::new();
-        let flow = reader::step(&mut source, &mut at, reader::STEP_BYTES, &mut |fact| {
-            if views::history(fact).is_some() {
-                facts.push(fact.clone());
+    begin(&mut *connection).await?;
+    let work = async {
+        sqlx::raw_sql("DELETE FROM history; DELETE FROM row_checkpoint")
+            .execute(&mut *connection)
+            .await?;
+        let mut source = reader.pool.acquire().await?;
+        let mut at = Head::empty();
+        loop {
+            let mut facts = Vec::new();
+            let flow = reader::step(&mut source, &mut at, reader::STEP_BYTES, &mut |fact| {
+                if views::history(fact).is_some() {
+                    facts.push(fact.clone());
+                }
+            })
+            .await?;
+            let patches: Vec<_> = facts
+                .iter()
+                .filter_map(|fact| Some((fact, views::history(fact)?)))
+                .collect();
+            change(&mut *connection, &mut digests, &patches).await?;
+            if flow.is_break() {
+                break;
             }
-        })
-        .await?;
-        let patches: Vec<_> = facts
-            .iter()
-            .filter_map(|fact| Some((fact, views::history(fact)?)))
-            .collect();
-        change(&mut transaction, &mut digests, &patches).await?;
-        if flow.is_break() {
-            break;
         }
-    }
-    put_checkpoint(&mut transaction, head, &digests).await?;
-    transaction.commit().await?;
+        put_checkpoint(&mut *connection, head, &digests).await?;
+        Ok::<_, ReadError>(())
+    };
+    let work = work.await;
+    finish(connection, work).await?;
     let rebuilt = if head.sequence == 0 {
         Vec::new()
     } else {

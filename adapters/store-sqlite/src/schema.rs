@@ -9,6 +9,7 @@ use sqlx::{
 use crate::{
     error::{Code, OpenError, code},
     lock::beside,
+    sql::{begin, finish},
 };
 
 /// The newest format that this program reads and the one that it writes.
@@ -164,17 +165,21 @@ async fn kind_of(connection: &mut SqliteConnection, path: &Path) -> Result<Kind,
 
 /// Makes the tables, all or none.
 pub(crate) async fn create(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql(TABLES).execute(&mut *transaction).await?;
-    sqlx::raw_sql(crate::rows::TABLES)
-        .execute(&mut *transaction)
+    begin(&mut *connection).await?;
+    let work = async {
+        sqlx::raw_sql(TABLES).execute(&mut *connection).await?;
+        sqlx::raw_sql(crate::rows::TABLES)
+            .execute(&mut *connection)
+            .await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+            "PRAGMA application_id = {APPLICATION_ID}"
+        )))
+        .execute(&mut *connection)
         .await?;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
-        "PRAGMA application_id = {APPLICATION_ID}"
-    )))
-    .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await
+        Ok::<_, sqlx::Error>(())
+    };
+    let work = work.await;
+    finish(connection, work).await
 }
 
 /// The one integer that a statement gives.

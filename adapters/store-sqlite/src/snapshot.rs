@@ -3,11 +3,12 @@ use autopilot_events::{
     Head,
     words::{ChainHash, Digest},
 };
-use sqlx::{Connection, Row, SqliteConnection};
+use sqlx::{Row, SqliteConnection};
 
 use crate::{
     error::ReadError,
     reader::{self, Reader},
+    sql::{begin, finish},
     store::Store,
 };
 
@@ -56,26 +57,29 @@ impl Store {
         if reader::head_at(&mut self.connection, sequence).await?.chain != snapshot.head.chain {
             return Err(ReadError::OtherChain { sequence });
         }
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("INSERT OR REPLACE INTO snapshot VALUES (?,?,?,?,?,?)")
-            .bind(&snapshot.projection)
-            .bind(snapshot.version)
-            .bind(sequence as i64)
-            .bind(snapshot.head.chain.to_vec())
-            .bind(snapshot.digest.to_vec())
-            .bind(snapshot.bytes.as_slice())
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query(
-            "DELETE FROM snapshot WHERE projection = ?1 AND sequence NOT IN \
+        begin(&mut self.connection).await?;
+        let work = async {
+            sqlx::query("INSERT OR REPLACE INTO snapshot VALUES (?,?,?,?,?,?)")
+                .bind(&snapshot.projection)
+                .bind(snapshot.version)
+                .bind(sequence as i64)
+                .bind(snapshot.head.chain.to_vec())
+                .bind(snapshot.digest.to_vec())
+                .bind(snapshot.bytes.as_slice())
+                .execute(&mut self.connection)
+                .await?;
+            sqlx::query(
+                "DELETE FROM snapshot WHERE projection = ?1 AND sequence NOT IN \
              (SELECT sequence FROM snapshot WHERE projection = ?1 ORDER BY sequence DESC LIMIT ?2)",
-        )
-        .bind(&snapshot.projection)
-        .bind(KEPT)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
-        Ok(())
+            )
+            .bind(&snapshot.projection)
+            .bind(KEPT)
+            .execute(&mut self.connection)
+            .await?;
+            Ok::<_, ReadError>(())
+        };
+        let work = work.await;
+        finish(&mut self.connection, work).await
     }
 
     /// Drops a snapshot that did not load as what it claims to be.

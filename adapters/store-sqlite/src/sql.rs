@@ -58,3 +58,43 @@ pub(crate) async fn select_in<T>(
     }
     Ok(found)
 }
+
+/// Begins a transaction that writes.
+///
+/// Not sqlx's own: SQLite itself rolls back when the disk is full, which sqlx's count of transactions never learns.
+pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    if sqlx::raw_sql("BEGIN IMMEDIATE")
+        .execute(&mut *connection)
+        .await
+        .is_ok()
+    {
+        return Ok(());
+    }
+    // A commit that was abandoned half-way (its future dropped) leaves its transaction open: it never happened.
+    rollback(connection).await;
+    sqlx::raw_sql("BEGIN IMMEDIATE")
+        .execute(connection)
+        .await
+        .map(|_| ())
+}
+
+/// Commits what [`begin`] began if all went well, and takes it back if anything did not.
+pub(crate) async fn finish<T, E: From<sqlx::Error>>(
+    connection: &mut SqliteConnection,
+    work: Result<T, E>,
+) -> Result<T, E> {
+    let error = match work {
+        Ok(value) => match sqlx::raw_sql("COMMIT").execute(&mut *connection).await {
+            Ok(_) => return Ok(value),
+            Err(error) => error.into(),
+        },
+        Err(error) => error,
+    };
+    rollback(connection).await;
+    Err(error)
+}
+
+/// There may be nothing to take back any more, which SQLite calls an error and is none.
+async fn rollback(connection: &mut SqliteConnection) {
+    let _ = sqlx::raw_sql("ROLLBACK").execute(connection).await;
+}

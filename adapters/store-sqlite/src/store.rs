@@ -16,6 +16,7 @@ use crate::{
     row_store,
     schema::{self, Kind},
     snapshot::{self, DroppedSnapshot},
+    sql::{begin, finish},
 };
 
 /// What opening found, beyond the ledger itself.
@@ -59,7 +60,7 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens the ledger at `path` for writing, making it if there is none; its folder must exist.
     ///
-    /// Reads and checks every fact (about a second per million), tells `progress` now and then, and proves with a
+    /// Reads and checks every fact (one to three seconds per million), tells `progress` now and then, and proves with a
     /// durable write that the disk takes one.
     ///
     /// # Errors
@@ -153,18 +154,22 @@ impl Store {
         sqlx::raw_sql("PRAGMA secure_delete = ON")
             .execute(&mut self.connection)
             .await?;
-        let mut transaction = self.connection.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(
+        begin(&mut self.connection).await?;
+        let work = async {
+            sqlx::query(
             "INSERT INTO subject_key VALUES (?, NULL) ON CONFLICT(subject) DO UPDATE SET wrapped_key = NULL",
         )
         .bind(subject)
-        .execute(&mut *transaction)
+        .execute(&mut self.connection)
         .await?;
-        sqlx::query("DELETE FROM body WHERE subject = ?")
-            .bind(subject)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+            sqlx::query("DELETE FROM body WHERE subject = ?")
+                .bind(subject)
+                .execute(&mut self.connection)
+                .await?;
+            Ok::<_, ReadError>(())
+        };
+        let work = work.await;
+        finish(&mut self.connection, work).await?;
         sqlx::raw_sql("PRAGMA secure_delete = OFF; PRAGMA wal_checkpoint(TRUNCATE)")
             .execute(&mut self.connection)
             .await?;

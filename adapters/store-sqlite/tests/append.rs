@@ -272,3 +272,32 @@ async fn a_second_writer_is_told_who_holds_the_ledger_and_a_reader_is_let_in() {
     drop(store);
     world.open().await;
 }
+
+#[tokio::test]
+async fn a_commit_abandoned_half_way_happened_or_did_not() {
+    let world = World::new();
+    let (mut store, _) = world.open().await;
+    let mut pen = Pen::at(store.head());
+    for round in 0..40_u64 {
+        let commit: Vec<_> = (0..8).map(|_| pen.write_alone()).collect();
+        let wait = std::time::Duration::from_micros(round * 60);
+        if tokio::time::timeout(wait, store.append(facts(&commit)))
+            .await
+            .is_ok()
+        {
+            continue;
+        }
+        match store.append(facts(&commit)).await {
+            Ok(head) => assert_eq!(head, pen.head),
+            Err(AppendError::Head { found, .. }) => {
+                // It was durable before it was abandoned; this store says so rather than write it twice.
+                assert_eq!(found, pen.head.sequence);
+                drop(store);
+                store = world.open().await.0;
+                assert_eq!(store.head(), pen.head);
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(store.reader().verify(&mut |_| {}).await.unwrap().head, pen.head);
+}

@@ -4,8 +4,10 @@ mod support;
 
 use std::path::Path;
 
-use autopilot_store_sqlite::{Broken, DroppedSnapshot, OpenError, Reader, Snapshot, Store};
-use support::World;
+use autopilot_store_sqlite::{
+    AppendError, Broken, Commit, DroppedSnapshot, OpenError, Reader, Snapshot, Store,
+};
+use support::{Pen, World};
 
 async fn open(path: &Path) -> Result<(), OpenError> {
     Store::open(path, &mut |_| {}).await.map(|_| ())
@@ -225,8 +227,39 @@ fn a_full_disk_is_said_at_opening() {
             let refused = open(&world.path()).await.unwrap_err();
             assert!(matches!(refused, OpenError::DiskFull { .. }), "{refused:?}");
             std::fs::remove_file(&ballast).unwrap();
-            let (store, opened) = world.open().await;
+            let (mut store, opened) = world.open().await;
             assert_eq!(opened.head.sequence, 4);
+
+            // Full in the midst of commits: refused, whole, and nothing is lost; with space again it goes on.
+            let _ = std::fs::write(&ballast, vec![1; 1 << 20]);
+            let mut pen = Pen::at(opened.head);
+            let refused = loop {
+                let commit: Vec<_> = (0..50).map(|_| pen.write_alone()).collect();
+                match store
+                    .append(Commit {
+                        facts: &commit,
+                        ..Commit::default()
+                    })
+                    .await
+                {
+                    Ok(head) => assert_eq!(head, pen.head),
+                    Err(error) => break (error, commit),
+                }
+            };
+            assert!(matches!(refused.0, AppendError::DiskFull), "{:?}", refused.0);
+            std::fs::remove_file(&ballast).unwrap();
+            store
+                .append(Commit {
+                    facts: &refused.1,
+                    ..Commit::default()
+                })
+                .await
+                .unwrap();
+            assert_eq!(store.head(), pen.head);
+            assert!(store.reader().verify(&mut |_| {}).await.unwrap().ok());
+            store.close().await;
+            let (store, opened) = world.open().await;
+            assert_eq!(opened.head, pen.head);
             store.close().await;
         });
     });

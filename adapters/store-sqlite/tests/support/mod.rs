@@ -132,6 +132,16 @@ impl Pen {
         self.write(event, &stream, &key)
     }
 
+    /// A fact with a stream of its own, so that a pen may go on behind any ledger.
+    pub fn write_alone(&mut self) -> Recorded {
+        let n = self.head.sequence + 1;
+        let event = pb::LivenessRecorded {
+            run_id: vec![1; 16],
+            online_ms: n,
+        };
+        self.write(event.into(), &format!("alone/{n}"), "")
+    }
+
     pub fn write(&mut self, event: Event, stream: &str, key: &str) -> Recorded {
         let version = self.versions.entry(stream.to_owned()).or_insert(0);
         *version += 1;
