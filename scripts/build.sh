@@ -14,6 +14,8 @@ build_environment() {
     export AUTOPILOT_BIN_DIR="$ROOT/target/bin"
     if command -v ccache >/dev/null; then
         export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+        # The model runtime's objects are then found again from another target folder.
+        export CCACHE_BASEDIR="$CARGO_TARGET_DIR" CCACHE_NOHASHDIR=1
     fi
     mkdir -p "$CARGO_TARGET_DIR" "$AUTOPILOT_BIN_DIR"
 }
