@@ -35,6 +35,8 @@ const SOCKET_PATH_BYTES_MAX: usize = 107;
 const LAST_WORDS_BYTES: usize = 8 << 10;
 /// How long a worker whose connection broke, or that was told to stop, may take to end before it is killed.
 const END_BOUND: Duration = Duration::from_secs(3);
+const REAP_TRIES_MAX: u32 = 100;
+const REAP_PAUSE: Duration = Duration::from_millis(2);
 /// What runtimes print when an allocation fails, before they abort.
 const OUT_OF_MEMORY_WORDS: [&str; 4] = [
     "memory allocation of",
@@ -182,6 +184,15 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
+        // A killed process ends at once; waiting for it leaves no zombie behind. The bound is for a machine that
+        // is out of breath, where the runtime reaps it later.
+        let _ = self.child.start_kill();
+        for _ in 0..REAP_TRIES_MAX {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(REAP_PAUSE);
+        }
         // It removes its socket itself unless it was killed.
         let _ = fs::remove_file(&self.socket);
     }
