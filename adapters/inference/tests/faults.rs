@@ -2,15 +2,28 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 mod common;
 
-use std::{fs, io::Write, path::Path, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use autopilot_core::ports::model::{Model, ModelError, ModelErrorCode};
 use autopilot_inference::{ModelFile, WorkerConfig};
+use autopilot_proto::inference::v1::{self as wire, inference_client::InferenceClient};
 use common::{World, ask, fixture, long};
+use hyper_util::rt::TokioIo;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    net::UnixStream,
+};
+use tonic::transport::Endpoint;
 
 async fn check_served(world: &World) {
     let generation = world.worker.generate(ask(99, "Hi", 2), |_| {}).await.unwrap();
@@ -175,28 +188,67 @@ async fn a_worker_that_cannot_be_started_is_said_so() {
     .await;
 }
 
-/// The host is killed: its end of the worker's stdin closes with it.
+/// The host is killed: its end of the worker's stdin closes with it, be the worker idle or at work.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_outlives_no_parent() {
-    let dir = tempfile::TempDir::new().unwrap();
-    let program = autopilot_inference::worker_program().unwrap();
-    let mut worker = tokio::process::Command::new(program)
-        .arg("--socket")
-        .arg(dir.path().join("w.sock"))
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut ready = String::new();
-    let mut stdout = tokio::io::BufReader::new(worker.stdout.take().unwrap());
-    tokio::io::AsyncBufReadExt::read_line(&mut stdout, &mut ready)
+    for at_work in [false, true] {
+        let dir = tempfile::TempDir::new().unwrap();
+        let socket = dir.path().join("w.sock");
+        let program = autopilot_inference::worker_program().unwrap();
+        let mut command = tokio::process::Command::new(program);
+        command
+            .arg("--socket")
+            .arg(&socket)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        let mut worker = command.spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(worker.stdout.take().unwrap())
+            .read_line(&mut ready)
+            .await
+            .unwrap();
+        assert!(ready.contains("\"ready\":true"), "{ready}");
+        let stream = if at_work {
+            Some(begin_work(socket).await)
+        } else {
+            None
+        };
+        drop(worker.stdin.take());
+        let ended = tokio::time::timeout(Duration::from_secs(10), worker.wait())
+            .await
+            .expect("it ends")
+            .unwrap();
+        assert!(at_work || ended.success(), "{ended}");
+        drop(stream);
+    }
+}
+
+/// Loads the model and begins a long answer, by the contract alone.
+async fn begin_work(socket: PathBuf) -> tonic::Streaming<wire::GenerateEvent> {
+    let connector = tower::service_fn(move |_| {
+        let socket = socket.clone();
+        async move { UnixStream::connect(socket).await.map(TokioIo::new) }
+    });
+    let channel = Endpoint::from_static("http://worker.invalid")
+        .connect_with_connector(connector)
         .await
         .unwrap();
-    assert!(ready.contains("\"ready\":true"), "{ready}");
-    drop(worker.stdin.take());
-    let ended = tokio::time::timeout(Duration::from_secs(10), worker.wait())
-        .await
-        .expect("it ends")
-        .unwrap();
-    assert!(ended.success(), "{ended}");
+    let mut client = InferenceClient::new(channel);
+    let load = wire::LoadRequest {
+        path: fixture().display().to_string(),
+        ..Default::default()
+    };
+    client.load(load).await.unwrap();
+    let request = wire::GenerateRequest {
+        job_id: vec![1],
+        input: Some(wire::generate_request::Input::Text(
+            "1 2 3 4 5 6 7 8 9 10 11 12".into(),
+        )),
+        max_tokens: 1_500,
+        ..Default::default()
+    };
+    let mut stream = client.generate(request).await.unwrap().into_inner();
+    stream.message().await.unwrap().expect("a sign of progress");
+    stream
 }

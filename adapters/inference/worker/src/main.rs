@@ -24,7 +24,10 @@ use std::{
 
 use anyhow::Context;
 use autopilot_proto::inference::v1::inference_server::InferenceServer;
-use nix::sys::signal::{self, Signal};
+use nix::sys::{
+    resource::{Resource, setrlimit},
+    signal::{self, Signal},
+};
 use tokio::{net::UnixListener, sync::Notify};
 use tokio_stream::wrappers::UnixListenerStream;
 
@@ -77,6 +80,8 @@ fn serve(socket: &Path) -> anyhow::Result<()> {
         "the socket path has {length} bytes, the kernel takes at most {SOCKET_PATH_BYTES_MAX}: {}",
         socket.display()
     );
+    // A core file would hold prompts.
+    setrlimit(Resource::RLIMIT_CORE, 0, 0).context("core files cannot be turned off")?;
     let parent_gone = Arc::new(Notify::new());
     let engine = Engine::start().context("the inference thread cannot be started")?;
     watch_stdin(parent_gone.clone(), engine.clone()).context("stdin cannot be watched")?;
