@@ -96,7 +96,9 @@ pub struct Replay {
 impl Replay {
     /// Whether nothing stored differs from what the facts give.
     pub fn agrees(&self) -> bool {
-        self.comparisons.iter().all(|comparison| comparison.equal != Some(false))
+        self.comparisons
+            .iter()
+            .all(|comparison| comparison.equal != Some(false))
     }
 }
 
@@ -168,10 +170,17 @@ impl Audit {
             Some(sequence) => self.reader.head_at(sequence).await?.sequence,
             None => self.reader.head().await?.sequence,
         };
-        let snapshot = self.reader.snapshot(&State::label(), STATE_SNAPSHOT_VERSION).await?;
+        let snapshot = self
+            .reader
+            .snapshot(&State::label(), STATE_SNAPSHOT_VERSION)
+            .await?;
         let rows = self.reader.history_digest().await?;
         let (mut state, mut head) = (State::default(), Head::empty());
-        let mut history = History { fold: HistoryFold::default(), first_facts: 0, found: None };
+        let mut history = History {
+            fold: HistoryFold::default(),
+            first_facts: 0,
+            found: None,
+        };
         let mut at_snapshot = None;
         let of_rows = rows.map(|(sequence, _)| sequence);
         let of_snapshot = snapshot.as_ref().map(|snapshot| snapshot.head.sequence);
@@ -192,8 +201,16 @@ impl Audit {
             })
             .await?;
         let stored = snapshot.map(|snapshot| (snapshot.head.sequence, State::from_snapshot(&snapshot.bytes)));
-        let comparisons = vec![compare_snapshot(stored, at_snapshot), compare_history(rows, &history)];
-        Ok(Replay { head, digests: state.digests(), state, comparisons })
+        let comparisons = vec![
+            compare_snapshot(stored, at_snapshot),
+            compare_history(rows, &history),
+        ];
+        Ok(Replay {
+            head,
+            digests: state.digests(),
+            state,
+            comparisons,
+        })
     }
 }
 
@@ -230,29 +247,66 @@ fn compare_snapshot(
         detail: detail.to_owned(),
     };
     match (stored, replayed) {
-        (None, _) => of(0, None, "no snapshot of these folds is kept; the next start folds from the first fact"),
-        (Some((at, None)), _) => of(at, Some(false), "the newest snapshot can't be read; the host drops and rebuilds it"),
-        (Some((at, Some(_))), None) => of(at, None, "the newest snapshot stands on a later fact than was asked for"),
-        (Some((at, Some(state))), Some(digests)) if state.digests() == digests => {
-            of(at, Some(true), "the newest snapshot gives the same digests as the facts up to it")
-        }
-        (Some((at, Some(_))), Some(_)) => {
-            of(at, Some(false), "the newest snapshot gives OTHER digests than the facts up to it")
-        }
+        (None, _) => of(
+            0,
+            None,
+            "no snapshot of these folds is kept; the next start folds from the first fact",
+        ),
+        (Some((at, None)), _) => of(
+            at,
+            Some(false),
+            "the newest snapshot can't be read; the host drops and rebuilds it",
+        ),
+        (Some((at, Some(_))), None) => of(
+            at,
+            None,
+            "the newest snapshot stands on a later fact than was asked for",
+        ),
+        (Some((at, Some(state))), Some(digests)) if state.digests() == digests => of(
+            at,
+            Some(true),
+            "the newest snapshot gives the same digests as the facts up to it",
+        ),
+        (Some((at, Some(_))), Some(_)) => of(
+            at,
+            Some(false),
+            "the newest snapshot gives OTHER digests than the facts up to it",
+        ),
     }
 }
 
 fn compare_history(stored: Option<(u64, Digest)>, history: &History) -> Comparison {
-    let of = |sequence, equal, detail: String| Comparison { what: "history", sequence, equal, detail };
+    let of = |sequence, equal, detail: String| Comparison {
+        what: "history",
+        sequence,
+        equal,
+        detail,
+    };
     let Some((at, digest)) = stored else {
         return of(0, None, "no rows of the history are kept yet".to_owned());
     };
     if history.first_facts > HISTORY_ROWS_MAX {
-        return of(at, None, format!("not compared: more than {HISTORY_ROWS_MAX} rows; verify checks them too"));
+        return of(
+            at,
+            None,
+            format!("not compared: more than {HISTORY_ROWS_MAX} rows; verify checks them too"),
+        );
     }
     match history.found {
-        None => of(at, None, "the stored rows stand on a later fact than was asked for".to_owned()),
-        Some(found) if found == digest => of(at, Some(true), "the stored rows are those that the facts give".to_owned()),
-        Some(_) => of(at, Some(false), "the stored rows are NOT those that the facts give".to_owned()),
+        None => of(
+            at,
+            None,
+            "the stored rows stand on a later fact than was asked for".to_owned(),
+        ),
+        Some(found) if found == digest => of(
+            at,
+            Some(true),
+            "the stored rows are those that the facts give".to_owned(),
+        ),
+        Some(_) => of(
+            at,
+            Some(false),
+            "the stored rows are NOT those that the facts give".to_owned(),
+        ),
     }
 }

@@ -1,7 +1,8 @@
 //! Named crash points, for tests: `AUTOPILOT_CRASH=host@commit.after/job.accepted` kills a process with SIGKILL the
 //! first time this run passes that point. Without the variable every point is one comparison with nothing.
 //!
-//! Points are `commit.before/<fact>`, `commit.after/<fact>`, `effect.before/<effect>` and `effect.after/<effect>`.
+//! Points are `commit.before/<fact>`, `commit.after/<fact>`, `effect.before/<effect>`, `effect.after/<effect>`, and
+//! `effect.during/run` at the first piece of a model's output.
 //! Targets are `host`, `wallet` and `worker`.
 use std::sync::{
     OnceLock,

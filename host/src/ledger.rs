@@ -247,6 +247,10 @@ impl Driver {
             match self.group(requests.drain(..)).await {
                 Ok(None) => {}
                 Ok(Some(stopped)) => {
+                    // The next start is faster for it, and a replay has live state to be compared with.
+                    if let Err(error) = self.snapshot().await {
+                        tracing::warn!(%error, "no snapshot at the end");
+                    }
                     self.store.close().await;
                     let _ = stopped.send(());
                     return;
@@ -387,15 +391,21 @@ impl Driver {
         Ok(())
     }
 
+    async fn snapshot(&mut self) -> Result<(), ReadError> {
+        let head = *self.engine.head();
+        let bytes = self.engine.state().to_snapshot();
+        let (projection, digest) = (State::label(), Digest::of_content(&bytes));
+        let snapshot = Snapshot { projection, version: SNAPSHOT_VERSION, head, digest, bytes };
+        self.store.put_snapshot(&snapshot).await?;
+        self.last_snapshot = head.sequence;
+        Ok(())
+    }
+
     /// Snapshots, compaction, trimming: after the answers, never before them.
     async fn housekeeping(&mut self) -> Result<(), ReadError> {
         let head = *self.engine.head();
         if head.sequence - self.last_snapshot >= SNAPSHOT_EVERY {
-            let bytes = self.engine.state().to_snapshot();
-            let (projection, digest) = (State::label(), Digest::of_content(&bytes));
-            let snapshot = Snapshot { projection, version: SNAPSHOT_VERSION, head, digest, bytes };
-            self.store.put_snapshot(&snapshot).await?;
-            self.last_snapshot = head.sequence;
+            self.snapshot().await?;
             self.store.trim_journal().await?;
         }
         if self.store.compaction_due() {

@@ -9,8 +9,8 @@ use std::{
 use autopilot_inference::store;
 use sha2::{Digest, Sha256};
 
-pub use autopilot_inference::{PullOptions, Source, StoreError, StoredModel};
 pub use autopilot_inference::worker_program;
+pub use autopilot_inference::{PullOptions, Source, StoreError, StoredModel};
 pub use store::{Pinned, Progress};
 
 const BUFFER_BYTES: usize = 1 << 20;
@@ -50,7 +50,9 @@ pub async fn pull(
     options: &PullOptions,
     progress: impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<StoredModel, StoreError> {
-    store::ModelStore::open(models_dir(home))?.pull(source, options, progress).await
+    store::ModelStore::open(models_dir(home))?
+        .pull(source, options, progress)
+        .await
 }
 
 /// A SHA-256 from its 64 hexadecimal digits.

@@ -16,13 +16,44 @@ macro_rules! payload {
 fn payload(event: &Event) -> Value {
     let value = payload!(
         event,
-        LedgerOpened, PolicyChanged, ProviderWentOnline, ProviderWentOffline, LivenessRecorded,
-        JobReceived, JobRefused, IntakeAggregated, JobAccepted, JobStarted, JobExecuted, JobFailed,
-        JobDelivered, InvoiceIssued, InvoiceExpired, JobSettled, EventSigned, EventPublished,
-        EventAbandoned, WalletStarted, WalletStopped, WalletPaymentReceived, WalletPaymentSent,
-        WalletPaymentFailed, WalletChannelOpened, WalletChannelClosed, WalletBalanceObserved,
-        WalletReconciled, PaymentApproved, PaymentAttempted, OnchainApproved, OnchainSent,
-        OnchainFailed, PurchaseRequested, PurchaseOffered, PurchaseRejected, PurchaseWon, PurchasePaid,
+        LedgerOpened,
+        PolicyChanged,
+        ProviderWentOnline,
+        ProviderWentOffline,
+        LivenessRecorded,
+        JobReceived,
+        JobRefused,
+        IntakeAggregated,
+        JobAccepted,
+        JobStarted,
+        JobExecuted,
+        JobFailed,
+        JobDelivered,
+        InvoiceIssued,
+        InvoiceExpired,
+        JobSettled,
+        EventSigned,
+        EventPublished,
+        EventAbandoned,
+        WalletStarted,
+        WalletStopped,
+        WalletPaymentReceived,
+        WalletPaymentSent,
+        WalletPaymentFailed,
+        WalletChannelOpened,
+        WalletChannelClosed,
+        WalletBalanceObserved,
+        WalletReconciled,
+        PaymentApproved,
+        PaymentAttempted,
+        OnchainApproved,
+        OnchainSent,
+        OnchainFailed,
+        PurchaseRequested,
+        PurchaseOffered,
+        PurchaseRejected,
+        PurchaseWon,
+        PurchasePaid,
         PurchaseClosed,
     );
     // Plain owned data with string keys: making a value of it cannot fail.
@@ -31,7 +62,9 @@ fn payload(event: &Event) -> Value {
 
 /// Name of a fact's source, e.g. `wallet`; an unknown number reads as `unspecified`.
 fn source(fact: &pb::Fact) -> String {
-    let name = pb::Source::try_from(fact.source).unwrap_or_default().as_str_name();
+    let name = pb::Source::try_from(fact.source)
+        .unwrap_or_default()
+        .as_str_name();
     name.trim_start_matches("SOURCE_").to_lowercase()
 }
 

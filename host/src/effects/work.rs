@@ -55,9 +55,11 @@ async fn attempt_at(outside: &Outside, id: JobId, job: &Job, request: &JobReques
         _ => u64::try_from(job.deadline_ms.saturating_sub(now_ms())).unwrap_or(0).max(1),
     };
     let (tokens, name) = (outside.tokens.clone(), id.to_string());
+    model.describe().await.map_err(|error| refusal(&error))?;
     crash::register(crash::Target::Worker, model.health().await.pid);
     let generation = model
         .generate(generate_request(id, job, request, left_ms), move |piece| {
+            crash::point("effect.during", "run");
             // Nobody may be watching.
             let _ = tokens.send((name.clone(), piece.to_owned()));
         })

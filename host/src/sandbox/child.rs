@@ -139,15 +139,14 @@ impl Child {
         self.process.wait().await.map_or_else(|e| e.to_string(), |status| status.to_string())
     }
 
-    /// Starts the same host anew after it ended.
+    /// Starts the same host anew: in order where it still runs, else after its crash.
     ///
     /// # Errors
     /// [`SandboxError::Host`].
-    pub async fn again(self, environment: &[(&str, &str)]) -> Result<Child, SandboxError> {
-        let Child { program, role, home, mut process, leash, .. } = self;
-        drop(leash);
-        let _ = process.kill().await;
-        Child::start_again(&program, role, home, environment).await
+    pub async fn restart(&mut self, environment: &[(&str, &str)]) -> Result<(), SandboxError> {
+        self.stop_in_order().await;
+        *self = Child::start_again(&self.program.clone(), self.role, self.home.clone(), environment).await?;
+        Ok(())
     }
 
     /// Kills it at once, as a crash would.
@@ -155,8 +154,8 @@ impl Child {
         let _ = self.process.kill().await;
     }
 
-    /// Stops it gracefully; it is killed only when that takes too long.
-    pub async fn stop(mut self) -> bool {
+    /// Stops it gracefully; it is killed only when that takes too long. True when it went well.
+    pub async fn stop_in_order(&mut self) -> bool {
         drop(self.leash.take());
         match timeout(STOP_LIMIT, self.process.wait()).await {
             Ok(status) => status.is_ok_and(|status| status.success()),

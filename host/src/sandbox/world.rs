@@ -153,10 +153,10 @@ impl World {
 
     /// Takes the world down: no process is left.
     pub async fn stop(self) {
-        let World { hub, provider, buyer, running, chain, .. } = self;
+        let World { mut hub, mut provider, mut buyer, running, chain, .. } = self;
         // The hub last: the others close nothing, but say good-bye to it.
-        tokio::join!(provider.stop(), buyer.stop());
-        hub.stop().await;
+        tokio::join!(provider.stop_in_order(), buyer.stop_in_order());
+        hub.stop_in_order().await;
         for relay in running {
             relay.shutdown().await;
         }

@@ -1,5 +1,9 @@
 //! `demo`: the paid loop as a story. Ends by itself, and fails if a job was not paid or the withdrawal failed.
-use std::{path::Path, process::Command, time::Instant};
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail, ensure};
 use autopilot_host::{control::Client, sandbox::World};
@@ -16,6 +20,7 @@ const QUESTIONS: [&str; 5] = [
     "Say hello in French.",
 ];
 const TOKENS: u32 = 24;
+const CATCH_UP: Duration = Duration::from_secs(10);
 const DEADLINE_S: u32 = 300;
 /// Fee ceiling of a payment within the sandbox, in msat.
 const FEE_CEILING_MSAT: u64 = 5_000;
@@ -56,7 +61,7 @@ async fn tell(world: &World, jobs: u32) -> anyhow::Result<()> {
         let answer = buyer.purchase(request).await?.into_inner();
         ensure!(answer.over, "the buyer does not know that job {number} is over");
         println!("           “{}”", one_line(&answer.result));
-        let balance = provider.balance(pb::BalanceRequest {}).await?.into_inner();
+        let balance = settled_balance(&mut provider).await?;
         println!("           earned {} sat, spendable {} sat", sats(balance.earned_msat), sats(balance.spendable_msat));
     }
     ensure!(ladder.lost.is_empty(), "{} of {jobs} jobs were not paid: {}", ladder.lost.len(), ladder.lost.join("; "));
@@ -80,9 +85,23 @@ async fn buy(buyer: &mut Client, world: &World, number: u32) -> anyhow::Result<S
     Ok(buyer.buy(request).await.context("the buyer could not order")?.into_inner().purchase_id)
 }
 
+/// The balance once the channel has caught up with what is settled: the last payment's commitment is on its way for
+/// some milliseconds, and there is no event for it. Bounded; then the balance as it is.
+async fn settled_balance(provider: &mut Client) -> anyhow::Result<pb::BalanceReply> {
+    let deadline = Instant::now() + CATCH_UP;
+    loop {
+        let balance = provider.balance(pb::BalanceRequest {}).await?.into_inner();
+        let owed = balance.received_msat.saturating_sub(balance.sent_msat + balance.fees_msat);
+        if balance.spendable_msat >= owed || Instant::now() >= deadline {
+            return Ok(balance);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// Everything earned goes to an invoice of the hub.
 async fn withdraw(world: &World, provider: &mut Client) -> anyhow::Result<()> {
-    let before = provider.balance(pb::BalanceRequest {}).await?.into_inner();
+    let before = settled_balance(provider).await?;
     let amount_msat = before.earned_msat.min(before.spendable_msat);
     println!("\nWithdrawing {} sat to an invoice of the hub …", sats(amount_msat));
     let receive = pb::ReceiveRequest { amount_msat, description: "withdrawal".to_owned(), ..Default::default() };

@@ -1,0 +1,103 @@
+//! Strangers: a buyer and a provider that know nothing of this project but the protocol, written on a plain client.
+use std::time::Duration;
+
+use autopilot_host::sandbox::ChainKind;
+use autopilot_proto::control::v1 as pb;
+use autopilot_world_tests::stage::{FEE_CEILING_MSAT, PATIENCE_S, PRICE_MSAT, Stage, order, outcome, settled};
+use nostr_sdk::prelude::*;
+
+/// A plain client on one relay.
+async fn client(relay: &str) -> (Client, Keys) {
+    let keys = Keys::generate();
+    let client = Client::new(keys.clone());
+    client.add_relay(relay).await.unwrap();
+    client.connect().await;
+    client.wait_for_connection(Duration::from_secs(30)).await;
+    (client, keys)
+}
+
+fn tag(parts: &[&str]) -> Tag {
+    Tag::parse(parts.iter().copied()).unwrap()
+}
+
+/// The first event that fits.
+async fn first(client: &Client, filter: Filter, fits: impl Fn(&Event) -> bool) -> Event {
+    let mut notifications = client.notifications();
+    client.subscribe(filter, None).await.unwrap();
+    let wait = async {
+        loop {
+            if let Ok(RelayPoolNotification::Event { event, .. }) = notifications.recv().await
+                && fits(&event)
+            {
+                return *event;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(PATIENCE_S.into()), wait).await.expect("an answer in time")
+}
+
+fn value<'a>(event: &'a Event, name: &str) -> Option<&'a [String]> {
+    event.tags.iter().map(|tag| tag.as_slice()).find(|tag| tag.first().is_some_and(|first| first == name))
+}
+
+/// A stranger buys an open job and pays its invoice with a wallet that knows nothing of the job.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strangers_buyer_buys_from_our_provider() {
+    let stage = Stage::build(ChainKind::Simulated).await.unwrap();
+    stage.world.go_online().await.unwrap();
+    let (stranger, keys) = client(&stage.world.relays[0]).await;
+    let provider = PublicKey::from_hex(&stage.world.provider.pubkey).unwrap();
+    let request = EventBuilder::new(Kind::Custom(5050), "")
+        .tag(tag(&["i", "What is the capital of France?", "text"]))
+        .tag(tag(&["param", "max_tokens", "8"]))
+        .tag(tag(&["bid", &PRICE_MSAT.to_string()]))
+        .sign_with_keys(&keys)
+        .unwrap();
+    stranger.send_event(&request).await.unwrap();
+    let answers = Filter::new().kind(Kind::Custom(6050)).author(provider).event(request.id);
+    let result = first(&stranger, answers, |event| event.kind == Kind::Custom(6050)).await;
+    assert!(!result.content.trim().is_empty());
+    assert_eq!(value(&result, "p").unwrap()[1], keys.public_key().to_hex());
+    let amount = value(&result, "amount").unwrap();
+    assert_eq!(amount[1], PRICE_MSAT.to_string());
+
+    let pay = pb::PayRequest {
+        payment_request: amount[2].clone(),
+        amount_msat: None,
+        fee_ceiling_msat: FEE_CEILING_MSAT,
+        wait_s: PATIENCE_S,
+    };
+    let paid = stage.world.hub.client().unwrap().pay(pay).await.unwrap().into_inner();
+    assert_eq!(paid.status, "succeeded", "{paid:?}");
+    let earnings = settled(&mut stage.world.provider.client().unwrap(), 1).await.unwrap();
+    assert_eq!(earnings.earned_msat, PRICE_MSAT);
+    let success = Filter::new().kind(Kind::Custom(7000)).author(provider).event(request.id);
+    first(&stranger, success, |event| value(event, "status").is_some_and(|status| status[1] == "success")).await;
+    stranger.shutdown().await;
+    stage.strike().await;
+}
+
+/// Our buyer buys from a stranger's provider, which is paid by a wallet of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_buyer_buys_from_a_strangers_provider() {
+    let stage = Stage::build(ChainKind::Simulated).await.unwrap();
+    let (stranger, keys) = client(&stage.world.relays[0]).await;
+    let mut buyer = stage.world.buyer.client().unwrap();
+    let id = order(&mut buyer, &keys.public_key().to_hex(), "Say anything.").await.unwrap();
+    let asked = Filter::new().kind(Kind::Custom(5050)).pubkey(keys.public_key());
+    let request = first(&stranger, asked, |event| event.kind == Kind::Custom(5050)).await;
+    let receive = pb::ReceiveRequest { amount_msat: 7_000, ..Default::default() };
+    let invoice = stage.world.hub.client().unwrap().receive(receive).await.unwrap().into_inner();
+    let result = EventBuilder::new(Kind::Custom(6050), "anything")
+        .tag(tag(&["request", &request.as_json()]))
+        .tag(tag(&["e", &request.id.to_hex(), &stage.world.relays[0]]))
+        .tag(tag(&["p", &request.pubkey.to_hex()]))
+        .tag(tag(&["amount", "7000", &invoice.payment_request]))
+        .sign_with_keys(&keys)
+        .unwrap();
+    stranger.send_event(&result).await.unwrap();
+    let reply = outcome(&mut buyer, &id).await.unwrap();
+    assert_eq!((reply.paid_msat, reply.result.as_str()), (7_000, "anything"), "{reply:?}");
+    stranger.shutdown().await;
+    stage.strike().await;
+}
