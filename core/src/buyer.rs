@@ -56,20 +56,12 @@ pub fn cancel(state: &State, id: JobId) -> Result<Vec<Draft>, Refusal> {
 
 /// An answer came. It is recorded, and may win.
 pub fn answered(state: &State, answer: Answer, now_ms: i64) -> Vec<Draft> {
-    let Some(purchase) = state.purchases.get(&answer.purchase) else { return Vec::new() };
+    let Some(purchase) = state.purchases.get(&answer.purchase) else { return late(state, &answer) };
     if purchase.offers >= MAX_OFFERS {
         return Vec::new();
     }
     match judge(state, purchase, &answer, now_ms) {
-        Err(reason) => {
-            let rejected = pb::PurchaseRejected {
-                purchase_id: answer.purchase.to_vec(),
-                provider: answer.provider.to_vec(),
-                event_id: answer.event_id.to_vec(),
-                reason,
-            };
-            vec![noted(&answer, of_purchase(&answer.purchase.0, Source::Relay, rejected))]
-        }
+        Err(reason) => vec![rejected(&answer, reason)],
         Ok(verdict) => {
             let bill = answer.invoice.as_ref().and_then(|invoice| invoice.as_ref().ok());
             let mut drafts = vec![noted(&answer, offered(&answer, bill))];
@@ -91,6 +83,33 @@ pub fn answered(state: &State, answer: Answer, now_ms: i64) -> Vec<Draft> {
             drafts
         }
     }
+}
+
+/// A result for a purchase that is over: its provider is told that nobody will pay.
+fn late(state: &State, answer: &Answer) -> Vec<Draft> {
+    let Some(purchase) = state.purchases.recent(&answer.purchase) else { return Vec::new() };
+    let paid_one = purchase.winner.as_ref().is_some_and(|w| w.provider == answer.provider);
+    let result = matches!(answer.kind, AnswerKind::Result(Ok(())));
+    if !result || paid_one || purchase.offers >= MAX_OFFERS {
+        return Vec::new();
+    }
+    vec![rejected(answer, LATE.to_owned())]
+}
+
+/// Reasons that a loser is told.
+const LOST: &str = "lost-race";
+const LATE: &str = "late-result-unpaid";
+
+fn rejected(answer: &Answer, reason: String) -> Draft {
+    let told = reason == LOST || reason == LATE;
+    let rejected = pb::PurchaseRejected {
+        purchase_id: answer.purchase.to_vec(),
+        provider: answer.provider.to_vec(),
+        event_id: answer.event_id.to_vec(),
+        reason,
+        result: told.then(|| answer.body.clone()),
+    };
+    noted(answer, of_purchase(&answer.purchase.0, Source::Relay, rejected))
 }
 
 /// What a valid answer leads to.
@@ -118,8 +137,8 @@ fn judge(state: &State, purchase: &Purchase, answer: &Answer, now_ms: i64) -> Re
             (Some(_), Some(winner)) if winner.delivered => Err("duplicate-result".to_owned()),
             (Some(_), Some(winner)) if winner.paid => Ok(Verdict::Delivered),
             (Some(_), Some(_)) => Ok(Verdict::Note),
-            (Some(winner), None) if winner.paid => Err("late-result-unpaid".to_owned()),
-            (Some(_), None) => Err("lost-race".to_owned()),
+            (Some(winner), None) if winner.paid => Err(LATE.to_owned()),
+            (Some(_), None) => Err(LOST.to_owned()),
         },
         AnswerKind::PaymentRequired if purchase.winner.is_some() => Ok(Verdict::Note),
         AnswerKind::PaymentRequired if purchase.terms.pay_first_ceiling_msat == 0 => Ok(Verdict::Note),

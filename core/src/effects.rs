@@ -35,6 +35,13 @@ pub enum Effect {
         /// What it says.
         purpose: i32,
     },
+    /// Tell a provider that its result will not be paid. Until it is recorded nobody saw it.
+    TellLoser {
+        /// Which purchase.
+        purchase: JobId,
+        /// Which result.
+        result: EventId,
+    },
     /// Publish the signed bytes. Relays know an event by its id.
     Publish {
         /// Which event.
@@ -59,6 +66,9 @@ pub fn outstanding(state: &State) -> Vec<Effect> {
     let expiry_s = state.provider.policy().invoice_expiry_s;
     let mut effects: Vec<Effect> =
         state.jobs.open().flat_map(|(id, job)| of_job(*id, job, expiry_s)).collect();
+    effects.extend(state.purchases.listened().flat_map(|(id, purchase)| {
+        purchase.losers.keys().map(|result| Effect::TellLoser { purchase: *id, result: *result })
+    }));
     effects.extend(state.outbox.owed().map(|(event, _)| Effect::Publish { event: *event }));
     effects.extend(
         state

@@ -164,9 +164,15 @@ pub fn signed(state: &State, signed: pb::EventSigned) -> Vec<Draft> {
     let id = JobId::of(&signed.job_id);
     match state.jobs.get(&id) {
         Some(job) if !job.signed.contains(&signed.purpose) => vec![of_job(&id.0, Source::Policy, signed)],
-        None if state.purchases.get(&id).is_some() => vec![of_purchase(&id.0, Source::Policy, signed)],
+        None if tells_loser(state, &id, &signed) => vec![of_purchase(&id.0, Source::Policy, signed)],
         _ => Vec::new(),
     }
+}
+
+/// A purchase's only further event is what its losers are told, once each.
+fn tells_loser(state: &State, id: &JobId, signed: &pb::EventSigned) -> bool {
+    let purchase = state.purchases.get(id).or_else(|| state.purchases.recent(id));
+    purchase.is_some_and(|purchase| purchase.losers.contains_key(&EventId::of(&signed.about)))
 }
 
 /// Relays answered. One that took it is enough; a result that was taken is delivered.

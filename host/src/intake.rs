@@ -170,7 +170,7 @@ async fn answer(
 ) -> Result<Done, SubmitError> {
     let purchase = JobId::derive(autopilot_core::ports::market::MARKET_NIP90, &job);
     let nothing = Done::Recorded { head: *outside.ledger.head().borrow(), sequences: Vec::new() };
-    let known = outside.ledger.look(move |engine| engine.state().purchases.get(&purchase).is_some()).await?;
+    let known = outside.ledger.look(move |engine| engine.state().purchases.listened().any(|(id, _)| *id == purchase)).await?;
     if !known {
         return Ok(nothing);
     }

@@ -128,11 +128,11 @@ impl Listening {
         let state = engine.state();
         let policy = state.provider.policy();
         let kind = |kind: u32| u16::try_from(kind).ok();
-        let mut own_kinds: Vec<u16> = state.purchases.open().filter_map(|(_, p)| kind(p.terms.kind)).collect();
+        let mut own_kinds: Vec<u16> = state.purchases.listened().filter_map(|(_, p)| kind(p.terms.kind)).collect();
         own_kinds.sort_unstable();
         own_kinds.dedup();
         let since_ms = state.provider.online_since_ms.unwrap_or_default();
-        let buys = state.purchases.open().next().is_some();
+        let buys = state.purchases.listened().next().is_some();
         Listening {
             online: engine.is_online(),
             since_s: u64::try_from(since_ms / 1_000).unwrap_or(0),
@@ -140,7 +140,7 @@ impl Listening {
             kinds: policy.kinds.iter().copied().filter_map(kind).collect(),
             model: engine.readiness().model.clone().unwrap_or_default(),
             price: Msat(policy.min_price_msat),
-            own_jobs: state.purchases.open().map(|(_, p)| p.native_id).collect(),
+            own_jobs: state.purchases.listened().map(|(_, p)| p.native_id).collect(),
             own_kinds,
             in_flight: state.jobs.open().map(|(_, job)| job.native_id).collect(),
             oldest_purchase_s: buys.then(|| clock::now_s().saturating_sub(ANSWERS_BACK_S) / 3_600 * 3_600),

@@ -24,7 +24,16 @@ pub struct Winner {
     pub delivered: bool,
 }
 
-/// A purchase that is not over.
+/// A result that will not be paid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Loser {
+    /// `lost-race` or `late-result-unpaid`.
+    pub reason: String,
+    /// The signed result.
+    pub result: pb::BodyRef,
+}
+
+/// A purchase that is not over, or was over a short while ago.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Purchase {
     /// Our request's id at the market.
@@ -33,6 +42,8 @@ pub struct Purchase {
     pub terms: pb::PurchaseRequested,
     /// The provider that is paid, once there is one. One only.
     pub winner: Option<Winner>,
+    /// Valid results that came too late, whose providers are still to be told.
+    pub losers: BTreeMap<EventId, Loser>,
     /// Answers recorded; further ones beyond [`MAX_OFFERS`] are not.
     pub offers: u32,
 }
@@ -40,10 +51,15 @@ pub struct Purchase {
 /// The most answers that are recorded for one purchase: keys are free.
 pub const MAX_OFFERS: u32 = 64;
 
+/// How long after its deadline a purchase's late results are still answered, in milliseconds.
+const LATE_MS: i64 = 10 * 60_000;
+
 /// The purchases view.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Purchases {
     open: BTreeMap<JobId, Purchase>,
+    /// Over, and late results may still come.
+    recent: BTreeMap<JobId, Purchase>,
     /// Purchases paid, over the whole life of the ledger.
     pub paid_count: u64,
     /// Spent on them, fees apart.
@@ -61,6 +77,21 @@ impl Purchases {
     /// One of them.
     pub fn get(&self, id: &JobId) -> Option<&Purchase> {
         self.open.get(id)
+    }
+
+    /// One that is over, as long as late results are answered.
+    pub fn recent(&self, id: &JobId) -> Option<&Purchase> {
+        self.recent.get(id)
+    }
+
+    /// All that answers may come for: open ones and recent ones.
+    pub fn listened(&self) -> impl Iterator<Item = (&JobId, &Purchase)> {
+        self.open.iter().chain(&self.recent)
+    }
+
+    fn any_mut(&mut self, id: &[u8]) -> Option<&mut Purchase> {
+        let id = JobId::of(id);
+        self.open.get_mut(&id).or_else(|| self.recent.get_mut(&id))
     }
 
     /// The purchase that a payment belongs to.
@@ -84,7 +115,7 @@ impl Projection for Purchases {
         match &fact.event {
             Event::PurchaseRequested(m) => {
                 let native_id = EventId::of(&m.native_id);
-                let purchase = Purchase { native_id, terms: m.clone(), winner: None, offers: 0 };
+                let purchase = Purchase { native_id, terms: m.clone(), winner: None, losers: BTreeMap::new(), offers: 0 };
                 self.open.insert(JobId::of(&m.purchase_id), purchase);
             }
             Event::PurchaseOffered(m) => {
@@ -97,8 +128,17 @@ impl Projection for Purchases {
                 }
             }
             Event::PurchaseRejected(m) => {
-                if let Some(purchase) = self.open.get_mut(&JobId::of(&m.purchase_id)) {
+                if let Some(purchase) = self.any_mut(&m.purchase_id) {
                     purchase.offers += 1;
+                    if let Some(result) = m.result.clone() {
+                        let loser = Loser { reason: m.reason.clone(), result };
+                        purchase.losers.insert(EventId::of(&m.event_id), loser);
+                    }
+                }
+            }
+            Event::EventSigned(m) if !m.about.is_empty() => {
+                if let Some(purchase) = self.any_mut(&m.job_id) {
+                    purchase.losers.remove(&EventId::of(&m.about));
                 }
             }
             Event::PurchaseWon(m) => {
@@ -118,10 +158,14 @@ impl Projection for Purchases {
                 self.winner(&m.purchase_id, |winner| winner.paid = true);
             }
             Event::PurchaseClosed(m) => {
-                let closed = self.open.remove(&JobId::of(&m.purchase_id));
-                if closed.is_some_and(|p| p.winner.is_none_or(|w| !w.paid)) {
+                let id = JobId::of(&m.purchase_id);
+                let Some(closed) = self.open.remove(&id) else { return };
+                if closed.winner.as_ref().is_none_or(|w| !w.paid) {
                     self.unpaid_count += 1;
                 }
+                let now_ms = fact.fact.recorded_at_ms;
+                self.recent.retain(|_, p| now_ms < p.terms.deadline_ms.saturating_add(LATE_MS));
+                self.recent.insert(id, closed);
             }
             _ => {}
         }

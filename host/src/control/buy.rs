@@ -61,6 +61,7 @@ impl Service {
             kind: request.kind,
             event: None,
             deadline_ms,
+            about: Vec::new(),
         };
         let input = Input::Person(Command::Buy { terms, event: signed });
         let body = Some((format!("purchase/{id}"), event.json.as_slice()));

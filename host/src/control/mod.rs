@@ -11,5 +11,5 @@ mod why;
 
 pub use client::{Client, client};
 pub use errors::{CODE_KEY, coded};
-pub use serve::serve;
+pub use serve::{bind, serve};
 pub use service::Service;

@@ -5,7 +5,7 @@ use autopilot_core::{
 };
 use autopilot_events::{
     pb::{self, Purpose},
-    words::{JobId, Msat},
+    words::{EventId, JobId, Msat},
 };
 use autopilot_projections::jobs::Job;
 
@@ -40,8 +40,40 @@ pub(super) async fn sign(outside: &Outside, id: JobId, purpose: i32) -> Result<(
         kind: u32::from(event.kind),
         event: None,
         deadline_ms: clock::now_ms().saturating_add(bound_ms),
+        about: Vec::new(),
     };
     outside.ledger.submit(Input::Signed(signed), Some((format!("job/{id}"), &event.json))).await?;
+    Ok(())
+}
+
+/// Tells the provider of a result that it will not be paid, and why. Never "success".
+pub(super) async fn tell_loser(outside: &Outside, id: JobId, result: EventId) -> Result<(), NotYet> {
+    let loser = outside
+        .ledger
+        .look(move |engine| {
+            let purchases = &engine.state().purchases;
+            let purchase = purchases.get(&id).or_else(|| purchases.recent(&id))?;
+            purchase.losers.get(&result).cloned()
+        })
+        .await?;
+    let Some(loser) = loser else { return Ok(()) };
+    let MarketItem::Result(lost) = outside.stored(&loser.result).await.map_err(NotYet::Because)? else {
+        return Err(NotYet::because("the stored event is no result"));
+    };
+    let feedback =
+        NewFeedback { status: FeedbackStatus::Error, reason: loser.reason, content: String::new(), bill: None };
+    let market = outside.market().map_err(NotYet::because)?;
+    let event = market.compose_feedback_to_provider(&lost, &feedback, clock::now_s()).map_err(NotYet::because)?;
+    let signed = pb::EventSigned {
+        event_id: event.id.to_vec(),
+        purpose: Purpose::LostRace as i32,
+        job_id: id.to_vec(),
+        kind: u32::from(event.kind),
+        event: None,
+        deadline_ms: clock::now_ms().saturating_add(FEEDBACK_BOUND_MS),
+        about: result.to_vec(),
+    };
+    outside.ledger.submit(Input::Signed(signed), Some((format!("purchase/{id}"), &event.json))).await?;
     Ok(())
 }
 

@@ -146,10 +146,10 @@ pub async fn run(
         tasks.spawn(model::warm(outside.clone(), model));
     }
     let (end_control, control_ends) = tokio::sync::oneshot::channel::<()>();
-    let socket = home.control_socket();
+    let listener = control::bind(&home.control_socket()).await.map_err(HostError::Control)?;
     let mut control = tokio::spawn(async move {
         let ended = async { drop(control_ends.await) };
-        control::serve(&socket, service, ended).await
+        control::serve(listener, service, ended).await
     });
 
     let info = keeper.info();
@@ -169,7 +169,7 @@ pub async fn run(
             _ => Ok(()),
         },
     };
-    shut_down(outside, keeper, tasks, end_control).await;
+    shut_down(outside, keeper, tasks, end_control, &home.control_socket()).await;
     result
 }
 
@@ -200,6 +200,7 @@ async fn shut_down(
     keeper: wallet::Keeper,
     mut tasks: JoinSet<()>,
     end_control: tokio::sync::oneshot::Sender<()>,
+    socket: &std::path::Path,
 ) {
     let online = outside.ledger.look(|engine| engine.is_online()).await.unwrap_or(false);
     if online {
@@ -219,4 +220,5 @@ async fn shut_down(
         market.close().await;
     }
     outside.ledger.stop().await;
+    let _ = std::fs::remove_file(socket);
 }
