@@ -1,0 +1,305 @@
+//! The command line.
+mod wallet;
+
+use std::path::PathBuf;
+
+use autopilot_cli::money::parse_msat;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use wallet::{Amount, Wallet};
+
+use crate::{failure::EXIT_CODES, wait::Condition};
+
+/// Drives and inspects Autopilot: a provider that earns sats by running NIP-90 jobs on a local model.
+#[derive(Debug, Parser)]
+#[command(name = "autopilotctl", version, after_help = EXIT_CODES, propagate_version = true)]
+pub struct Cli {
+    /// Home folder of the host [default: the XDG data folder, e.g. ~/.local/share/autopilot].
+    #[arg(long, global = true, env = "AUTOPILOT_HOME", value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Answer with one JSON document (JSON Lines for tail); docs/CLI.md has the schema.
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Whether this host earns, and if not, why and what to do.
+    Status,
+    /// Takes part in the market, or stops to.
+    #[command(subcommand)]
+    Provider(Provider),
+    /// What is accepted, at which price.
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Jobs that are not over.
+    Jobs,
+    /// Gives a job up that has not been delivered.
+    Abort {
+        /// Job id or market id, or a beginning of at least 8 digits.
+        job: String,
+    },
+    /// All jobs and purchases, newest first.
+    History(History),
+    /// What was earned: settled payments that are bound to a job.
+    Earnings,
+    /// How far a job came, and why it is or is not paid.
+    Why {
+        /// Job id or market id, or a beginning of at least 8 digits.
+        job: String,
+    },
+    /// Balance, payments and channels.
+    #[command(subcommand)]
+    Wallet(Wallet),
+    /// State and counts of each relay.
+    Relays,
+    /// Buys one answer from a provider, and waits for it.
+    Buy(Buy),
+    /// Waits until a condition holds; exit code 6 when the time runs out.
+    Wait(Wait),
+    /// Models on this machine.
+    #[command(subcommand)]
+    Model(Model),
+    /// Checks everything that earning needs, and says what to do.
+    Doctor,
+    /// The ledger itself: works with, without and beside a host, and changes nothing.
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Facts as they happen: the same as `ledger tail`.
+    Events(Tail),
+    /// Ends the host in good order.
+    Stop,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Provider {
+    /// Announces the service and accepts jobs, by the policy.
+    Online {
+        /// Seconds to wait for what is missing.
+        #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=600))]
+        wait: u32,
+    },
+    /// Withdraws the announcement; finishes or fails the job in flight.
+    Offline {
+        /// Why, for the record.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Shows the policy and its digest.
+    Get,
+    /// Changes what is named, leaves the rest.
+    Set(PolicyChange),
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct PolicyChange {
+    /// Least price of a job, e.g. 10sat.
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
+    pub min_price: Option<u64>,
+    /// Request kinds, e.g. 5050.
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    pub kinds: Option<Vec<u32>>,
+    /// Largest input in bytes.
+    #[arg(long, value_name = "BYTES")]
+    pub max_input_bytes: Option<u64>,
+    /// Jobs worked at once.
+    #[arg(long, value_name = "N")]
+    pub max_in_flight: Option<u32>,
+    /// Jobs of one buyer in an hour.
+    #[arg(long, value_name = "N")]
+    pub per_buyer_per_hour: Option<u32>,
+    /// Jobs of all buyers in an hour.
+    #[arg(long, value_name = "N")]
+    pub global_per_hour: Option<u32>,
+    /// Delivered and unpaid jobs of one buyer.
+    #[arg(long, value_name = "N")]
+    pub unpaid_jobs_per_buyer: Option<u32>,
+    /// Delivered and unpaid jobs of all buyers.
+    #[arg(long, value_name = "N")]
+    pub unpaid_jobs_total: Option<u32>,
+    /// What comes first.
+    #[arg(long)]
+    pub order: Option<Order>,
+    /// Jobs that name no provider.
+    #[arg(long, value_name = "true|false")]
+    pub accept_open: Option<bool>,
+    /// Jobs that name us.
+    #[arg(long, value_name = "true|false")]
+    pub accept_targeted: Option<bool>,
+    /// Longest answer in tokens.
+    #[arg(long, value_name = "N")]
+    pub max_output_tokens: Option<u32>,
+    /// How long an invoice can be paid.
+    #[arg(long, value_name = "SECONDS")]
+    pub invoice_expiry_s: Option<u32>,
+    /// Whether a request without a bid gets a quote; otherwise it is declined.
+    #[arg(long, value_name = "true|false")]
+    pub quote_without_bid: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Order {
+    /// Work, deliver, be paid.
+    WorkFirst,
+    /// Be paid, work, deliver.
+    PayFirst,
+}
+
+impl Order {
+    pub fn name(self) -> &'static str {
+        match self {
+            Order::WorkFirst => "work-first",
+            Order::PayFirst => "pay-first",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// Rows of a page.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub limit: u32,
+    /// Only rows older than this one: what the last page named as next.
+    #[arg(long, value_name = "SEQUENCE", default_value_t = 0)]
+    pub before: u64,
+    /// provider or buyer.
+    #[arg(long, value_parser = ["provider", "buyer"])]
+    pub role: Option<String>,
+    /// State of work, e.g. delivered.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub work: String,
+    /// State of money, e.g. settled.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub money: String,
+}
+
+/// What spends asks first.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Yes {
+    /// Do it without asking.
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Buy {
+    /// What to ask; - reads it from stdin.
+    pub input: String,
+    /// Most that the answer may cost, e.g. 10sat.
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
+    pub budget: u64,
+    /// Request kind.
+    #[arg(long, default_value_t = 5050, value_parser = clap::value_parser!(u32).range(5000..=5999))]
+    pub kind: u32,
+    /// Most that routing may cost [default: 1 % of the budget, at least 5 sat].
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
+    pub fee_ceiling: Option<u64>,
+    /// Seconds that a provider has.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub deadline: u32,
+    /// Only this provider: public key in hexadecimal.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub provider: String,
+    /// Most that is paid before there is a result; 0: nothing.
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat, default_value = "0sat")]
+    pub pay_first_ceiling: u64,
+    /// Longest answer in tokens; 0: the provider's choice.
+    #[arg(long, default_value_t = 0)]
+    pub max_tokens: u32,
+    /// Leaves the bid out of the request, to be quoted a price.
+    #[arg(long)]
+    pub without_bid: bool,
+    /// Answers with the purchase's id at once.
+    #[arg(long)]
+    pub no_wait: bool,
+    #[command(flatten)]
+    pub yes: Yes,
+}
+
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// What to wait for.
+    pub condition: Condition,
+    /// The job or purchase that it is about [default: any].
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+    /// Without an ID: only jobs and purchases that began after this fact.
+    #[arg(long, value_name = "SEQUENCE", default_value_t = 0)]
+    pub after: u64,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Model {
+    /// Fetches a model by name, address or path; goes on where an earlier pull stopped.
+    Pull {
+        /// A known name, an http(s) address, or the path of a GGUF file.
+        source: String,
+        /// SHA-256 of the file, needed with an address.
+        #[arg(long, value_name = "HEX")]
+        sha256: Option<String>,
+        /// Name in the store.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Models on this machine, and those that can be pulled by name.
+    List,
+    /// Loads the model, so that the first job does not wait for it.
+    Warm,
+    /// Frees its memory.
+    Unload,
+    /// What the host serves now.
+    Show,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Number and chain value of the last fact.
+    Head,
+    /// Recomputes every hash from the first fact on; exit code 8 when something does not hold.
+    Verify,
+    /// Folds every fact anew, and compares with the newest snapshot and the stored rows; exit code 8 when they differ.
+    Replay {
+        /// The state after this fact instead of the last one.
+        #[arg(long, value_name = "SEQUENCE")]
+        at: Option<u64>,
+        /// Prints the folded state too, not only its digests.
+        #[arg(long)]
+        state: bool,
+    },
+    /// The last facts.
+    Tail(Tail),
+}
+
+#[derive(Debug, Args)]
+pub struct Tail {
+    /// How many.
+    #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]
+    pub lines: u64,
+    /// All facts after this one instead.
+    #[arg(long, value_name = "SEQUENCE", conflicts_with = "lines")]
+    pub after: Option<u64>,
+    /// Goes on with new facts as they come.
+    #[arg(short, long)]
+    pub follow: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,119 @@
+//! `autopilotctl`: drives and inspects a running host over `control/v1`, and reads its ledger without one.
+//! stdout is data, stderr is words, the exit code is the kind of failure. docs/CLI.md is the reference.
+mod args;
+mod buy;
+mod confirm;
+mod connect;
+mod doctor;
+mod failure;
+mod jobs;
+mod ledger;
+mod model;
+mod output;
+mod pay;
+mod policy;
+mod progress;
+mod status;
+mod wait;
+mod wallet;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use autopilot_proto::control::v1 as control;
+use clap::Parser;
+
+use crate::{
+    args::{Cli, Command, Ledger},
+    connect::{call, connect},
+    failure::{Failure, Kind, Outcome},
+    output::{Out, say},
+};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
+    let out = Out::new(cli.json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&Failure::new(Kind::Other, "internal", error.to_string()), out),
+    };
+    let outcome = runtime.block_on(run(cli, out));
+    // A model file that is being copied, or a blocked read of stdin, must not hold the exit up.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure, out),
+    }
+}
+
+/// clap's own words (with "did you mean"), or the same as JSON where JSON was asked for.
+fn misused(error: &clap::Error) -> ExitCode {
+    let help = !error.use_stderr();
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if help || !json {
+        // Nobody is left to tell when the stream is gone.
+        let _ = error.print();
+        return ExitCode::from(if help { 0 } else { Kind::Usage as u8 });
+    }
+    let text = error.to_string();
+    let message = text
+        .split("\n\nUsage:")
+        .next()
+        .unwrap_or(&text)
+        .trim_start_matches("error: ");
+    let failure = Failure::usage(message.trim()).next("autopilotctl --help");
+    report(&failure, Out::new(true))
+}
+
+fn report(failure: &Failure, out: Out) -> ExitCode {
+    match (failure.kind, out.json) {
+        (Kind::PipeClosed, _) => {}
+        (_, true) => say(&failure.to_json()),
+        (_, false) => {
+            say(&format!("error: {}", output::clean(&failure.message)));
+            if let Some(next) = &failure.next {
+                say(&format!("next:  {next}"));
+            }
+        }
+    }
+    ExitCode::from(failure.exit_code())
+}
+
+fn home_of(cli: &Cli) -> Outcome<PathBuf> {
+    autopilot_cli::home::resolve(cli.home.as_deref())
+        .map_err(|error| Failure::usage(error.to_string()).next("name a home folder with --home"))
+}
+
+async fn run(cli: Cli, out: Out) -> Outcome {
+    let home = home_of(&cli)?;
+    match cli.command {
+        Command::Status => status::status(&mut connect(&home).await?, out).await,
+        Command::Provider(action) => status::provider(&mut connect(&home).await?, out, action).await,
+        Command::Policy(action) => policy::policy(&mut connect(&home).await?, out, action).await,
+        Command::Jobs => jobs::jobs(&mut connect(&home).await?, out).await,
+        Command::Abort { job } => jobs::abort(&mut connect(&home).await?, out, job).await,
+        Command::History(query) => jobs::history(&mut connect(&home).await?, out, query).await,
+        Command::Earnings => jobs::earnings(&mut connect(&home).await?, out).await,
+        Command::Why { job } => jobs::why(&mut connect(&home).await?, out, job).await,
+        Command::Wallet(action) => wallet::wallet(&mut connect(&home).await?, out, action).await,
+        Command::Relays => status::relays(&mut connect(&home).await?, out).await,
+        Command::Buy(order) => buy::buy(&mut connect(&home).await?, out, order).await,
+        Command::Wait(wait) => wait::wait(&home, out, wait).await,
+        Command::Model(action) => model::model(&home, out, action).await,
+        Command::Doctor => doctor::doctor(&home, out).await,
+        Command::Ledger(Ledger::Head) => ledger::head(&home, out).await,
+        Command::Ledger(Ledger::Verify) => ledger::verify(&home, out).await,
+        Command::Ledger(Ledger::Replay { at, state }) => ledger::replay(&home, out, at, state).await,
+        Command::Ledger(Ledger::Tail(tail)) | Command::Events(tail) => ledger::tail(&home, out, tail).await,
+        Command::Stop => {
+            let reply = call(connect(&home).await?.stop(control::StopRequest {})).await?;
+            out.show(&reply, |_| "The host is stopping.".to_owned())
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The policy: read, and changed field by field.
+use autopilot_cli::money::show_on;
+use autopilot_proto::control::v1::{GetPolicyRequest, Policy, PolicyReply, SetPolicyRequest, StatusRequest};
+
+use crate::{
+    args::{Policy as Action, PolicyChange},
+    connect::{Client, call},
+    failure::{Failure, Kind, Outcome},
+    output::{Out, fields},
+};
+
+pub async fn policy(client: &mut Client, out: Out, action: Action) -> Outcome {
+    let current = call(client.get_policy(GetPolicyRequest {})).await?;
+    let reply = match action {
+        Action::Get => current,
+        Action::Set(change) => {
+            let policy = current
+                .policy
+                .ok_or_else(|| Failure::new(Kind::Other, "internal", "the host named no policy to change"))?;
+            call(client.set_policy(SetPolicyRequest {
+                policy: Some(changed(policy, change)),
+            }))
+            .await?
+        }
+    };
+    if out.json {
+        return out.json_line(&reply);
+    }
+    let network = call(client.status(StatusRequest {})).await?.network;
+    out.line(&text(&reply, &network))
+}
+
+fn changed(mut policy: Policy, change: PolicyChange) -> Policy {
+    fn set<T>(field: &mut T, value: Option<T>) {
+        if let Some(value) = value {
+            *field = value;
+        }
+    }
+    set(&mut policy.min_price_msat, change.min_price);
+    set(&mut policy.kinds, change.kinds);
+    set(&mut policy.max_input_bytes, change.max_input_bytes);
+    set(&mut policy.max_in_flight, change.max_in_flight);
+    set(&mut policy.per_buyer_per_hour, change.per_buyer_per_hour);
+    set(&mut policy.global_per_hour, change.global_per_hour);
+    set(&mut policy.unpaid_jobs_per_buyer, change.unpaid_jobs_per_buyer);
+    set(&mut policy.unpaid_jobs_total, change.unpaid_jobs_total);
+    set(
+        &mut policy.order,
+        change.order.map(|order| order.name().to_owned()),
+    );
+    set(&mut policy.accept_open, change.accept_open);
+    set(&mut policy.accept_targeted, change.accept_targeted);
+    set(&mut policy.max_output_tokens, change.max_output_tokens);
+    set(&mut policy.invoice_expiry_s, change.invoice_expiry_s);
+    set(&mut policy.quote_without_bid, change.quote_without_bid);
+    policy
+}
+
+fn text(reply: &PolicyReply, network: &str) -> String {
+    let Some(policy) = &reply.policy else {
+        return "No policy is set.".to_owned();
+    };
+    let kinds: Vec<String> = policy.kinds.iter().map(u32::to_string).collect();
+    fields(&[
+        ("min-price", show_on(policy.min_price_msat, network)),
+        ("kinds", kinds.join(", ")),
+        ("order", policy.order.clone()),
+        ("max-input-bytes", policy.max_input_bytes.to_string()),
+        ("max-output-tokens", policy.max_output_tokens.to_string()),
+        ("max-in-flight", policy.max_in_flight.to_string()),
+        ("per-buyer-per-hour", policy.per_buyer_per_hour.to_string()),
+        ("global-per-hour", policy.global_per_hour.to_string()),
+        ("unpaid-jobs-per-buyer", policy.unpaid_jobs_per_buyer.to_string()),
+        ("unpaid-jobs-total", policy.unpaid_jobs_total.to_string()),
+        ("accept-open", policy.accept_open.to_string()),
+        ("accept-targeted", policy.accept_targeted.to_string()),
+        ("invoice-expiry-s", policy.invoice_expiry_s.to_string()),
+        ("quote-without-bid", policy.quote_without_bid.to_string()),
+        ("digest", reply.digest.clone()),
+    ])
+}

@@ -1,0 +1,264 @@
+//! Commands to a host: what is shown, what is asked first, and how refusals become exit codes.
+#![allow(clippy::unwrap_used)] // In tests a panic is the verdict.
+
+#[path = "support/host.rs"]
+mod host;
+mod support;
+
+use std::{path::Path, sync::atomic::Ordering, time::Duration};
+
+use autopilot_proto::control::v1::FactLine;
+use support::{Home, Ran, command, ran};
+
+/// Runs without blocking the fake host that lives in this process.
+async fn run(home: &Path, arguments: &[&str]) -> Ran {
+    let mut command = command(home, arguments);
+    ran(tokio::task::spawn_blocking(move || command.output().unwrap())
+        .await
+        .unwrap())
+}
+
+async fn check(home: &Path, arguments: &[&str], exit: i32, code: &str) -> Ran {
+    let ran = run(home, &[arguments, &["--json"]].concat()).await;
+    assert_eq!(ran.exit, exit, "{arguments:?}: {} {}", ran.stdout, ran.stderr);
+    if exit != 0 {
+        assert_eq!(ran.error_code(), code, "{arguments:?}");
+    }
+    ran
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_are_the_contracts_fields_and_text_names_the_network() {
+    let home = Home::empty();
+    let (_host, _served) = host::serve(home.path());
+    let status = check(home.path(), &["status"], 0, "").await.json();
+    assert_eq!(
+        (&status["earned_msat"], &status["basis"]["sequence"]),
+        (&123_456.into(), &7.into())
+    );
+    let words = run(home.path(), &["wallet", "balance"]).await;
+    assert!(
+        words.stdout.contains("123.456 sat (regtest: no value)"),
+        "{}",
+        words.stdout
+    );
+    let policy = check(home.path(), &["policy", "set", "--min-price", "25sat"], 0, "")
+        .await
+        .json();
+    assert_eq!(
+        (
+            &policy["policy"]["min_price_msat"],
+            &policy["policy"]["max_in_flight"]
+        ),
+        (&25_000.into(), &1.into())
+    );
+    let receive = check(home.path(), &["wallet", "receive", "--sats", "12"], 0, "")
+        .await
+        .json();
+    assert_eq!(receive["payment_request"], "lnbcrt12000");
+    let today = check(home.path(), &["earnings"], 0, "").await.json();
+    assert_eq!(today["today_jobs"], 24, "a day in UTC has 24 hours");
+    for arguments in [
+        &["jobs"][..],
+        &["history"],
+        &["relays"],
+        &["model", "warm"],
+        &["why", "deadbeef"],
+        &["stop"],
+    ] {
+        assert_eq!(run(home.path(), arguments).await.exit, 0, "{arguments:?}");
+        check(home.path(), arguments, 0, "").await.json();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_become_exit_codes_by_their_kind() {
+    let home = Home::empty();
+    let (_host, _served) = host::serve(home.path());
+    check(home.path(), &["provider", "online"], 4, "not-ready").await;
+    check(home.path(), &["abort", "deadbeef"], 4, "too-late").await;
+    check(home.path(), &["why", "12345678"], 5, "not-found").await;
+    check(home.path(), &["wallet", "history"], 3, "wallet-unavailable").await;
+    check(home.path(), &["wallet", "address"], 1, "wallet-fault").await;
+    check(
+        home.path(),
+        &["wallet", "send-onchain", "bcrt1q", "--all", "--yes"],
+        10,
+        "conflict",
+    )
+    .await;
+    check(
+        home.path(),
+        &["wallet", "pay", "lnbcrtpoor", "--yes"],
+        7,
+        "insufficient-funds",
+    )
+    .await;
+    check(
+        home.path(),
+        &["wallet", "pay", "lnbcrtfails", "--yes"],
+        4,
+        "payment-failed",
+    )
+    .await;
+    check(
+        home.path(),
+        &["wallet", "pay", "lnbcrtslow", "--yes"],
+        6,
+        "timeout",
+    )
+    .await;
+    check(
+        home.path(),
+        &["wallet", "pay", "lnbcrtslow", "--yes", "--wait", "0"],
+        0,
+        "",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_spends_is_shown_and_needs_a_yes() {
+    let home = Home::empty();
+    let (host, _served) = host::serve(home.path());
+    let refused = check(
+        home.path(),
+        &["wallet", "pay", "lnbcrtx"],
+        2,
+        "confirmation-needed",
+    )
+    .await;
+    assert!(
+        refused.stderr.contains("5 sat (regtest: no value)") && refused.stderr.contains("02aa"),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        !refused.stderr.contains('\u{1b}'),
+        "a stranger's words drive the terminal"
+    );
+    for arguments in [
+        &["wallet", "send-onchain", "bcrt1q", "5sat"][..],
+        &["wallet", "close-channel", "00"],
+        &["wallet", "open-channel", "02", "h:1", "--capacity", "100000sat"],
+        &["buy", "good", "--budget", "10sat"],
+    ] {
+        check(home.path(), arguments, 2, "confirmation-needed").await;
+    }
+    assert_eq!(host.paid.load(Ordering::SeqCst), 0);
+    check(home.path(), &["wallet", "pay", "lnbcrtx", "--yes"], 0, "").await;
+    assert_eq!(host.paid.load(Ordering::SeqCst), 1);
+    check(
+        home.path(),
+        &["wallet", "pay", "lnbcrtx", "6sat", "--yes"],
+        2,
+        "usage",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purchase_ends_with_its_answer_or_its_reason() {
+    let home = Home::empty();
+    let (_host, _served) = host::serve(home.path());
+    let words = run(home.path(), &["buy", "good", "--budget", "10sat", "--yes"]).await;
+    assert_eq!(words.exit, 0, "{}", words.stderr);
+    assert!(words.stdout.ends_with("an answer\u{fffd}\n"), "{}", words.stdout);
+    let bad = check(
+        home.path(),
+        &["buy", "bad", "--budget", "10sat", "--yes"],
+        4,
+        "purchase-failed",
+    )
+    .await;
+    assert!(bad.stderr.contains("no provider answered"));
+    check(home.path(), &["wait", "buyer-paid", "good"], 0, "").await;
+    check(home.path(), &["wait", "buyer-paid", "bad"], 4, "purchase-failed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_ends_when_a_fact_brings_it_about_or_time_runs_out() {
+    let home = Home::empty();
+    let (host, _served) = host::serve(home.path());
+    let late = check(
+        home.path(),
+        &["wait", "provider-online", "--timeout", "1"],
+        6,
+        "timeout",
+    )
+    .await;
+    assert!(late.stderr.contains("no relay is connected"), "{}", late.stderr);
+    let (path, facts, online) = (home.path().to_owned(), host.facts.clone(), host.online.clone());
+    let waiting =
+        tokio::spawn(
+            async move { check(&path, &["wait", "provider-online", "--timeout", "60"], 0, "").await },
+        );
+    while facts.receiver_count() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    online.store(true, Ordering::SeqCst);
+    facts
+        .send(FactLine {
+            sequence: 8,
+            ..Default::default()
+        })
+        .unwrap();
+    let met = waiting.await.unwrap().json();
+    assert_eq!(
+        (&met["condition"], &met["met"]),
+        (&"provider-online".into(), &true.into())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_jobs_looks_through_every_page_and_no_further_than_asked() {
+    let home = Home::empty();
+    let (_host, _served) = host::serve(home.path());
+    let paid = check(home.path(), &["wait", "job-paid", "--timeout", "20"], 0, "")
+        .await
+        .json();
+    assert_eq!(paid["id"], format!("{:064x}", 2));
+    check(
+        home.path(),
+        &["wait", "job-paid", "--after", "3", "--timeout", "1"],
+        6,
+        "timeout",
+    )
+    .await;
+    check(
+        home.path(),
+        &["wait", "job-delivered", "--after", "3", "--timeout", "20"],
+        0,
+        "",
+    )
+    .await;
+    check(
+        home.path(),
+        &["wait", "job-present", "deadbeef", "--timeout", "20"],
+        0,
+        "",
+    )
+    .await;
+    check(
+        home.path(),
+        &["wait", "job-paid", "deadbeef", "--timeout", "20"],
+        4,
+        "job-over",
+    )
+    .await;
+    check(
+        home.path(),
+        &["wait", "job-present", "12345678", "--timeout", "1"],
+        6,
+        "timeout",
+    )
+    .await;
+    check(home.path(), &["wait", "receive-ready", "--timeout", "20"], 0, "").await;
+    check(
+        home.path(),
+        &["wait", "model-ready", "--timeout", "1"],
+        6,
+        "timeout",
+    )
+    .await;
+}

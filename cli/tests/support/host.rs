@@ -1,0 +1,304 @@
+//! A host of a few words: real gRPC over a real socket, with answers that a test chooses.
+#![allow(clippy::unwrap_used)] // In tests a panic is the verdict.
+
+use std::{
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use autopilot_proto::control::v1::{
+    control_server::{Control, ControlServer},
+    *,
+};
+use tokio::{net::UnixListener, sync::broadcast, task::JoinHandle};
+use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
+use tonic::{Request, Response, Status};
+
+/// What the fake knows.
+#[derive(Clone)]
+pub struct Host {
+    pub online: Arc<AtomicBool>,
+    pub paid: Arc<AtomicUsize>,
+    pub facts: broadcast::Sender<FactLine>,
+}
+
+/// Ends the server when dropped.
+pub struct Served(JoinHandle<()>);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+pub fn serve(home: &Path) -> (Host, Served) {
+    let run = home.join("run");
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&run)
+        .unwrap();
+    let listener = UnixListener::bind(run.join("control.sock")).unwrap();
+    let host = Host {
+        online: Arc::default(),
+        paid: Arc::default(),
+        facts: broadcast::channel(64).0,
+    };
+    let server = tonic::transport::Server::builder().add_service(ControlServer::new(host.clone()));
+    let task = tokio::spawn(async move {
+        server
+            .serve_with_incoming(UnixListenerStream::new(listener))
+            .await
+            .unwrap();
+    });
+    (host, Served(task))
+}
+
+fn refused<T>(code: &'static str, sentence: &str) -> Result<Response<T>, Status> {
+    let mut status = Status::failed_precondition(sentence);
+    status
+        .metadata_mut()
+        .insert("autopilot-code", code.parse().unwrap());
+    Err(status)
+}
+
+fn basis() -> Option<Basis> {
+    Some(Basis {
+        sequence: 7,
+        chain: "00".repeat(32),
+        source: "ledger".into(),
+    })
+}
+
+impl Host {
+    fn standing(&self) -> StatusReply {
+        let online = self.online.load(Ordering::SeqCst);
+        StatusReply {
+            basis: basis(),
+            state: if online { "online" } else { "offline" }.into(),
+            blockers: if online {
+                vec![]
+            } else {
+                vec!["no relay is connected: check the network".into()]
+            },
+            network: "regtest".into(),
+            price_msat: 10_000,
+            earned_msat: 123_456,
+            ..Default::default()
+        }
+    }
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl Control for Host {
+    type FollowStream = ReceiverStream<Result<FactLine, Status>>;
+
+    async fn status(&self, _: Request<StatusRequest>) -> Answer<StatusReply> {
+        Ok(Response::new(self.standing()))
+    }
+    async fn go_online(&self, _: Request<GoOnlineRequest>) -> Answer<StatusReply> {
+        refused("not-ready", "the model is not ready: autopilotctl model warm")
+    }
+    async fn go_offline(&self, request: Request<GoOfflineRequest>) -> Answer<StatusReply> {
+        Ok(Response::new(StatusReply {
+            warnings: vec![request.into_inner().reason],
+            ..self.standing()
+        }))
+    }
+    async fn get_policy(&self, _: Request<GetPolicyRequest>) -> Answer<PolicyReply> {
+        let policy = Policy {
+            min_price_msat: 10_000,
+            kinds: vec![5050],
+            max_in_flight: 1,
+            ..Default::default()
+        };
+        Ok(Response::new(PolicyReply {
+            basis: basis(),
+            policy: Some(policy),
+            digest: "ab".into(),
+        }))
+    }
+    async fn set_policy(&self, request: Request<SetPolicyRequest>) -> Answer<PolicyReply> {
+        let policy = request.into_inner().policy;
+        Ok(Response::new(PolicyReply {
+            basis: basis(),
+            policy,
+            digest: "cd".into(),
+        }))
+    }
+    async fn jobs(&self, _: Request<JobsRequest>) -> Answer<JobsReply> {
+        Ok(Response::new(JobsReply {
+            basis: basis(),
+            jobs: vec![],
+        }))
+    }
+    async fn abort(&self, _: Request<AbortRequest>) -> Answer<AbortReply> {
+        refused("too-late", "the result is at the relays already")
+    }
+    async fn history(&self, request: Request<HistoryRequest>) -> Answer<HistoryReply> {
+        // Two pages: the paid job is on the older one.
+        let (sequence, money, next) = match request.into_inner().before_sequence {
+            0 => (6, "invoiced", 6),
+            _ => (2, "settled", 0),
+        };
+        let line = HistoryLine {
+            job_id: format!("{sequence:064x}"),
+            role: "provider".into(),
+            first_sequence: sequence,
+            work: "delivered".into(),
+            money: money.into(),
+            ..Default::default()
+        };
+        Ok(Response::new(HistoryReply {
+            basis: basis(),
+            rows: vec![line],
+            next_before_sequence: next,
+        }))
+    }
+    async fn earnings(&self, request: Request<EarningsRequest>) -> Answer<EarningsReply> {
+        let day = request.into_inner();
+        let hours = (day.day_end_ms - day.day_start_ms) / 3_600_000;
+        let today_jobs = u64::try_from(hours).unwrap();
+        Ok(Response::new(EarningsReply {
+            basis: basis(),
+            earned_msat: 123_456,
+            today_jobs,
+            ..Default::default()
+        }))
+    }
+    async fn why(&self, request: Request<WhyRequest>) -> Answer<WhyReply> {
+        match request.into_inner().job.as_str() {
+            "deadbeef" => {
+                let rung = Rung {
+                    name: "request".into(),
+                    reached: true,
+                    ..Default::default()
+                };
+                let answer = "not paid: it was refused".into();
+                Ok(Response::new(WhyReply {
+                    answer,
+                    job_id: "deadbeef".into(),
+                    rungs: vec![rung],
+                    ..Default::default()
+                }))
+            }
+            _ => refused("not-found", "there is no such job"),
+        }
+    }
+    async fn balance(&self, _: Request<BalanceRequest>) -> Answer<BalanceReply> {
+        let reply = BalanceReply {
+            network: "regtest".into(),
+            earned_msat: 123_456,
+            ..Default::default()
+        };
+        Ok(Response::new(reply))
+    }
+    async fn receive(&self, request: Request<ReceiveRequest>) -> Answer<ReceiveReply> {
+        let payment_request = format!("lnbcrt{}", request.into_inner().amount_msat);
+        Ok(Response::new(ReceiveReply {
+            network: "regtest".into(),
+            payment_request,
+            ..Default::default()
+        }))
+    }
+    async fn decode(&self, _: Request<DecodeRequest>) -> Answer<DecodeReply> {
+        Ok(Response::new(DecodeReply {
+            network: "regtest".into(),
+            payee: "02aa".into(),
+            amount_msat: Some(5_000),
+            description: "\u{1b}[2J for you".into(),
+            ..Default::default()
+        }))
+    }
+    async fn pay(&self, request: Request<PayRequest>) -> Answer<PayReply> {
+        let request = request.into_inner();
+        assert_eq!((request.amount_msat, request.fee_ceiling_msat), (None, 5_000));
+        self.paid.fetch_add(1, Ordering::SeqCst);
+        let status = match request.payment_request.as_str() {
+            "lnbcrtpoor" => return refused("insufficient-funds", "only 1 sat can be spent"),
+            "lnbcrtfails" => "failed",
+            "lnbcrtslow" => "pending",
+            _ => "succeeded",
+        };
+        Ok(Response::new(PayReply {
+            status: status.into(),
+            ..Default::default()
+        }))
+    }
+    async fn payments(&self, _: Request<PaymentsRequest>) -> Answer<PaymentsReply> {
+        refused("wallet-unavailable", "the wallet process is starting")
+    }
+    async fn can_receive(&self, request: Request<CanReceiveRequest>) -> Answer<CanReceiveReply> {
+        let yes = request.into_inner().amount_msat <= 50_000;
+        Ok(Response::new(CanReceiveReply {
+            yes,
+            limit_msat: 50_000,
+            ..Default::default()
+        }))
+    }
+    async fn new_address(&self, _: Request<NewAddressRequest>) -> Answer<NewAddressReply> {
+        refused("wallet-fault", "the wallet's disk is full")
+    }
+    async fn send_onchain(&self, _: Request<SendOnchainRequest>) -> Answer<SendOnchainReply> {
+        refused("conflict", "this key was used with another payload")
+    }
+    async fn open_channel(&self, _: Request<OpenChannelRequest>) -> Answer<OpenChannelReply> {
+        Ok(Response::new(OpenChannelReply { opened: false }))
+    }
+    async fn close_channel(&self, _: Request<CloseChannelRequest>) -> Answer<CloseChannelReply> {
+        Ok(Response::new(CloseChannelReply {}))
+    }
+    async fn relays(&self, _: Request<RelaysRequest>) -> Answer<RelaysReply> {
+        Ok(Response::new(RelaysReply { relays: vec![] }))
+    }
+    async fn model(&self, request: Request<ModelRequest>) -> Answer<ModelReply> {
+        Ok(Response::new(ModelReply {
+            state: request.into_inner().action,
+            ..Default::default()
+        }))
+    }
+    async fn buy(&self, request: Request<BuyRequest>) -> Answer<BuyReply> {
+        Ok(Response::new(BuyReply {
+            purchase_id: request.into_inner().input,
+            ..Default::default()
+        }))
+    }
+    async fn purchase(&self, request: Request<PurchaseRequest>) -> Answer<PurchaseReply> {
+        let purchase_id = request.into_inner().purchase_id;
+        let (paid_msat, result) = if purchase_id == "good" {
+            (9_000, "an answer\u{7}")
+        } else {
+            (0, "")
+        };
+        Ok(Response::new(PurchaseReply {
+            purchase_id,
+            state: "closed".into(),
+            over: true,
+            paid_msat,
+            result: result.into(),
+            reason: "no provider answered".into(),
+            ..Default::default()
+        }))
+    }
+    async fn follow(&self, _: Request<FollowRequest>) -> Answer<Self::FollowStream> {
+        let (sender, receiver) = tokio::sync::mpsc::channel(64);
+        let mut facts = self.facts.subscribe();
+        tokio::spawn(async move {
+            while let Ok(fact) = facts.recv().await {
+                if sender.send(Ok(fact)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+    async fn stop(&self, _: Request<StopRequest>) -> Answer<StopReply> {
+        Ok(Response::new(StopReply {}))
+    }
+}
