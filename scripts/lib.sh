@@ -15,12 +15,7 @@ die() { say "autopilot: $*"; exit 1; }
 
 # CPU seconds (user and system) of this shell's finished children so far, as an integer.
 cpu_seconds() {
-    local children
-    children="$(times | tail -n 1)"
-    awk -v line="$children" 'BEGIN {
-        n = split(line, part, " ");
-        for (i = 1; i <= n; i++) { split(part[i], t, /[ms]/); sum += t[1] * 60 + t[2] }
-        printf "%d", sum }'
+    awk -v ticks="$(getconf CLK_TCK)" '{ sub(/^.*\) /, ""); printf "%d", ($14 + $15) / ticks }' "/proc/$$/stat"
 }
 
 PHASES=()
