@@ -136,6 +136,8 @@ async fn a_buyer_pays_a_provider_through_the_hub() {
 async fn can_receive_tells_the_truth() {
     let (mut world, _) = World::start().await;
     let (mut yes, mut no) = (0, 0);
+    // What may be under way at once: 10 % of the channel. The hub has more than that throughout.
+    let limit = msat(CAPACITY_SAT / 10);
     for step in 1..=20_u64 {
         // Twenty amounts over the capacity, half of them around the limit of what may be under way at once.
         let sat = if step <= 10 {
@@ -175,6 +177,12 @@ async fn can_receive_tells_the_truth() {
         match answer.yes {
             true => {
                 assert_eq!(world.provider.received(invoice.payment_hash).await, msat(sat));
+                // The sender sees its payment leave the channel a moment after the payee does.
+                until("nothing under way", async || {
+                    let balances = world.hub.client.balances().await.unwrap();
+                    (balances.spendable == limit).then_some(())
+                })
+                .await;
                 yes += 1;
             }
             false => {

@@ -64,7 +64,7 @@ impl Actor {
         };
         let mut seed = [0; 64];
         rand::fill(&mut seed[..]);
-        let socket = home.path().join("wallet.sock");
+        let socket = home.path().join("run/wallet.sock");
         let mut config =
             WalletdConfig::new(Seed(seed), home.path().join("wallet"), socket, "regtest", source);
         shape(&mut config);

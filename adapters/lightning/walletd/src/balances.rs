@@ -15,8 +15,6 @@ use crate::{books::ChannelRecord, failure::Answer, wallet::Wallet};
 
 /// Two anchor outputs of 330 sat, paid by the channel's funder.
 const ANCHORS_MSAT: u64 = 660_000;
-/// Below this the engine shows a channel balance as 0.
-const DUST_MSAT: u64 = 354_000;
 /// Blocks until a confirmed closing output is treated as final.
 const ANTI_REORG_DELAY: u32 = 6;
 
@@ -59,9 +57,12 @@ impl Wallet {
     }
 
     fn channel(&self, channel: &ChannelDetails, details: &BalanceDetails) -> Answer<Channel> {
-        let balance_msat = balance_msat(channel, details);
         let id = channel.channel_id.0;
         let record: Option<ChannelRecord> = self.books.channels.read(&hex::encode(id))?;
+        let anchors = record
+            .as_ref()
+            .map_or_else(|| has_anchors(channel, details), |record| record.anchors);
+        let balance_msat = balance_msat(channel, anchors);
         Ok(Channel {
             channel_id: id.to_vec(),
             funding_outpoint: channel.funding_txo.map(|out| out.to_string()).unwrap_or_default(),
@@ -69,7 +70,7 @@ impl Wallet {
             capacity_sat: channel.channel_value_sats,
             balance_msat,
             spendable_msat: channel.next_outbound_htlc_limit_msat.min(balance_msat),
-            receivable_msat: receivable_msat(channel),
+            receivable_msat: receivable_msat(channel, anchors),
             our_reserve_sat: channel.unspendable_punishment_reserve.unwrap_or(0),
             their_reserve_sat: channel.counterparty_unspendable_punishment_reserve,
             ready: channel.is_channel_ready,
@@ -91,13 +92,17 @@ impl Wallet {
                 continue;
             };
             let key = hex::encode(channel.channel_id.0);
-            let balance_msat = balance_msat(channel, details);
             let known: Option<ChannelRecord> = self.books.channels.read(&key)?;
+            let anchors = known
+                .as_ref()
+                .map_or_else(|| has_anchors(channel, details), |known| known.anchors);
+            let balance_msat = balance_msat(channel, anchors);
             let record = ChannelRecord {
                 counterparty: channel.counterparty_node_id.to_string(),
                 capacity_sat: channel.channel_value_sats,
                 funding_outpoint: funding.to_string(),
                 outbound: channel.is_outbound,
+                anchors,
                 opening_balance_msat: known
                     .as_ref()
                     .map_or(balance_msat, |known| known.opening_balance_msat),
@@ -110,10 +115,14 @@ impl Wallet {
         Ok(())
     }
 
-    pub(crate) fn can_receive(&self, amount_msat: u64) -> CanReceiveReply {
-        let channels = self.node.list_channels();
+    pub(crate) fn can_receive(&self, amount_msat: u64) -> Answer<CanReceiveReply> {
+        let (channels, details) = (self.node.list_channels(), self.node.list_balances());
+        self.remember_channels(&channels, &details)?;
         let usable: Vec<&ChannelDetails> = channels.iter().filter(|channel| channel.is_usable).collect();
-        let limit_msat: u64 = usable.iter().map(|channel| receivable_msat(channel)).sum();
+        let mut limit_msat = 0;
+        for channel in &usable {
+            limit_msat += self.channel(channel, &details)?.receivable_msat;
+        }
         let minimum_msat = usable
             .iter()
             .map(|channel| channel.inbound_htlc_minimum_msat)
@@ -145,12 +154,12 @@ impl Wallet {
         } else {
             (true, format!("up to {limit_msat} msat can arrive now"))
         };
-        CanReceiveReply {
+        Ok(CanReceiveReply {
             yes,
             reason,
             limit_msat,
             minimum_msat,
-        }
+        })
     }
 }
 
@@ -158,17 +167,9 @@ fn is_onchain_receipt(payment: &&PaymentDetails) -> bool {
     payment.direction == PaymentDirection::Inbound && matches!(payment.kind, PaymentKind::Onchain { .. })
 }
 
-/// Ours in this channel, to the millisatoshi, including what cannot be sent.
-pub(crate) fn balance_msat(channel: &ChannelDetails, details: &BalanceDetails) -> u64 {
-    if channel.outbound_capacity_msat > 0 {
-        // The engine takes our reserve off; nothing else.
-        return channel.outbound_capacity_msat + channel.unspendable_punishment_reserve.unwrap_or(0) * 1_000;
-    }
-    // Below our reserve that figure is 0, so take what is not the other side's.
-    let theirs_msat =
-        channel.inbound_capacity_msat + channel.counterparty_unspendable_punishment_reserve * 1_000;
-    let rest_msat = (channel.channel_value_sats * 1_000).saturating_sub(theirs_msat);
-    let with_anchors_msat = rest_msat.saturating_sub(ANCHORS_MSAT);
+/// Told at a channel's first sight, before any payment: then only anchor outputs can be missing from the sum of both
+/// sides. Our side is taken from the engine's claim, which is exact above the dust limit and at most that far off.
+fn has_anchors(channel: &ChannelDetails, details: &BalanceDetails) -> bool {
     let claimable_sat = details
         .lightning_balances
         .iter()
@@ -176,53 +177,78 @@ pub(crate) fn balance_msat(channel: &ChannelDetails, details: &BalanceDetails) -
             LightningBalance::ClaimableOnChannelClose {
                 channel_id,
                 amount_satoshis,
+                transaction_fee_satoshis,
                 ..
-            } if *channel_id == channel.channel_id => Some(*amount_satoshis),
+            } if *channel_id == channel.channel_id => Some(amount_satoshis + transaction_fee_satoshis),
             _ => None,
         });
-    match claimable_sat {
-        Some(0) if rest_msat >= DUST_MSAT => with_anchors_msat,
-        Some(sat) if sat > 0 && rest_msat / 1_000 != sat && with_anchors_msat / 1_000 == sat => {
-            with_anchors_msat
-        }
-        _ => rest_msat,
+    let ours_msat = match channel.outbound_capacity_msat {
+        0 => claimable_sat.unwrap_or(0) * 1_000,
+        above => above + our_reserve_msat(channel),
+    };
+    let known_msat = ours_msat + channel.inbound_capacity_msat + their_reserve_msat(channel);
+    known_msat + ANCHORS_MSAT <= channel.channel_value_sats * 1_000
+}
+
+fn our_reserve_msat(channel: &ChannelDetails) -> u64 {
+    channel.unspendable_punishment_reserve.unwrap_or(0) * 1_000
+}
+
+fn their_reserve_msat(channel: &ChannelDetails) -> u64 {
+    channel.counterparty_unspendable_punishment_reserve * 1_000
+}
+
+/// What the two sides share.
+fn shared_msat(channel: &ChannelDetails, anchors: bool) -> u64 {
+    (channel.channel_value_sats * 1_000).saturating_sub(if anchors { ANCHORS_MSAT } else { 0 })
+}
+
+/// Ours in this channel, to the millisatoshi, including what cannot be sent.
+fn balance_msat(channel: &ChannelDetails, anchors: bool) -> u64 {
+    match channel.outbound_capacity_msat {
+        // Below our reserve that figure is 0, so take what is not the other side's.
+        0 => shared_msat(channel, anchors)
+            .saturating_sub(channel.inbound_capacity_msat)
+            .saturating_sub(their_reserve_msat(channel)),
+        // The engine takes our reserve off; nothing else.
+        above => above + our_reserve_msat(channel),
+    }
+}
+
+/// What is under way in payments, in either direction: what neither side has. Below our reserve it is not known.
+fn under_way_msat(channel: &ChannelDetails, anchors: bool) -> u64 {
+    match channel.outbound_capacity_msat {
+        0 => 0,
+        _ => shared_msat(channel, anchors)
+            .saturating_sub(balance_msat(channel, anchors))
+            .saturating_sub(channel.inbound_capacity_msat)
+            .saturating_sub(their_reserve_msat(channel)),
     }
 }
 
 /// The largest single payment that the other side can send us: what it has beyond its reserve, less the commitment
 /// fees that it must be able to pay as the funder, and no more than we let be under way at once.
-fn receivable_msat(channel: &ChannelDetails) -> u64 {
-    let in_flight_msat = channel.inbound_htlc_maximum_msat.unwrap_or(u64::MAX);
+fn receivable_msat(channel: &ChannelDetails, anchors: bool) -> u64 {
+    let at_once_msat = channel.inbound_htlc_maximum_msat.unwrap_or(u64::MAX);
+    let room_msat = at_once_msat.saturating_sub(under_way_msat(channel, anchors));
     let fees_msat = if channel.is_outbound {
         0
     } else {
-        funder_fee_buffer_msat(channel)
+        funder_fee_buffer_msat(channel, anchors)
     };
     channel
         .inbound_capacity_msat
         .saturating_sub(fees_msat)
-        .min(in_flight_msat)
+        .min(room_msat)
 }
 
 /// What LDK makes a funder keep for fees: the commitment transaction with the new HTLC and one more, twice over on
 /// channels without anchors.
-fn funder_fee_buffer_msat(channel: &ChannelDetails) -> u64 {
-    let accounted_msat = balance_if_above_reserve(channel)
-        + channel.inbound_capacity_msat
-        + channel.counterparty_unspendable_punishment_reserve * 1_000;
-    let anchors = accounted_msat + ANCHORS_MSAT <= channel.channel_value_sats * 1_000;
+fn funder_fee_buffer_msat(channel: &ChannelDetails, anchors: bool) -> u64 {
     let rate = u64::from(channel.feerate_sat_per_1000_weight);
-    if anchors {
-        rate * (1_124 + 2 * 172) / 1_000 * 1_000
-    } else {
-        2 * (rate * (724 + 2 * 172) / 1_000) * 1_000
-    }
-}
-
-fn balance_if_above_reserve(channel: &ChannelDetails) -> u64 {
-    match channel.outbound_capacity_msat {
-        0 => channel.channel_value_sats * 1_000, // Not known: then the larger buffer is the safe one.
-        above => above + channel.unspendable_punishment_reserve.unwrap_or(0) * 1_000,
+    match anchors {
+        true => rate * (1_124 + 2 * 172) / 1_000 * 1_000,
+        false => 2 * (rate * (724 + 2 * 172) / 1_000) * 1_000,
     }
 }
 

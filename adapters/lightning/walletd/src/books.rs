@@ -53,6 +53,7 @@ pub(crate) struct ChannelRecord {
     pub(crate) capacity_sat: u64,
     pub(crate) funding_outpoint: String,
     pub(crate) outbound: bool,
+    pub(crate) anchors: bool,
     pub(crate) opening_balance_msat: u64,
     pub(crate) last_balance_msat: u64,
 }

@@ -84,7 +84,7 @@ impl wallet_server::Wallet for Service {
         &self,
         request: Request<rpc::CanReceiveRequest>,
     ) -> Result<Response<rpc::CanReceiveReply>, Status> {
-        self.run(move |wallet| Ok(wallet.can_receive(request.get_ref().amount_msat)))
+        self.run(move |wallet| wallet.can_receive(request.get_ref().amount_msat))
             .await
     }
 
