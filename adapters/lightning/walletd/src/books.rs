@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use ldk_node::bitcoin::hashes::{Hash, sha256};
@@ -61,13 +62,18 @@ pub(crate) struct ChannelRecord {
 /// A folder of records of one kind.
 pub(crate) struct Book {
     dir: PathBuf,
+    /// One writer at a time: the unfinished file of a key has one name.
+    writing: Mutex<()>,
 }
 
 impl Book {
     pub(crate) fn open(root: &Path, name: &str) -> io::Result<Self> {
         let dir = root.join("books").join(name);
         fs::create_dir_all(&dir)?;
-        Ok(Self { dir })
+        Ok(Self {
+            dir,
+            writing: Mutex::new(()),
+        })
     }
 
     /// Any key becomes a file name by its hash, so that it can hold any bytes.
@@ -87,6 +93,7 @@ impl Book {
     /// Durable when it returns: the bytes, then the name, then the folder.
     pub(crate) fn write<T: Serialize>(&self, key: &str, record: &T) -> io::Result<()> {
         let path = self.path(key);
+        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = path.parent().unwrap_or(&self.dir);
         if !folder.exists() {
             fs::create_dir_all(folder)?;

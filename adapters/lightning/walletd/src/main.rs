@@ -55,8 +55,9 @@ fn main() -> ExitCode {
         Err(error) => return process::report(&node::start_error("runtime", error.to_string())),
     };
     let outcome = runtime.block_on(process::run());
-    // The thread that reads stdin may never come back.
-    runtime.shutdown_background();
+    // The node has stopped. Shutting the runtime down as well would wait for the thread that reads stdin, and panic
+    // in tasks that meet it half shut: the end of the process ends both.
+    std::mem::forget(runtime);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => process::report(&error),

@@ -48,12 +48,20 @@ impl Wallet {
 
     /// Follows the chain to its tip.
     pub(crate) fn sync(&self) -> Answer<()> {
-        self.node.sync_wallets().map_err(|error| {
-            failed(
-                FailureCode::ChainBehind,
-                format!("the chain source does not answer: {error}"),
-            )
-        })
+        let pass = || {
+            self.node.sync_wallets().map_err(|error| {
+                failed(
+                    FailureCode::ChainBehind,
+                    format!("the chain source does not answer: {error}"),
+                )
+            })
+        };
+        pass()?;
+        match self.chain {
+            // The first may have joined a pass that began before this call; the second cannot have.
+            ChainSource::BitcoindRpc { .. } => pass(),
+            ChainSource::Esplora { .. } | ChainSource::Electrum { .. } => Ok(()),
+        }
     }
 
     /// Makes sure that a payment is not started on an old view of the chain.
