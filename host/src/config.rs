@@ -2,6 +2,7 @@
 //! since a chain source's password may stand in it. Everything that decides is policy, and policy is a fact.
 use std::path::{Path, PathBuf};
 
+use autopilot_core::ports::wallet::NodeId;
 use serde::{Deserialize, Serialize};
 
 use crate::home::{HomeError, write_private};
@@ -73,6 +74,8 @@ pub struct Wallet {
     pub listen: Vec<String>,
     /// Node ids whose channels are used before they are confirmed.
     pub trusted_peers_0conf: Vec<String>,
+    /// Peers to stay connected to, `node id@host:port`: whoever has channels with us.
+    pub peers: Vec<String>,
     /// Node alias; a hub needs one.
     pub alias: String,
     /// Forward payments to the peers behind our channels: what a hub does.
@@ -104,7 +107,11 @@ pub struct Provider {
 
 impl Default for Provider {
     fn default() -> Self {
-        Provider { enabled: false, price_msat: 10_000, order: "work-first".to_owned() }
+        Provider {
+            enabled: false,
+            price_msat: 10_000,
+            order: "work-first".to_owned(),
+        }
     }
 }
 
@@ -112,7 +119,9 @@ impl Default for Provider {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Not there.
-    #[error("there is no configuration at {0}: start with `autopilot-headless provider --network … --relay … --home …`, or try `autopilot-headless sandbox`")]
+    #[error(
+        "there is no configuration at {0}: start with `autopilot-headless provider --network … --relay … --home …`, or try `autopilot-headless sandbox`"
+    )]
     Missing(PathBuf),
     /// Not readable.
     #[error("{path}: {cause}")]
@@ -136,19 +145,40 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// The peers to stay connected to: node id and address. Malformed ones were refused by the check.
+    pub fn peers(&self) -> Vec<(NodeId, String)> {
+        self.wallet
+            .peers
+            .iter()
+            .filter_map(|peer| peer_of(peer))
+            .collect()
+    }
+
     /// Reads and checks a file.
     ///
     /// # Errors
     /// [`ConfigError`], with the place.
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let text = match std::fs::read_to_string(path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(ConfigError::Missing(path.to_owned())),
-            Err(e) => return Err(ConfigError::Unreadable { path: path.to_owned(), cause: e.to_string() }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(ConfigError::Missing(path.to_owned()));
+            }
+            Err(e) => {
+                return Err(ConfigError::Unreadable {
+                    path: path.to_owned(),
+                    cause: e.to_string(),
+                });
+            }
             Ok(text) => text,
         };
-        let config: Config = toml::from_str(&text)
-            .map_err(|e| ConfigError::Unreadable { path: path.to_owned(), cause: e.to_string() })?;
-        config.check().map_err(|what| ConfigError::Invalid { path: path.to_owned(), what })?;
+        let config: Config = toml::from_str(&text).map_err(|e| ConfigError::Unreadable {
+            path: path.to_owned(),
+            cause: e.to_string(),
+        })?;
+        config.check().map_err(|what| ConfigError::Invalid {
+            path: path.to_owned(),
+            what,
+        })?;
         Ok(config)
     }
 
@@ -157,24 +187,45 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn write(&self, path: &Path) -> Result<(), ConfigError> {
-        self.check().map_err(|what| ConfigError::Invalid { path: path.to_owned(), what })?;
-        let text = toml::to_string_pretty(self)
-            .map_err(|e| ConfigError::Invalid { path: path.to_owned(), what: e.to_string() })?;
+        self.check().map_err(|what| ConfigError::Invalid {
+            path: path.to_owned(),
+            what,
+        })?;
+        let text = toml::to_string_pretty(self).map_err(|e| ConfigError::Invalid {
+            path: path.to_owned(),
+            what: e.to_string(),
+        })?;
         Ok(write_private(path, text.as_bytes())?)
     }
 
     fn check(&self) -> Result<(), String> {
         if !["bitcoin", "testnet", "signet", "regtest"].contains(&self.network.as_str()) {
-            return Err(format!("network {:?} is none of bitcoin, testnet, signet, regtest", self.network));
+            return Err(format!(
+                "network {:?} is none of bitcoin, testnet, signet, regtest",
+                self.network
+            ));
+        }
+        if let Some(peer) = self.wallet.peers.iter().find(|peer| peer_of(peer).is_none()) {
+            return Err(format!("peer {peer:?} is not of the form node-id@host:port"));
         }
         if self.relays.is_empty() && self.provider.enabled {
             return Err("a provider needs at least one relay".to_owned());
         }
         if !["work-first", "pay-first"].contains(&self.provider.order.as_str()) {
-            return Err(format!("order {:?} is neither work-first nor pay-first", self.provider.order));
+            return Err(format!(
+                "order {:?} is neither work-first nor pay-first",
+                self.provider.order
+            ));
         }
         Ok(())
     }
+}
+
+fn peer_of(text: &str) -> Option<(NodeId, String)> {
+    let (id, address) = text.split_once('@')?;
+    let mut node_id: NodeId = [0; 33];
+    hex::decode_to_slice(id, &mut node_id).ok()?;
+    address.contains(':').then(|| (node_id, address.to_owned()))
 }
 
 #[cfg(test)]
@@ -188,14 +239,37 @@ mod tests {
         let config = Config {
             network: "regtest".into(),
             relays: vec!["ws://127.0.0.1:1".into()],
-            chain: Chain::Bitcoind { host: "127.0.0.1".into(), port: 1, user: "u".into(), password: "p".into() },
-            wallet: Wallet { listen: vec!["127.0.0.1:0".into()], ..Wallet::default() },
-            model: Some(Model { path: "/m.gguf".into(), sha256: None }),
-            provider: Provider { enabled: true, ..Provider::default() },
+            chain: Chain::Bitcoind {
+                host: "127.0.0.1".into(),
+                port: 1,
+                user: "u".into(),
+                password: "p".into(),
+            },
+            wallet: Wallet {
+                listen: vec!["127.0.0.1:0".into()],
+                ..Wallet::default()
+            },
+            model: Some(Model {
+                path: "/m.gguf".into(),
+                sha256: None,
+            }),
+            provider: Provider {
+                enabled: true,
+                ..Provider::default()
+            },
         };
         config.write(&path).unwrap();
         assert_eq!(Config::read(&path).unwrap(), config);
-        let broken = Config { network: "mainnet".into(), ..config };
-        assert!(broken.write(&path).unwrap_err().to_string().contains("none of bitcoin"));
+        let broken = Config {
+            network: "mainnet".into(),
+            ..config
+        };
+        assert!(
+            broken
+                .write(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("none of bitcoin")
+        );
     }
 }

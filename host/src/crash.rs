@@ -45,7 +45,11 @@ fn plan() -> Option<&'static Plan> {
             "worker" => Target::Worker,
             _ => return None,
         };
-        Some(Plan { target, point: point.to_owned(), fired: AtomicBool::new(false) })
+        Some(Plan {
+            target,
+            point: point.to_owned(),
+            fired: AtomicBool::new(false),
+        })
     };
     PLAN.get_or_init(parse).as_ref()
 }
@@ -63,7 +67,11 @@ pub fn register(target: Target, pid: Option<u32>) {
 /// A point of the loop: `when` is e.g. `commit.before`, `what` the fact or effect.
 pub fn point(when: &str, what: &str) {
     let Some(plan) = plan() else { return };
-    let here = plan.point.strip_prefix(when).and_then(|rest| rest.strip_prefix('/')) == Some(what);
+    let here = plan
+        .point
+        .strip_prefix(when)
+        .and_then(|rest| rest.strip_prefix('/'))
+        == Some(what);
     if !here || plan.fired.swap(true, Ordering::SeqCst) {
         return;
     }

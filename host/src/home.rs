@@ -24,7 +24,9 @@ pub enum HomeError {
         cause: io::Error,
     },
     /// The socket's path would be too long.
-    #[error("the home folder's path is too long for a socket ({bytes} bytes, at most {MAX_SOCKET_PATH_BYTES}): {path}. Use a shorter one")]
+    #[error(
+        "the home folder's path is too long for a socket ({bytes} bytes, at most {MAX_SOCKET_PATH_BYTES}): {path}. Use a shorter one"
+    )]
     TooLong {
         /// The socket.
         path: PathBuf,
@@ -48,14 +50,31 @@ impl Home {
     /// [`HomeError`] when it can't be made, can be read by others, or its sockets would have too long a path.
     pub fn open(path: &Path) -> Result<Home, HomeError> {
         let path = std::path::absolute(path).map_err(io_at(path))?;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(io_at(&path))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&path)
+            .map_err(io_at(&path))?;
         let home = Home(path);
-        let mode = fs::metadata(&home.0).map_err(io_at(&home.0))?.permissions().mode() & 0o777;
+        let mode = fs::metadata(&home.0)
+            .map_err(io_at(&home.0))?
+            .permissions()
+            .mode()
+            & 0o777;
         if mode & 0o077 != 0 {
             return Err(HomeError::NotPrivate { path: home.0, mode });
         }
-        for folder in [home.ledger_dir(), home.wallet_dir(), home.run_dir(), home.logs_dir()] {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(io_at(&folder))?;
+        for folder in [
+            home.ledger_dir(),
+            home.wallet_dir(),
+            home.run_dir(),
+            home.logs_dir(),
+        ] {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)
+                .map_err(io_at(&folder))?;
         }
         let socket = home.control_socket();
         match socket.as_os_str().len() {
@@ -127,8 +146,12 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
     use io::Write;
     let temporary = path.with_extension("part");
     let write = || {
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
@@ -138,5 +161,8 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), HomeError> {
 }
 
 fn io_at(path: &Path) -> impl Fn(io::Error) -> HomeError {
-    move |cause| HomeError::Io { path: path.to_owned(), cause }
+    move |cause| HomeError::Io {
+        path: path.to_owned(),
+        cause,
+    }
 }

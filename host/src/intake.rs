@@ -2,7 +2,10 @@
 use autopilot_core::{
     Input,
     input::{Answer, AnswerKind, Cancelled, Request},
-    ports::market::{self, FeedbackStatus, JobFeedback, JobRequest, JobResult, Market, MarketError, MarketItem, Notice, Observation},
+    ports::market::{
+        self, FeedbackStatus, JobFeedback, JobRequest, JobResult, Market, MarketError, MarketItem, Notice,
+        Observation,
+    },
 };
 use autopilot_events::{
     pb::BodyRef,
@@ -36,7 +39,10 @@ pub async fn run(outside: Outside) {
             }
         };
         let results = join_all(notices.into_iter().map(|notice| take(&outside, notice))).await;
-        if results.iter().any(|result| matches!(result, Err(SubmitError::Stopped))) {
+        if results
+            .iter()
+            .any(|result| matches!(result, Err(SubmitError::Stopped)))
+        {
             return;
         }
     }
@@ -50,7 +56,10 @@ async fn take(outside: &Outside, notice: Notice) -> Result<(), SubmitError> {
             MarketItem::Feedback(feedback) => feedback_came(outside, *feedback).await,
             MarketItem::Cancel(cancel) => {
                 for native_id in cancel.events {
-                    let cancelled = Cancelled { native_id, author: cancel.author };
+                    let cancelled = Cancelled {
+                        native_id,
+                        author: cancel.author,
+                    };
                     outside.ledger.submit(Input::Cancelled(cancelled), None).await?;
                 }
                 return Ok(());
@@ -58,12 +67,25 @@ async fn take(outside: &Outside, notice: Notice) -> Result<(), SubmitError> {
             MarketItem::Announcement(_) => return Ok(()),
         },
         Notice::Lagged { skipped } => {
-            journal(outside, "relay.lagged", "", format!("{skipped} deliveries were skipped and are asked for again"))
-                .await;
+            journal(
+                outside,
+                "relay.lagged",
+                "",
+                format!("{skipped} deliveries were skipped and are asked for again"),
+            )
+            .await;
             return Ok(());
         }
-        Notice::Unreadable { relay, id, reason, .. } => {
-            journal(outside, "relay.unreadable", &id.to_string(), format!("{relay} {reason}")).await;
+        Notice::Unreadable {
+            relay, id, reason, ..
+        } => {
+            journal(
+                outside,
+                "relay.unreadable",
+                &id.to_string(),
+                format!("{relay} {reason}"),
+            )
+            .await;
             return Ok(());
         }
     };
@@ -94,7 +116,12 @@ pub async fn drain_journal(outside: &Outside) {
     let mut lines: Vec<JournalEntry> = drained.entries.iter().map(line).collect();
     if drained.dropped > 0 {
         let text = format!("{} entries found the journal full", drained.dropped);
-        lines.push(JournalEntry { at_ms: now_ms(), kind: "relay.dropped".to_owned(), subject: String::new(), text });
+        lines.push(JournalEntry {
+            at_ms: now_ms(),
+            kind: "relay.dropped".to_owned(),
+            subject: String::new(),
+            text,
+        });
     }
     if !lines.is_empty() {
         outside.ledger.journal(lines).await;
@@ -102,7 +129,12 @@ pub async fn drain_journal(outside: &Outside) {
 }
 
 async fn journal(outside: &Outside, kind: &str, subject: &str, text: String) {
-    let line = JournalEntry { at_ms: now_ms(), kind: kind.to_owned(), subject: subject.to_owned(), text };
+    let line = JournalEntry {
+        at_ms: now_ms(),
+        kind: kind.to_owned(),
+        subject: subject.to_owned(),
+        text,
+    };
     outside.ledger.journal(vec![line]).await;
 }
 
@@ -110,9 +142,15 @@ async fn request_came(outside: &Outside, relay: String, request: JobRequest) -> 
     let subject = format!("job/{}", request.job_id());
     let unreadable = match &request {
         r if r.input.is_empty() && !r.has_remote_inputs => "it holds no input".to_owned(),
-        r if r.has_remote_inputs => "an input would have to be fetched first, which is not offered".to_owned(),
-        r if !r.params.malformed.is_empty() => format!("parameters can't be read: {}", r.params.malformed.join(", ")),
-        r if r.output.as_ref().is_some_and(|mime| !mime.starts_with("text/")) => "the output type is not offered".to_owned(),
+        r if r.has_remote_inputs => {
+            "an input would have to be fetched first, which is not offered".to_owned()
+        }
+        r if !r.params.malformed.is_empty() => {
+            format!("parameters can't be read: {}", r.params.malformed.join(", "))
+        }
+        r if r.output.as_ref().is_some_and(|mime| !mime.starts_with("text/")) => {
+            "the output type is not offered".to_owned()
+        }
         _ => String::new(),
     };
     let input = Input::Request(Request {
@@ -129,7 +167,10 @@ async fn request_came(outside: &Outside, relay: String, request: JobRequest) -> 
         model: request.params.model.clone(),
         unreadable,
         max_tokens: request.params.max_tokens,
-        body: BodyRef { size: request.raw.len() as u64, ..BodyRef::default() },
+        body: BodyRef {
+            size: request.raw.len() as u64,
+            ..BodyRef::default()
+        },
         relay,
     });
     outside.ledger.submit(input, Some((subject, &request.raw))).await
@@ -139,12 +180,23 @@ async fn result_came(outside: &Outside, result: JobResult) -> Result<Done, Submi
     let own = outside.market().map(Market::public_key).unwrap_or_default();
     let valid = match &result {
         r if !r.request_matches => Err("the request that it carries is not the one that it names".to_owned()),
-        r if r.customer.is_some_and(|customer| customer != own) => Err("it is for another customer".to_owned()),
+        r if r.customer.is_some_and(|customer| customer != own) => {
+            Err("it is for another customer".to_owned())
+        }
         r if r.content.trim().is_empty() => Err("it is empty".to_owned()),
         _ => Ok(()),
     };
     let bill = result.bill.as_ref().and_then(|bill| bill.bolt11.clone());
-    answer(outside, result.job.0, result.provider, result.native_id, AnswerKind::Result(valid), bill, &result.raw).await
+    answer(
+        outside,
+        result.job.0,
+        result.provider,
+        result.native_id,
+        AnswerKind::Result(valid),
+        bill,
+        &result.raw,
+    )
+    .await
 }
 
 async fn feedback_came(outside: &Outside, feedback: JobFeedback) -> Result<Done, SubmitError> {
@@ -156,7 +208,16 @@ async fn feedback_came(outside: &Outside, feedback: JobFeedback) -> Result<Done,
         FeedbackStatus::Partial => AnswerKind::Status("partial".to_owned()),
     };
     let bill = feedback.bill.as_ref().and_then(|bill| bill.bolt11.clone());
-    answer(outside, feedback.job.0, feedback.author, feedback.native_id, kind, bill, &feedback.raw).await
+    answer(
+        outside,
+        feedback.job.0,
+        feedback.author,
+        feedback.native_id,
+        kind,
+        bill,
+        &feedback.raw,
+    )
+    .await
 }
 
 async fn answer(
@@ -169,8 +230,14 @@ async fn answer(
     raw: &[u8],
 ) -> Result<Done, SubmitError> {
     let purchase = JobId::derive(autopilot_core::ports::market::MARKET_NIP90, &job);
-    let nothing = Done::Recorded { head: *outside.ledger.head().borrow(), sequences: Vec::new() };
-    let known = outside.ledger.look(move |engine| engine.state().purchases.listened().any(|(id, _)| *id == purchase)).await?;
+    let nothing = Done::Recorded {
+        head: *outside.ledger.head().borrow(),
+        sequences: Vec::new(),
+    };
+    let known = outside
+        .ledger
+        .look(move |engine| engine.state().purchases.listened().any(|(id, _)| *id == purchase))
+        .await?;
     if !known {
         return Ok(nothing);
     }
@@ -179,6 +246,16 @@ async fn answer(
         None => None,
     };
     let body = BodyRef::default();
-    let input = Input::Answer(Answer { purchase, provider, event_id, kind, invoice, body });
-    outside.ledger.submit(input, Some((format!("purchase/{purchase}"), raw))).await
+    let input = Input::Answer(Answer {
+        purchase,
+        provider,
+        event_id,
+        kind,
+        invoice,
+        body,
+    });
+    outside
+        .ledger
+        .submit(input, Some((format!("purchase/{purchase}"), raw)))
+        .await
 }

@@ -1,11 +1,11 @@
 //! The outside world as the host holds it: one handle per port.
 use std::sync::Arc;
 
+use autopilot_core::input::Bill;
 use autopilot_core::ports::{
     market::{Market, MarketError, MarketItem},
     wallet::{DecodedInvoice, Wallet},
 };
-use autopilot_core::input::Bill;
 use autopilot_events::pb::BodyRef;
 use autopilot_inference::WorkerProcess;
 use autopilot_lightning::WalletClient;
@@ -35,21 +35,32 @@ impl Outside {
     /// # Errors
     /// [`MarketError::Relay`] where this home has none.
     pub fn market(&self) -> Result<&RelayMarket, MarketError> {
-        self.market.as_deref().ok_or_else(|| MarketError::Relay("no relay is configured".to_owned()))
+        self.market
+            .as_deref()
+            .ok_or_else(|| MarketError::Relay("no relay is configured".to_owned()))
     }
 
     /// Reads a market item again from its stored bytes.
     pub async fn stored(&self, reference: &BodyRef) -> Result<MarketItem, String> {
         let raw = self.ledger.text(reference).await.map_err(|e| e.to_string())?;
         let raw = raw.ok_or_else(|| "its text was erased or is damaged".to_owned())?;
-        self.market().and_then(|market| market.parse(&raw)).map_err(|e| e.to_string())
+        self.market()
+            .and_then(|market| market.parse(&raw))
+            .map_err(|e| e.to_string())
     }
 
     /// Reads somebody else's invoice, and whether it was paid before.
     pub async fn bill(&self, bolt11: &str) -> Result<Bill, String> {
         let decoded = self.wallet.decode_invoice(bolt11).await.map_err(|e| e.message)?;
         let key = autopilot_core::input::sent_key(&decoded.payment_hash.0);
-        if self.ledger.reader().lookup(&key).await.map_err(|e| e.to_string())?.is_some() {
+        if self
+            .ledger
+            .reader()
+            .lookup(&key)
+            .await
+            .map_err(|e| e.to_string())?
+            .is_some()
+        {
             return Err("reused: an invoice with this payment hash was paid before".to_owned());
         }
         Ok(bill(bolt11, decoded))

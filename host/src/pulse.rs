@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use autopilot_core::{
     Engine, Input,
-    ports::market::{Interest, Market},
+    ports::{
+        market::{Interest, Market},
+        wallet::NodeId,
+    },
 };
 use autopilot_events::words::Msat;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -30,11 +33,12 @@ pub async fn tick(outside: Outside) {
     }
 }
 
-/// Figures are asked for, until the ledger stops.
-pub async fn observe(outside: Outside) {
+/// Figures are asked for and lost peers connected again, until the ledger stops.
+pub async fn observe(outside: Outside, peers: Vec<(NodeId, String)>) {
     let mut ticks = every(OBSERVE);
     loop {
         ticks.tick().await;
+        treasury::connect_missing(&outside, &peers).await;
         intake::drain_journal(&outside).await;
         if treasury::observe(&outside).await.is_err() {
             return;
@@ -55,7 +59,9 @@ pub async fn presence(outside: Outside, heartbeat: tokio::sync::watch::Sender<Op
     let mut online = false;
     let mut next_beat = Instant::now();
     loop {
-        let Ok(now) = outside.ledger.look(Listening::of).await else { return };
+        let Ok(now) = outside.ledger.look(Listening::of).await else {
+            return;
+        };
         let Ok(market) = outside.market() else { return };
         let interest = now.interest();
         if watched.as_ref() != Some(&interest) {
@@ -75,7 +81,11 @@ pub async fn presence(outside: Outside, heartbeat: tokio::sync::watch::Sender<Op
             next_beat = Instant::now();
         }
         online = now.online;
-        let pause = if online { next_beat } else { Instant::now() + HEARTBEAT };
+        let pause = if online {
+            next_beat
+        } else {
+            Instant::now() + HEARTBEAT
+        };
         tokio::select! {
             changed = head.changed() => if changed.is_err() { return },
             () = tokio::time::sleep_until(pause) => {}
@@ -128,7 +138,11 @@ impl Listening {
         let state = engine.state();
         let policy = state.provider.policy();
         let kind = |kind: u32| u16::try_from(kind).ok();
-        let mut own_kinds: Vec<u16> = state.purchases.listened().filter_map(|(_, p)| kind(p.terms.kind)).collect();
+        let mut own_kinds: Vec<u16> = state
+            .purchases
+            .listened()
+            .filter_map(|(_, p)| kind(p.terms.kind))
+            .collect();
         own_kinds.sort_unstable();
         own_kinds.dedup();
         let since_ms = state.provider.online_since_ms.unwrap_or_default();
@@ -150,7 +164,11 @@ impl Listening {
     /// Jobs are listened for only while online. Old ones come too: admission judges their age.
     fn interest(&self) -> Interest {
         Interest {
-            request_kinds: if self.online { self.kinds.clone() } else { Vec::new() },
+            request_kinds: if self.online {
+                self.kinds.clone()
+            } else {
+                Vec::new()
+            },
             requests_since_s: self.since_s.saturating_sub(self.skew_s),
             own_jobs: self.own_jobs.clone(),
             own_kinds: self.own_kinds.clone(),

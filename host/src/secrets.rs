@@ -39,10 +39,14 @@ pub enum SecretsError {
         path: PathBuf,
     },
     /// No passphrase where one is needed.
-    #[error("the identity is protected by a passphrase: name its file with --passphrase-file or AUTOPILOT_PASSPHRASE_FILE")]
+    #[error(
+        "the identity is protected by a passphrase: name its file with --passphrase-file or AUTOPILOT_PASSPHRASE_FILE"
+    )]
     NoPassphrase,
     /// No identity, but data of one.
-    #[error("{0} is missing although this home folder holds a ledger: restore it from the backup; a new one would not fit")]
+    #[error(
+        "{0} is missing although this home folder holds a ledger: restore it from the backup; a new one would not fit"
+    )]
     Missing(PathBuf),
     /// What was decrypted is no mnemonic.
     #[error("the identity file holds no BIP39 mnemonic")]
@@ -100,11 +104,19 @@ impl Secrets {
     }
 
     fn open(file: &Path, passphrase: SecretString) -> Result<Secrets, SecretsError> {
-        let sealed = std::fs::read(file).map_err(|cause| SecretsError::Unreadable { path: file.to_owned(), cause })?;
-        let words = age::decrypt(&age::scrypt::Identity::new(passphrase), &sealed)
-            .map_err(|_| SecretsError::Locked { path: file.to_owned() })?;
+        let sealed = std::fs::read(file).map_err(|cause| SecretsError::Unreadable {
+            path: file.to_owned(),
+            cause,
+        })?;
+        let words = age::decrypt(&age::scrypt::Identity::new(passphrase), &sealed).map_err(|_| {
+            SecretsError::Locked {
+                path: file.to_owned(),
+            }
+        })?;
         let words = String::from_utf8(words).map_err(|_| SecretsError::NotWords)?;
-        Ok(Secrets { words: words.parse().map_err(|_| SecretsError::NotWords)? })
+        Ok(Secrets {
+            words: words.parse().map_err(|_| SecretsError::NotWords)?,
+        })
     }
 
     /// The words, for deriving the market's key.
@@ -131,8 +143,10 @@ impl Secrets {
 }
 
 fn read_passphrase(path: &Path) -> Result<SecretString, SecretsError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|cause| SecretsError::Unreadable { path: path.to_owned(), cause })?;
+    let text = std::fs::read_to_string(path).map_err(|cause| SecretsError::Unreadable {
+        path: path.to_owned(),
+        cause,
+    })?;
     Ok(SecretString::from(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
@@ -142,7 +156,9 @@ fn read_passphrase(path: &Path) -> Result<SecretString, SecretsError> {
 /// [`SecretsError::Failed`] when there are none.
 pub fn random<const N: usize>() -> Result<[u8; N], SecretsError> {
     let mut bytes = [0; N];
-    OsRng.try_fill_bytes(&mut bytes).map_err(|e| SecretsError::Failed(e.to_string()))?;
+    OsRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|e| SecretsError::Failed(e.to_string()))?;
     Ok(bytes)
 }
 
@@ -172,9 +188,15 @@ mod tests {
         let first = Secrets::open_or_create(&home, None).unwrap();
         std::fs::write(home.passphrase_file(), "wrong").unwrap();
         let before = std::fs::read(home.identity_file()).unwrap();
-        assert!(matches!(Secrets::open_or_create(&home, None), Err(SecretsError::Locked { .. })));
+        assert!(matches!(
+            Secrets::open_or_create(&home, None),
+            Err(SecretsError::Locked { .. })
+        ));
         std::fs::remove_file(home.passphrase_file()).unwrap();
-        assert!(matches!(Secrets::open_or_create(&home, None), Err(SecretsError::NoPassphrase)));
+        assert!(matches!(
+            Secrets::open_or_create(&home, None),
+            Err(SecretsError::NoPassphrase)
+        ));
         assert_eq!(std::fs::read(home.identity_file()).unwrap(), before);
         assert!(!format!("{first:?}").contains(' '));
     }
@@ -183,6 +205,9 @@ mod tests {
     fn no_new_identity_over_an_old_ledger() {
         let (_folder, home) = home();
         std::fs::write(home.ledger_file(), "").unwrap();
-        assert!(matches!(Secrets::open_or_create(&home, None), Err(SecretsError::Missing(_))));
+        assert!(matches!(
+            Secrets::open_or_create(&home, None),
+            Err(SecretsError::Missing(_))
+        ));
     }
 }

@@ -2,7 +2,10 @@
 use autopilot_core::{
     Input,
     input::{Readiness, WalletInput},
-    ports::wallet::{Balances, Payment, PaymentKind, PaymentStatus, Wallet, WalletError, WalletEvent, WalletEventKind as Kind},
+    ports::wallet::{
+        Balances, NodeId, Payment, PaymentKind, PaymentStatus, Wallet, WalletError, WalletEvent,
+        WalletEventKind as Kind,
+    },
 };
 use autopilot_events::{
     pb,
@@ -39,7 +42,10 @@ pub async fn run(outside: Outside, mut events: mpsc::Receiver<WalletEvent>) {
         if let Err(error) = outside.wallet.ack_event(id).await {
             tracing::warn!(%error, "a wallet event is not acknowledged yet; it will be told again");
         }
-        if observe(&outside).await.is_err_and(|error| matches!(error, SubmitError::Stopped)) {
+        if observe(&outside)
+            .await
+            .is_err_and(|error| matches!(error, SubmitError::Stopped))
+        {
             return;
         }
     }
@@ -57,45 +63,80 @@ fn name(kind: &Kind) -> &'static str {
 async fn record(ledger: &Ledger, event: WalletEvent) -> Result<(), SubmitError> {
     let at_ms = |s: u64| i64::try_from(s.saturating_mul(1_000)).unwrap_or(i64::MAX);
     let input = match event.kind {
-        Kind::PaymentReceived { payment_id, payment_hash, amount, settled_at_s, .. } => WalletInput::Received {
+        Kind::PaymentReceived {
+            payment_id,
+            payment_hash,
+            amount,
+            settled_at_s,
+            ..
+        } => WalletInput::Received {
             payment: received(payment_id, payment_hash, amount, at_ms(settled_at_s)),
             bound: None,
         },
-        Kind::PaymentSuccessful { payment_id, payment_hash, preimage, amount, fee, settled_at_s } => {
-            WalletInput::Sent(pb::WalletPaymentSent {
-                payment_id: payment_id.to_vec(),
-                payment_hash: payment_hash.to_vec(),
-                amount_msat: match amount {
-                    Some(amount) => amount.0,
-                    None => approved_msat(ledger, payment_hash).await?,
-                },
-                fee_msat: fee.0,
-                preimage: preimage.map(|preimage| preimage.to_vec()).unwrap_or_default(),
-                settled_at_ms: at_ms(settled_at_s),
+        Kind::PaymentSuccessful {
+            payment_id,
+            payment_hash,
+            preimage,
+            amount,
+            fee,
+            settled_at_s,
+        } => WalletInput::Sent(pb::WalletPaymentSent {
+            payment_id: payment_id.to_vec(),
+            payment_hash: payment_hash.to_vec(),
+            amount_msat: match amount {
+                Some(amount) => amount.0,
+                None => approved_msat(ledger, payment_hash).await?,
+            },
+            fee_msat: fee.0,
+            preimage: preimage.map(|preimage| preimage.to_vec()).unwrap_or_default(),
+            settled_at_ms: at_ms(settled_at_s),
+        }),
+        Kind::PaymentFailed {
+            payment_id,
+            payment_hash: Some(hash),
+            reason,
+        } => {
+            let payment_id = payment_id.to_vec();
+            WalletInput::Failed(pb::WalletPaymentFailed {
+                payment_id,
+                payment_hash: hash.to_vec(),
+                reason,
             })
         }
-        Kind::PaymentFailed { payment_id, payment_hash: Some(hash), reason } => {
-            let payment_id = payment_id.to_vec();
-            WalletInput::Failed(pb::WalletPaymentFailed { payment_id, payment_hash: hash.to_vec(), reason })
-        }
-        Kind::ChannelReady { channel_id, counterparty, capacity_sat, opening_balance, outbound, .. } => {
+        Kind::ChannelReady {
+            channel_id,
+            counterparty,
+            capacity_sat,
+            opening_balance,
+            outbound,
+            ..
+        } => {
             let opening_msat = opening_balance.0;
             WalletInput::ChannelOpened(pb::WalletChannelOpened {
                 channel_id: hex::encode(channel_id),
                 counterparty: counterparty.map(|node| node.to_vec()).unwrap_or_default(),
                 capacity_msat: capacity_sat.saturating_mul(1_000),
                 granted_msat: if outbound { 0 } else { opening_msat },
-                funded_msat: if outbound { capacity_sat.saturating_mul(1_000).saturating_sub(opening_msat) } else { 0 },
+                funded_msat: if outbound {
+                    capacity_sat.saturating_mul(1_000).saturating_sub(opening_msat)
+                } else {
+                    0
+                },
             })
         }
-        Kind::ChannelClosed { channel_id, reason, balance, .. } => {
-            WalletInput::ChannelClosed(pb::WalletChannelClosed {
-                channel_id: hex::encode(channel_id),
-                reason,
-                last_balance_msat: balance.0,
-            })
+        Kind::ChannelClosed {
+            channel_id,
+            reason,
+            balance,
+            ..
+        } => WalletInput::ChannelClosed(pb::WalletChannelClosed {
+            channel_id: hex::encode(channel_id),
+            reason,
+            last_balance_msat: balance.0,
+        }),
+        Kind::PaymentFailed {
+            payment_hash: None, ..
         }
-        Kind::PaymentFailed { payment_hash: None, .. }
         | Kind::ChannelPending { .. }
         | Kind::PaymentForwarded { .. }
         | Kind::Other { .. } => return Ok(()),
@@ -104,7 +145,12 @@ async fn record(ledger: &Ledger, event: WalletEvent) -> Result<(), SubmitError> 
     Ok(())
 }
 
-fn received(payment_id: [u8; 32], hash: PaymentHash, amount: Msat, settled_at_ms: i64) -> pb::WalletPaymentReceived {
+fn received(
+    payment_id: [u8; 32],
+    hash: PaymentHash,
+    amount: Msat,
+    settled_at_ms: i64,
+) -> pb::WalletPaymentReceived {
     pb::WalletPaymentReceived {
         payment_id: payment_id.to_vec(),
         payment_hash: hash.to_vec(),
@@ -116,7 +162,11 @@ fn received(payment_id: [u8; 32], hash: PaymentHash, amount: Msat, settled_at_ms
 
 async fn approved_msat(ledger: &Ledger, hash: PaymentHash) -> Result<u64, SubmitError> {
     let look = move |engine: &autopilot_core::Engine| {
-        engine.state().wallet.outgoing_by_hash(&hash).map_or(0, |outgoing| outgoing.approval.amount_msat)
+        engine
+            .state()
+            .wallet
+            .outgoing_by_hash(&hash)
+            .map_or(0, |outgoing| outgoing.approval.amount_msat)
     };
     ledger.look(look).await
 }
@@ -128,15 +178,31 @@ pub async fn reconcile(outside: &Outside) -> Result<pb::WalletReconciled, String
     let (mut wallet_received, mut wallet_sent) = (0_u64, 0_u64);
     let mut page = None;
     loop {
-        let list = outside.wallet.payments(PAGE, page.as_deref()).await.map_err(|e| e.message)?;
-        for payment in list.payments.iter().filter(|p| matches!(p.kind, PaymentKind::Bolt11 | PaymentKind::Bolt12)) {
-            let (Some(hash), Some(amount)) = (payment.payment_hash, payment.amount) else { continue };
+        let list = outside
+            .wallet
+            .payments(PAGE, page.as_deref())
+            .await
+            .map_err(|e| e.message)?;
+        for payment in list
+            .payments
+            .iter()
+            .filter(|p| matches!(p.kind, PaymentKind::Bolt11 | PaymentKind::Bolt12))
+        {
+            let (Some(hash), Some(amount)) = (payment.payment_hash, payment.amount) else {
+                continue;
+            };
             seen += 1;
             if payment.status == PaymentStatus::Succeeded {
-                let total = if payment.outbound { &mut wallet_sent } else { &mut wallet_received };
+                let total = if payment.outbound {
+                    &mut wallet_sent
+                } else {
+                    &mut wallet_received
+                };
                 *total = total.saturating_add(amount.0);
             }
-            let Some(input) = missing(outside, payment, hash, amount).await? else { continue };
+            let Some(input) = missing(outside, payment, hash, amount).await? else {
+                continue;
+            };
             match outside.ledger.submit(Input::Wallet(input), None).await {
                 Ok(Done::Recorded { sequences, .. }) => added += u32::from(!sequences.is_empty()),
                 Ok(Done::Duplicate { .. }) => {}
@@ -150,21 +216,31 @@ pub async fn reconcile(outside: &Outside) -> Result<pb::WalletReconciled, String
     }
     let (ledger_received, ledger_sent) = outside
         .ledger
-        .look(|engine| (engine.state().wallet.received_msat, engine.state().wallet.sent_msat))
+        .look(|engine| {
+            (
+                engine.state().wallet.received_msat,
+                engine.state().wallet.sent_msat,
+            )
+        })
         .await
         .map_err(|e| e.to_string())?;
     let signed = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
     let reconciled = pb::WalletReconciled {
         wallet_received_msat: wallet_received,
         ledger_received_msat: ledger_received,
-        difference_msat: (signed(wallet_received) - signed(wallet_sent)) - (signed(ledger_received) - signed(ledger_sent)),
+        difference_msat: (signed(wallet_received) - signed(wallet_sent))
+            - (signed(ledger_received) - signed(ledger_sent)),
         payments_seen: seen,
         payments_added: added,
         wallet_sent_msat: wallet_sent,
         ledger_sent_msat: ledger_sent,
     };
     let fact = Input::Wallet(WalletInput::Reconciled(reconciled));
-    outside.ledger.submit(fact, None).await.map_err(|e| e.to_string())?;
+    outside
+        .ledger
+        .submit(fact, None)
+        .await
+        .map_err(|e| e.to_string())?;
     Ok(reconciled)
 }
 
@@ -182,18 +258,43 @@ async fn missing(
         return Ok(arrived.then_some(WalletInput::Received { payment, bound: None }));
     }
     let look = move |engine: &autopilot_core::Engine| {
-        engine.state().wallet.outgoing_by_hash(&hash).map(|outgoing| outgoing.approval.clone())
+        engine
+            .state()
+            .wallet
+            .outgoing_by_hash(&hash)
+            .map(|outgoing| outgoing.approval.clone())
     };
     let approval = outside.ledger.look(look).await.map_err(|e| e.to_string())?;
     let approval = match (approval, payment.status) {
         (Some(approval), _) => approval,
         // Sent and not approved in this ledger: it is money that left, so it is recorded all the same.
-        (None, PaymentStatus::Succeeded) => {
-            pb::PaymentApproved { payment_hash: hash.to_vec(), amount_msat: amount.0, ..pb::PaymentApproved::default() }
-        }
+        (None, PaymentStatus::Succeeded) => pb::PaymentApproved {
+            payment_hash: hash.to_vec(),
+            amount_msat: amount.0,
+            ..pb::PaymentApproved::default()
+        },
         (None, _) => return Ok(None),
     };
     Ok(settled(payment, &approval))
+}
+
+/// Connects to the peers that we have channels with, where the wallet is not connected to them.
+pub async fn connect_missing(outside: &Outside, peers: &[(NodeId, String)]) {
+    let Ok(info) = outside.wallet.info().await else {
+        return;
+    };
+    for (node_id, address) in peers {
+        if info
+            .peers
+            .iter()
+            .any(|peer| peer.node_id == *node_id && peer.connected)
+        {
+            continue;
+        }
+        if let Err(error) = outside.wallet.connect_peer(*node_id, address, true).await {
+            tracing::debug!(peer = %hex::encode(node_id), %error, "a peer can't be reached yet");
+        }
+    }
 }
 
 /// Asks for figures; they are a fact when they changed. Also tells the engine what could be done now.
@@ -207,14 +308,22 @@ pub async fn observe(outside: &Outside) -> Result<(), SubmitError> {
         },
     };
     if let Ok((balances, _)) = &figures {
-        outside.ledger.submit(Input::Wallet(WalletInput::Balances(observed(balances))), None).await?;
+        outside
+            .ledger
+            .submit(Input::Wallet(WalletInput::Balances(observed(balances))), None)
+            .await?;
     }
     if let Some(model) = &outside.model {
         readiness.model = model.health().await.model.map(|model| model.name);
     }
     if let Ok(market) = outside.market() {
         use autopilot_core::ports::market::{Market, RelayState};
-        let connected = market.relays().await.iter().filter(|relay| relay.state == RelayState::Connected).count();
+        let connected = market
+            .relays()
+            .await
+            .iter()
+            .filter(|relay| relay.state == RelayState::Connected)
+            .count();
         readiness.relays_connected = u32::try_from(connected).unwrap_or(u32::MAX);
     }
     outside.ledger.submit(Input::Readiness(readiness), None).await?;
@@ -229,16 +338,33 @@ async fn figures(outside: &Outside) -> Result<(Balances, bool), WalletError> {
 
 fn readiness(balances: &Balances, connected: bool) -> Readiness {
     // One payment goes over one channel.
-    let receivable = balances.channels.iter().filter(|c| c.usable).map(|c| c.receivable).max().unwrap_or_default();
+    let receivable = balances
+        .channels
+        .iter()
+        .filter(|c| c.usable)
+        .map(|c| c.receivable)
+        .max()
+        .unwrap_or_default();
     let wallet_problem = match () {
         () if balances.channels.is_empty() => Some(
-            "the wallet has no channel: a peer has to open one to it before it can be paid over Lightning".to_owned(),
+            "the wallet has no channel: a peer has to open one to it before it can be paid over Lightning"
+                .to_owned(),
         ),
-        () if !connected => Some("the wallet is not connected: no fresh block, no peer, or no usable channel".to_owned()),
+        () if !connected => {
+            Some("the wallet is not connected: no fresh block, no peer, or no usable channel".to_owned())
+        }
         () => None,
     };
-    let receivable = if wallet_problem.is_some() { Msat::ZERO } else { receivable };
-    Readiness { receivable, wallet_problem, ..Readiness::default() }
+    let receivable = if wallet_problem.is_some() {
+        Msat::ZERO
+    } else {
+        receivable
+    };
+    Readiness {
+        receivable,
+        wallet_problem,
+        ..Readiness::default()
+    }
 }
 
 fn observed(balances: &Balances) -> pb::WalletBalanceObserved {

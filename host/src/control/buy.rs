@@ -2,8 +2,8 @@
 use std::time::Duration;
 
 use autopilot_core::{
-    input::Command,
     Input,
+    input::Command,
     ports::market::{JobInput, JobParams, MARKET_NIP90, Market, MarketItem, NewRequest},
 };
 use autopilot_events::{
@@ -20,13 +20,22 @@ use crate::clock;
 impl Service {
     pub(super) async fn answer_buy(&self, request: BuyRequest) -> Result<BuyReply, Status> {
         let market = self.outside.market().map_err(errors::market)?;
-        crate::treasury::observe(&self.outside).await.map_err(errors::submit)?;
+        crate::treasury::observe(&self.outside)
+            .await
+            .map_err(errors::submit)?;
         let kind = u16::try_from(request.kind).map_err(|_| errors::invalid("kinds lie in 5000–5999"))?;
         let provider: Option<PublicKey> = match request.provider.as_str() {
             "" => None,
-            text => Some(text.parse().map_err(|_| errors::invalid("a provider's key has 64 hexadecimal digits"))?),
+            text => Some(
+                text.parse()
+                    .map_err(|_| errors::invalid("a provider's key has 64 hexadecimal digits"))?,
+            ),
         };
-        let deadline_s = if request.deadline_s == 0 { 60 } else { request.deadline_s.min(86_400) };
+        let deadline_s = if request.deadline_s == 0 {
+            60
+        } else {
+            request.deadline_s.min(86_400)
+        };
         let params = JobParams {
             max_tokens: (request.max_tokens > 0).then_some(request.max_tokens),
             ttl_s: Some(deadline_s),
@@ -41,7 +50,9 @@ impl Service {
             relays: self.config.relays.clone(),
             ..NewRequest::default()
         };
-        let event = market.compose_request(&new, clock::now_s()).map_err(errors::market)?;
+        let event = market
+            .compose_request(&new, clock::now_s())
+            .map_err(errors::market)?;
         let id = JobId::derive(MARKET_NIP90, &event.id.0);
         let deadline_ms = clock::now_ms().saturating_add(i64::from(deadline_s) * 1_000);
         let terms = facts::PurchaseRequested {
@@ -65,7 +76,11 @@ impl Service {
         };
         let input = Input::Person(Command::Buy { terms, event: signed });
         let body = Some((format!("purchase/{id}"), event.json.as_slice()));
-        self.outside.ledger.submit(input, body).await.map_err(errors::submit)?;
+        self.outside
+            .ledger
+            .submit(input, body)
+            .await
+            .map_err(errors::submit)?;
         Ok(BuyReply {
             basis: Some(self.look(|engine| basis(engine, "ledger")).await?),
             purchase_id: id.to_string(),
@@ -75,14 +90,18 @@ impl Service {
 
     /// How a purchase stands; with `wait_s`, once it is over or the time is up.
     pub(super) async fn answer_purchase(&self, request: PurchaseRequest) -> Result<PurchaseReply, Status> {
-        let id: JobId =
-            request.purchase_id.parse().map_err(|_| errors::invalid("a purchase id has 64 hexadecimal digits"))?;
+        let id: JobId = request
+            .purchase_id
+            .parse()
+            .map_err(|_| errors::invalid("a purchase id has 64 hexadecimal digits"))?;
         let wait = Duration::from_secs(u64::from(request.wait_s.min(3_600)));
         let over = async {
             let mut head = self.outside.ledger.head();
             loop {
                 head.borrow_and_update();
-                let open = self.look(move |engine| engine.state().purchases.get(&id).is_some()).await?;
+                let open = self
+                    .look(move |engine| engine.state().purchases.get(&id).is_some())
+                    .await?;
                 if !open || head.changed().await.is_err() {
                     return Ok::<(), Status>(());
                 }
@@ -123,7 +142,9 @@ impl Service {
                             reply.result = result.content;
                         }
                     }
-                    Event::PurchaseRejected(m) if reply.reason.is_empty() => reply.reason.clone_from(&m.reason),
+                    Event::PurchaseRejected(m) if reply.reason.is_empty() => {
+                        reply.reason.clone_from(&m.reason)
+                    }
                     _ => {}
                 }
             }

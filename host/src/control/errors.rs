@@ -15,7 +15,9 @@ pub const CODE_KEY: &str = "autopilot-code";
 /// A status with a code and a sentence.
 pub fn coded(grpc: Grpc, code: &'static str, sentence: impl Into<String>) -> Status {
     let mut status = Status::new(grpc, sentence);
-    status.metadata_mut().insert(CODE_KEY, MetadataValue::from_static(code));
+    status
+        .metadata_mut()
+        .insert(CODE_KEY, MetadataValue::from_static(code));
     status
 }
 
@@ -50,7 +52,9 @@ pub(super) fn read(error: ReadError) -> Status {
 pub(super) fn wallet(error: WalletError) -> Status {
     use autopilot_core::ports::wallet::WalletErrorCode as Wallet;
     let grpc = match error.code {
-        Wallet::InvalidArgument | Wallet::WrongNetwork | Wallet::Expired | Wallet::SelfPayment => Grpc::InvalidArgument,
+        Wallet::InvalidArgument | Wallet::WrongNetwork | Wallet::Expired | Wallet::SelfPayment => {
+            Grpc::InvalidArgument
+        }
         Wallet::Conflict => Grpc::AlreadyExists,
         Wallet::NotFound => Grpc::NotFound,
         Wallet::InsufficientFunds | Wallet::ChainBehind | Wallet::NoRoute => Grpc::FailedPrecondition,

@@ -17,7 +17,11 @@ impl Service {
         tokio::spawn(async move {
             let mut head = ledger.head();
             let mut after = request.after;
-            let mut left = if request.limit == 0 { u64::MAX } else { u64::from(request.limit) };
+            let mut left = if request.limit == 0 {
+                u64::MAX
+            } else {
+                u64::from(request.limit)
+            };
             while left > 0 {
                 head.borrow_and_update();
                 let page = PAGE.min(u32::try_from(left).unwrap_or(PAGE));

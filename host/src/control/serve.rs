@@ -17,7 +17,10 @@ const MAX_REQUEST_BYTES: usize = 256 * 1024;
 /// When the socket can't be made, or somebody answers there.
 pub async fn bind(path: &Path) -> io::Result<UnixListener> {
     if UnixStream::connect(path).await.is_ok() {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another host answers at the control socket"));
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another host answers at the control socket",
+        ));
     }
     let _ = fs::remove_file(path);
     let listener = UnixListener::bind(path)?;
@@ -29,7 +32,11 @@ pub async fn bind(path: &Path) -> io::Result<UnixListener> {
 ///
 /// # Errors
 /// When the socket fails.
-pub async fn serve(listener: UnixListener, service: Service, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+pub async fn serve(
+    listener: UnixListener,
+    service: Service,
+    stop: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
     let server = ControlServer::new(service).max_decoding_message_size(MAX_REQUEST_BYTES);
     Server::builder()
         .add_service(server)

@@ -31,7 +31,11 @@ const MAX_PAGE: u32 = 500;
 
 pub(super) fn basis(engine: &Engine, source: &str) -> pb::Basis {
     let head = engine.head();
-    pb::Basis { sequence: head.sequence, chain: head.chain.to_string(), source: source.to_owned() }
+    pb::Basis {
+        sequence: head.sequence,
+        chain: head.chain.to_string(),
+        source: source.to_owned(),
+    }
 }
 
 impl Service {
@@ -43,7 +47,12 @@ impl Service {
     }
 
     pub(super) async fn command(&self, command: Command) -> Result<(), Status> {
-        self.outside.ledger.submit(Input::Person(command), None).await.map(drop).map_err(errors::submit)
+        self.outside
+            .ledger
+            .submit(Input::Person(command), None)
+            .await
+            .map(drop)
+            .map_err(errors::submit)
     }
 
     pub(super) async fn answer_status(&self, _: pb::StatusRequest) -> Result<pb::StatusReply, Status> {
@@ -64,16 +73,28 @@ impl Service {
         Ok(reply)
     }
 
-    pub(super) async fn answer_go_online(&self, request: pb::GoOnlineRequest) -> Result<pb::StatusReply, Status> {
+    pub(super) async fn answer_go_online(
+        &self,
+        request: pb::GoOnlineRequest,
+    ) -> Result<pb::StatusReply, Status> {
         if let Some(model) = &self.outside.model {
             model.describe().await.map_err(errors::model)?;
         }
-        let run_id = secrets::random::<16>().map_err(|e| errors::invalid(e.to_string()))?.to_vec();
+        let run_id = secrets::random::<16>()
+            .map_err(|e| errors::invalid(e.to_string()))?
+            .to_vec();
         let patience = Duration::from_secs(u64::from(request.wait_s.min(600)));
         let deadline = tokio::time::Instant::now() + patience;
         loop {
-            crate::treasury::observe(&self.outside).await.map_err(errors::submit)?;
-            match self.command(Command::GoOnline { run_id: run_id.clone() }).await {
+            crate::treasury::observe(&self.outside)
+                .await
+                .map_err(errors::submit)?;
+            match self
+                .command(Command::GoOnline {
+                    run_id: run_id.clone(),
+                })
+                .await
+            {
                 Ok(()) => return self.answer_status(pb::StatusRequest {}).await,
                 Err(status) if tokio::time::Instant::now() >= deadline => return Err(status),
                 // Wallet and relays give no event for everything that readiness rests on: look again, bounded.
@@ -82,8 +103,15 @@ impl Service {
         }
     }
 
-    pub(super) async fn answer_go_offline(&self, request: pb::GoOfflineRequest) -> Result<pb::StatusReply, Status> {
-        let reason = if request.reason.is_empty() { "asked to".to_owned() } else { request.reason };
+    pub(super) async fn answer_go_offline(
+        &self,
+        request: pb::GoOfflineRequest,
+    ) -> Result<pb::StatusReply, Status> {
+        let reason = if request.reason.is_empty() {
+            "asked to".to_owned()
+        } else {
+            request.reason
+        };
         self.command(Command::GoOffline { reason }).await?;
         self.answer_status(pb::StatusRequest {}).await
     }
@@ -97,8 +125,13 @@ impl Service {
         .await
     }
 
-    pub(super) async fn answer_set_policy(&self, request: pb::SetPolicyRequest) -> Result<pb::PolicyReply, Status> {
-        let wanted = request.policy.ok_or_else(|| errors::invalid("a policy is needed"))?;
+    pub(super) async fn answer_set_policy(
+        &self,
+        request: pb::SetPolicyRequest,
+    ) -> Result<pb::PolicyReply, Status> {
+        let wanted = request
+            .policy
+            .ok_or_else(|| errors::invalid("a policy is needed"))?;
         let order = order_of(&wanted.order)?;
         let current = self.look(|engine| engine.state().provider.policy.clone()).await?;
         let base = current.unwrap_or_else(|| policy::default_policy(wanted.min_price_msat));
@@ -126,18 +159,32 @@ impl Service {
     pub(super) async fn answer_jobs(&self, _: pb::JobsRequest) -> Result<pb::JobsReply, Status> {
         self.look(|engine| pb::JobsReply {
             basis: Some(basis(engine, "ledger")),
-            jobs: engine.state().jobs.open().map(|(id, job)| line(id, job)).collect(),
+            jobs: engine
+                .state()
+                .jobs
+                .open()
+                .map(|(id, job)| line(id, job))
+                .collect(),
         })
         .await
     }
 
     pub(super) async fn answer_abort(&self, request: pb::AbortRequest) -> Result<pb::AbortReply, Status> {
-        let id: JobId = request.job_id.parse().map_err(|_| errors::invalid("a job id has 64 hexadecimal digits"))?;
+        let id: JobId = request
+            .job_id
+            .parse()
+            .map_err(|_| errors::invalid("a job id has 64 hexadecimal digits"))?;
         self.command(Command::Abort(id)).await?;
-        self.look(|engine| pb::AbortReply { basis: Some(basis(engine, "ledger")) }).await
+        self.look(|engine| pb::AbortReply {
+            basis: Some(basis(engine, "ledger")),
+        })
+        .await
     }
 
-    pub(super) async fn answer_history(&self, request: pb::HistoryRequest) -> Result<pb::HistoryReply, Status> {
+    pub(super) async fn answer_history(
+        &self,
+        request: pb::HistoryRequest,
+    ) -> Result<pb::HistoryReply, Status> {
         let role = match request.role.as_str() {
             "" => None,
             "provider" => Some(Role::Provider),
@@ -151,17 +198,34 @@ impl Service {
             money: some(request.money),
             before: (request.before_sequence > 0).then_some(request.before_sequence),
             after: None,
-            limit: if request.limit == 0 { 50 } else { request.limit.min(MAX_PAGE) },
+            limit: if request.limit == 0 {
+                50
+            } else {
+                request.limit.min(MAX_PAGE)
+            },
         };
-        let (rows, _) = self.outside.ledger.reader().history(&query).await.map_err(errors::read)?;
+        let (rows, _) = self
+            .outside
+            .ledger
+            .reader()
+            .history(&query)
+            .await
+            .map_err(errors::read)?;
         let full = rows.len() as u32 == query.limit;
         let next = rows.last().filter(|_| full).map_or(0, |row| row.first_sequence);
         let basis = self.look(|engine| basis(engine, "ledger")).await?;
         let rows = rows.into_iter().map(history_line).collect();
-        Ok(pb::HistoryReply { basis: Some(basis), rows, next_before_sequence: next })
+        Ok(pb::HistoryReply {
+            basis: Some(basis),
+            rows,
+            next_before_sequence: next,
+        })
     }
 
-    pub(super) async fn answer_earnings(&self, request: pb::EarningsRequest) -> Result<pb::EarningsReply, Status> {
+    pub(super) async fn answer_earnings(
+        &self,
+        request: pb::EarningsRequest,
+    ) -> Result<pb::EarningsReply, Status> {
         self.look(move |engine| {
             let earnings = &engine.state().earnings;
             let today = earnings.between(request.day_start_ms, request.day_end_ms);
@@ -183,7 +247,9 @@ impl Service {
     }
 
     pub(super) async fn answer_relays(&self, _: pb::RelaysRequest) -> Result<pb::RelaysReply, Status> {
-        let Some(market) = &self.outside.market else { return Ok(pb::RelaysReply::default()) };
+        let Some(market) = &self.outside.market else {
+            return Ok(pb::RelaysReply::default());
+        };
         let relays = market.relays().await.into_iter().map(|relay| pb::RelayLine {
             state: state_name(relay.state).to_owned(),
             relay: relay.relay,
@@ -195,13 +261,19 @@ impl Service {
             delivered: relay.delivered,
             forged: relay.forged,
         });
-        Ok(pb::RelaysReply { relays: relays.collect() })
+        Ok(pb::RelaysReply {
+            relays: relays.collect(),
+        })
     }
 
     pub(super) async fn answer_model(&self, request: pb::ModelRequest) -> Result<pb::ModelReply, Status> {
         let Some(model) = &self.outside.model else {
             let problem = "no model is configured in this home folder".to_owned();
-            return Ok(pb::ModelReply { state: "none".to_owned(), problem, ..pb::ModelReply::default() });
+            return Ok(pb::ModelReply {
+                state: "none".to_owned(),
+                problem,
+                ..pb::ModelReply::default()
+            });
         };
         match request.action.as_str() {
             "warm" => drop(model.describe().await.map_err(errors::model)?),
@@ -209,7 +281,9 @@ impl Service {
             "" | "describe" => {}
             _ => return Err(errors::invalid("the action is describe, warm or unload")),
         }
-        crate::treasury::observe(&self.outside).await.map_err(errors::submit)?;
+        crate::treasury::observe(&self.outside)
+            .await
+            .map_err(errors::submit)?;
         let health = model.health().await;
         let state = match (&health.model, health.running) {
             (None, _) => "unloaded",
@@ -220,10 +294,19 @@ impl Service {
         Ok(pb::ModelReply {
             state: state.to_owned(),
             name: described.as_ref().map(|m| m.name.clone()).unwrap_or_default(),
-            digest: described.as_ref().map(|m| m.digest.to_string()).unwrap_or_default(),
+            digest: described
+                .as_ref()
+                .map(|m| m.digest.to_string())
+                .unwrap_or_default(),
             n_ctx: described.as_ref().map_or(0, |m| m.n_ctx),
-            runtime: described.as_ref().map(|m| m.runtime_build.clone()).unwrap_or_default(),
-            device: described.as_ref().map(|m| m.cpu_features.clone()).unwrap_or_default(),
+            runtime: described
+                .as_ref()
+                .map(|m| m.runtime_build.clone())
+                .unwrap_or_default(),
+            device: described
+                .as_ref()
+                .map(|m| m.cpu_features.clone())
+                .unwrap_or_default(),
             memory_bytes: health.resident_bytes,
             problem: String::new(),
         })
@@ -238,7 +321,11 @@ impl Service {
 fn of_engine(engine: &Engine) -> pb::StatusReply {
     let state = engine.state();
     let policy = state.provider.policy();
-    let blockers = if state.provider.policy.is_some() { blockers(state, engine.readiness()) } else { Vec::new() };
+    let blockers = if state.provider.policy.is_some() {
+        blockers(state, engine.readiness())
+    } else {
+        Vec::new()
+    };
     let online = match (engine.is_online(), blockers.is_empty()) {
         (false, _) => "offline",
         (true, true) => "online",
@@ -248,12 +335,20 @@ fn of_engine(engine: &Engine) -> pb::StatusReply {
         basis: Some(basis(engine, "ledger")),
         state: online.to_owned(),
         blockers,
-        public_key: state.provider.identity.as_ref().map(|id| id.public_key.clone()).unwrap_or_default(),
+        public_key: state
+            .provider
+            .identity
+            .as_ref()
+            .map(|id| id.public_key.clone())
+            .unwrap_or_default(),
         price_msat: policy.min_price_msat,
         order: order_name(policy.order).to_owned(),
         kinds: policy.kinds,
         model: engine.readiness().model.clone().unwrap_or_default(),
-        uptime_ms: state.provider.uptime_ms.saturating_add(state.provider.run_online_ms),
+        uptime_ms: state
+            .provider
+            .uptime_ms
+            .saturating_add(state.provider.run_online_ms),
         jobs_in_flight: u32::try_from(state.jobs.in_flight()).unwrap_or(u32::MAX),
         relays_connected: engine.readiness().relays_connected,
         earned_msat: state.earnings.earned_msat,
@@ -263,7 +358,11 @@ fn of_engine(engine: &Engine) -> pb::StatusReply {
 }
 
 pub(super) fn order_name(order: i32) -> &'static str {
-    if order == PaymentOrder::PayFirst as i32 { "pay-first" } else { "work-first" }
+    if order == PaymentOrder::PayFirst as i32 {
+        "pay-first"
+    } else {
+        "work-first"
+    }
 }
 
 fn order_of(name: &str) -> Result<PaymentOrder, Status> {
@@ -307,7 +406,10 @@ pub(super) fn stage(work: Work, money: Money) -> &'static str {
 }
 
 fn word<T: serde::Serialize>(value: T) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 fn line(id: &JobId, job: &Job) -> pb::JobLine {
@@ -323,7 +425,11 @@ fn line(id: &JobId, job: &Job) -> pb::JobLine {
         received_at_ms: job.received_at_ms,
         deadline_ms: job.deadline_ms,
         attempts: job.attempts,
-        payment_hash: job.invoice.as_ref().map(|i| i.payment_hash.to_string()).unwrap_or_default(),
+        payment_hash: job
+            .invoice
+            .as_ref()
+            .map(|i| i.payment_hash.to_string())
+            .unwrap_or_default(),
         reason: job.failure.clone().unwrap_or_default(),
     }
 }

@@ -20,7 +20,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 impl Service {
     pub(super) async fn answer_balance(&self, _: pb::BalanceRequest) -> Result<pb::BalanceReply, Status> {
-        crate::treasury::observe(&self.outside).await.map_err(errors::submit)?;
+        crate::treasury::observe(&self.outside)
+            .await
+            .map_err(errors::submit)?;
         let live = self.outside.wallet.balances().await.map_err(errors::wallet)?;
         let network = self.config.network.clone();
         let mut reply = self
@@ -45,45 +47,74 @@ impl Service {
                 }
             })
             .await?;
-        reply.channels = live.channels.iter().map(|c| pb::Channel {
-            channel_id: hex::encode(c.channel_id),
-            counterparty: hex::encode(c.counterparty),
-            capacity_sat: c.capacity_sat,
-            balance_msat: c.balance.0,
-            spendable_msat: c.spendable.0,
-            receivable_msat: c.receivable.0,
-            usable: c.usable,
-            reserve_sat: c.our_reserve_sat,
-        }).collect();
-        reply.closing = live.pending_closes.into_iter().map(|close| pb::PendingClose {
-            channel_id: close.channel_id.map(hex::encode).unwrap_or_default(),
-            amount_sat: close.amount_sat,
-            why: close.why,
-            spendable_at_height: close.spendable_at_height,
-            stage: close.stage,
-        }).collect();
+        reply.channels = live
+            .channels
+            .iter()
+            .map(|c| pb::Channel {
+                channel_id: hex::encode(c.channel_id),
+                counterparty: hex::encode(c.counterparty),
+                capacity_sat: c.capacity_sat,
+                balance_msat: c.balance.0,
+                spendable_msat: c.spendable.0,
+                receivable_msat: c.receivable.0,
+                usable: c.usable,
+                reserve_sat: c.our_reserve_sat,
+            })
+            .collect();
+        reply.closing = live
+            .pending_closes
+            .into_iter()
+            .map(|close| pb::PendingClose {
+                channel_id: close.channel_id.map(hex::encode).unwrap_or_default(),
+                amount_sat: close.amount_sat,
+                why: close.why,
+                spendable_at_height: close.spendable_at_height,
+                stage: close.stage,
+            })
+            .collect();
         Ok(reply)
     }
 
-    pub(super) async fn answer_receive(&self, request: pb::ReceiveRequest) -> Result<pb::ReceiveReply, Status> {
+    pub(super) async fn answer_receive(
+        &self,
+        request: pb::ReceiveRequest,
+    ) -> Result<pb::ReceiveReply, Status> {
         let basis = self.look(|engine| basis(engine, "wallet")).await?;
         let network = self.config.network.clone();
         if request.offer {
             let amount = (request.amount_msat > 0).then_some(Msat(request.amount_msat));
             let expiry = (request.expiry_s > 0).then_some(request.expiry_s);
-            let offer = self.outside.wallet.create_offer(amount, &request.description, expiry).await;
+            let offer = self
+                .outside
+                .wallet
+                .create_offer(amount, &request.description, expiry)
+                .await;
             let payment_request = offer.map_err(errors::wallet)?;
-            return Ok(pb::ReceiveReply { basis: Some(basis), network, payment_request, ..pb::ReceiveReply::default() });
+            return Ok(pb::ReceiveReply {
+                basis: Some(basis),
+                network,
+                payment_request,
+                ..pb::ReceiveReply::default()
+            });
         }
         let key = match request.key.as_str() {
             "" => hex::encode(secrets::random::<16>().map_err(|e| errors::invalid(e.to_string()))?),
             key => key.to_owned(),
         };
-        let expiry_s = if request.expiry_s == 0 { 3_600 } else { request.expiry_s };
+        let expiry_s = if request.expiry_s == 0 {
+            3_600
+        } else {
+            request.expiry_s
+        };
         let invoice = self
             .outside
             .wallet
-            .create_invoice(&format!("receive/{key}"), Msat(request.amount_msat), &request.description, expiry_s)
+            .create_invoice(
+                &format!("receive/{key}"),
+                Msat(request.amount_msat),
+                &request.description,
+                expiry_s,
+            )
             .await
             .map_err(errors::wallet)?;
         Ok(pb::ReceiveReply {
@@ -96,7 +127,12 @@ impl Service {
     }
 
     pub(super) async fn answer_decode(&self, request: pb::DecodeRequest) -> Result<pb::DecodeReply, Status> {
-        let decoded = self.outside.wallet.decode_invoice(&request.payment_request).await.map_err(errors::wallet)?;
+        let decoded = self
+            .outside
+            .wallet
+            .decode_invoice(&request.payment_request)
+            .await
+            .map_err(errors::wallet)?;
         Ok(pb::DecodeReply {
             network: decoded.network,
             payee: hex::encode(decoded.payee),
@@ -109,9 +145,16 @@ impl Service {
 
     /// Approves and waits for the outcome, as long as asked. The same invoice twice answers with the first payment.
     pub(super) async fn answer_pay(&self, request: pb::PayRequest) -> Result<pb::PayReply, Status> {
-        let decoded = self.outside.wallet.decode_invoice(&request.payment_request).await.map_err(errors::wallet)?;
+        let decoded = self
+            .outside
+            .wallet
+            .decode_invoice(&request.payment_request)
+            .await
+            .map_err(errors::wallet)?;
         let hash = decoded.payment_hash;
-        crate::treasury::observe(&self.outside).await.map_err(errors::submit)?;
+        crate::treasury::observe(&self.outside)
+            .await
+            .map_err(errors::submit)?;
         if let Some(done) = self.sent(hash).await? {
             return Ok(done);
         }
@@ -141,13 +184,23 @@ impl Service {
         loop {
             head.borrow_and_update();
             loop {
-                let facts = self.outside.ledger.reader().facts(after, 500).await.map_err(errors::read)?;
+                let facts = self
+                    .outside
+                    .ledger
+                    .reader()
+                    .facts(after, 500)
+                    .await
+                    .map_err(errors::read)?;
                 let Some(last) = facts.last() else { break };
                 after = last.fact.sequence;
                 for fact in &facts {
                     match &fact.event {
-                        Event::WalletPaymentSent(m) if m.payment_hash == hash.0 => return self.succeeded(m).await,
-                        Event::WalletPaymentFailed(m) if m.payment_hash == hash.0 => return self.failed(m).await,
+                        Event::WalletPaymentSent(m) if m.payment_hash == hash.0 => {
+                            return self.succeeded(m).await;
+                        }
+                        Event::WalletPaymentFailed(m) if m.payment_hash == hash.0 => {
+                            return self.failed(m).await;
+                        }
                         _ => {}
                     }
                 }
@@ -161,8 +214,13 @@ impl Service {
     async fn sent(&self, hash: PaymentHash) -> Result<Option<pb::PayReply>, Status> {
         let key = autopilot_core::input::sent_key(&hash.0);
         let reader = self.outside.ledger.reader();
-        let Some((sequence, _)) = reader.lookup(&key).await.map_err(errors::read)? else { return Ok(None) };
-        let facts = reader.facts(sequence.saturating_sub(1), 1).await.map_err(errors::read)?;
+        let Some((sequence, _)) = reader.lookup(&key).await.map_err(errors::read)? else {
+            return Ok(None);
+        };
+        let facts = reader
+            .facts(sequence.saturating_sub(1), 1)
+            .await
+            .map_err(errors::read)?;
         match facts.first().map(|fact| &fact.event) {
             Some(Event::WalletPaymentSent(m)) => self.succeeded(m).await.map(Some),
             _ => Ok(None),
@@ -191,55 +249,118 @@ impl Service {
         })
     }
 
-    pub(super) async fn answer_payments(&self, request: pb::PaymentsRequest) -> Result<pb::PaymentsReply, Status> {
-        let limit = if request.limit == 0 { 50 } else { request.limit.min(500) };
+    pub(super) async fn answer_payments(
+        &self,
+        request: pb::PaymentsRequest,
+    ) -> Result<pb::PaymentsReply, Status> {
+        let limit = if request.limit == 0 {
+            50
+        } else {
+            request.limit.min(500)
+        };
         let page = (!request.page.is_empty()).then_some(request.page.as_str());
-        let list = self.outside.wallet.payments(limit, page).await.map_err(errors::wallet)?;
+        let list = self
+            .outside
+            .wallet
+            .payments(limit, page)
+            .await
+            .map_err(errors::wallet)?;
         let mut payments = Vec::with_capacity(list.payments.len());
         for payment in &list.payments {
-            payments.push(pb::PaymentLine { job_id: self.job_of(payment).await?, ..payment_line(payment) });
+            payments.push(pb::PaymentLine {
+                job_id: self.job_of(payment).await?,
+                ..payment_line(payment)
+            });
         }
         let basis = self.look(|engine| basis(engine, "wallet")).await?;
-        Ok(pb::PaymentsReply { basis: Some(basis), payments, next: list.next.unwrap_or_default() })
+        Ok(pb::PaymentsReply {
+            basis: Some(basis),
+            payments,
+            next: list.next.unwrap_or_default(),
+        })
     }
 
     /// The job that a payment belongs to, found by its hash and by nothing else.
     async fn job_of(&self, payment: &Payment) -> Result<String, Status> {
-        let Some(hash) = payment.payment_hash.filter(|_| !payment.outbound) else { return Ok(String::new()) };
+        let Some(hash) = payment.payment_hash.filter(|_| !payment.outbound) else {
+            return Ok(String::new());
+        };
         let reader = self.outside.ledger.reader();
         let key = autopilot_core::input::invoice_key(&hash.0);
-        let Some((sequence, _)) = reader.lookup(&key).await.map_err(errors::read)? else { return Ok(String::new()) };
-        let facts = reader.facts(sequence.saturating_sub(1), 1).await.map_err(errors::read)?;
+        let Some((sequence, _)) = reader.lookup(&key).await.map_err(errors::read)? else {
+            return Ok(String::new());
+        };
+        let facts = reader
+            .facts(sequence.saturating_sub(1), 1)
+            .await
+            .map_err(errors::read)?;
         Ok(match facts.first().map(|fact| &fact.event) {
             Some(Event::InvoiceIssued(m)) => hex::encode(&m.job_id),
             _ => String::new(),
         })
     }
 
-    pub(super) async fn answer_can_receive(&self, request: pb::CanReceiveRequest) -> Result<pb::CanReceiveReply, Status> {
-        let can = self.outside.wallet.can_receive(Msat(request.amount_msat)).await.map_err(errors::wallet)?;
+    pub(super) async fn answer_can_receive(
+        &self,
+        request: pb::CanReceiveRequest,
+    ) -> Result<pb::CanReceiveReply, Status> {
+        let can = self
+            .outside
+            .wallet
+            .can_receive(Msat(request.amount_msat))
+            .await
+            .map_err(errors::wallet)?;
         let basis = self.look(|engine| basis(engine, "wallet")).await?;
-        Ok(pb::CanReceiveReply { basis: Some(basis), yes: can.yes, reason: can.reason, limit_msat: can.limit.0 })
+        Ok(pb::CanReceiveReply {
+            basis: Some(basis),
+            yes: can.yes,
+            reason: can.reason,
+            limit_msat: can.limit.0,
+        })
     }
 
-    pub(super) async fn answer_new_address(&self, _: pb::NewAddressRequest) -> Result<pb::NewAddressReply, Status> {
-        let address = self.outside.wallet.new_onchain_address().await.map_err(errors::wallet)?;
-        Ok(pb::NewAddressReply { network: self.config.network.clone(), address })
+    pub(super) async fn answer_new_address(
+        &self,
+        _: pb::NewAddressRequest,
+    ) -> Result<pb::NewAddressReply, Status> {
+        let address = self
+            .outside
+            .wallet
+            .new_onchain_address()
+            .await
+            .map_err(errors::wallet)?;
+        Ok(pb::NewAddressReply {
+            network: self.config.network.clone(),
+            address,
+        })
     }
 
     pub(super) async fn answer_send_onchain(
         &self,
         request: pb::SendOnchainRequest,
     ) -> Result<pb::SendOnchainReply, Status> {
-        crate::treasury::observe(&self.outside).await.map_err(errors::submit)?;
-        let intent_id = secrets::random::<16>().map_err(|e| errors::invalid(e.to_string()))?.to_vec();
+        crate::treasury::observe(&self.outside)
+            .await
+            .map_err(errors::submit)?;
+        let intent_id = secrets::random::<16>()
+            .map_err(|e| errors::invalid(e.to_string()))?
+            .to_vec();
         let intent = hex::encode(&intent_id);
         let after = self.outside.ledger.head().borrow().sequence;
-        let approved = facts::OnchainApproved { intent_id, address: request.address, amount_sat: request.amount_sat };
+        let approved = facts::OnchainApproved {
+            intent_id,
+            address: request.address,
+            amount_sat: request.amount_sat,
+        };
         self.command(Command::SendOnchain(approved.clone())).await?;
         let wait = Duration::from_secs(u64::from(request.wait_s.clamp(1, 600)));
-        let mut reply = pb::SendOnchainReply { intent_id: intent, status: "pending".to_owned(), ..Default::default() };
-        if let Ok(event) = tokio::time::timeout(wait, self.onchain_outcome(&approved.intent_id, after)).await {
+        let mut reply = pb::SendOnchainReply {
+            intent_id: intent,
+            status: "pending".to_owned(),
+            ..Default::default()
+        };
+        if let Ok(event) = tokio::time::timeout(wait, self.onchain_outcome(&approved.intent_id, after)).await
+        {
             match event? {
                 Event::OnchainSent(m) => (reply.status, reply.txid) = ("sent".to_owned(), m.txid),
                 Event::OnchainFailed(m) => (reply.status, reply.reason) = ("failed".to_owned(), m.reason),
@@ -252,7 +373,13 @@ impl Service {
 
     async fn onchain_outcome(&self, intent: &[u8], mut after: u64) -> Result<Event, Status> {
         loop {
-            let facts = self.outside.ledger.reader().facts(after, 500).await.map_err(errors::read)?;
+            let facts = self
+                .outside
+                .ledger
+                .reader()
+                .facts(after, 500)
+                .await
+                .map_err(errors::read)?;
             for fact in &facts {
                 after = fact.fact.sequence;
                 match &fact.event {
@@ -281,7 +408,12 @@ impl Service {
             // Forwarding costs nothing here: who buys from the peer behind this channel pays the invoice, no more.
             forwarding_fee_base: Some(Msat::ZERO),
         };
-        let opened = self.outside.wallet.open_channel(open).await.map_err(errors::wallet)?;
+        let opened = self
+            .outside
+            .wallet
+            .open_channel(open)
+            .await
+            .map_err(errors::wallet)?;
         Ok(pb::OpenChannelReply { opened })
     }
 
@@ -290,16 +422,22 @@ impl Service {
         request: pb::CloseChannelRequest,
     ) -> Result<pb::CloseChannelReply, Status> {
         let mut id: ChannelId = [0; 32];
-        hex::decode_to_slice(&request.channel_id, &mut id)
-            .map_err(|_| errors::invalid("a channel id has 64 hexadecimal digits; see `autopilotctl wallet balance`"))?;
-        self.outside.wallet.close_channel(id, request.force).await.map_err(errors::wallet)?;
+        hex::decode_to_slice(&request.channel_id, &mut id).map_err(|_| {
+            errors::invalid("a channel id has 64 hexadecimal digits; see `autopilotctl wallet balance`")
+        })?;
+        self.outside
+            .wallet
+            .close_channel(id, request.force)
+            .await
+            .map_err(errors::wallet)?;
         Ok(pb::CloseChannelReply {})
     }
 }
 
 fn node_id(text: &str) -> Result<NodeId, Status> {
     let mut id: NodeId = [0; 33];
-    hex::decode_to_slice(text, &mut id).map_err(|_| errors::invalid("a node id has 66 hexadecimal digits"))?;
+    hex::decode_to_slice(text, &mut id)
+        .map_err(|_| errors::invalid("a node id has 66 hexadecimal digits"))?;
     Ok(id)
 }
 
@@ -319,7 +457,10 @@ fn payment_line(payment: &Payment) -> pb::PaymentLine {
     };
     pb::PaymentLine {
         payment_id: hex::encode(payment.payment_id),
-        payment_hash: payment.payment_hash.map(|hash| hash.to_string()).unwrap_or_default(),
+        payment_hash: payment
+            .payment_hash
+            .map(|hash| hash.to_string())
+            .unwrap_or_default(),
         direction: if payment.outbound { "out" } else { "in" }.to_owned(),
         kind: kind.to_owned(),
         status: status.to_owned(),

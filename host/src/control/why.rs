@@ -22,12 +22,16 @@ impl Service {
             let page = reader.facts(after, 1_000).await.map_err(errors::read)?;
             let Some(last) = page.last() else { break };
             after = last.fact.sequence;
-            page.iter().filter(|fact| fact.fact.stream == stream).for_each(|fact| ladder.climb(fact));
+            page.iter()
+                .filter(|fact| fact.fact.stream == stream)
+                .for_each(|fact| ladder.climb(fact));
             if ladder.paid {
                 break;
             }
         }
-        let difference = self.look(|engine| engine.state().wallet.reconciled.map(|r| r.difference_msat)).await?;
+        let difference = self
+            .look(|engine| engine.state().wallet.reconciled.map(|r| r.difference_msat))
+            .await?;
         let basis = self.look(|engine| basis(engine, "ledger")).await?;
         let answer = ladder.answer(&row, difference);
         Ok(WhyReply {
@@ -53,7 +57,11 @@ impl Service {
         let mut found: Vec<HistoryRow> = Vec::new();
         let mut before = None;
         loop {
-            let query = HistoryQuery { before, limit: SEARCH, ..HistoryQuery::default() };
+            let query = HistoryQuery {
+                before,
+                limit: SEARCH,
+                ..HistoryQuery::default()
+            };
             let (rows, _) = reader.history(&query).await.map_err(errors::read)?;
             before = rows.last().map(|row| row.first_sequence);
             let full = rows.len() as u32 == SEARCH;
@@ -66,14 +74,28 @@ impl Service {
             }
         }
         match found.len() {
-            0 => Err(errors::not_found("there is no such job; see `autopilotctl history`")),
-            1 => found.pop().ok_or_else(|| errors::not_found("there is no such job")),
-            _ => Err(errors::invalid("that prefix fits more than one job: give more digits")),
+            0 => Err(errors::not_found(
+                "there is no such job; see `autopilotctl history`",
+            )),
+            1 => found
+                .pop()
+                .ok_or_else(|| errors::not_found("there is no such job")),
+            _ => Err(errors::invalid(
+                "that prefix fits more than one job: give more digits",
+            )),
         }
     }
 }
 
-const NAMES: [&str; 7] = ["request", "accepted", "result", "delivered", "invoice", "settled", "success"];
+const NAMES: [&str; 7] = [
+    "request",
+    "accepted",
+    "result",
+    "delivered",
+    "invoice",
+    "settled",
+    "success",
+];
 
 struct Ladder {
     rungs: [Rung; 7],
@@ -83,8 +105,15 @@ struct Ladder {
 
 impl Default for Ladder {
     fn default() -> Self {
-        let rungs = NAMES.map(|name| Rung { name: name.to_owned(), ..Rung::default() });
-        Ladder { rungs, paid: false, ended: None }
+        let rungs = NAMES.map(|name| Rung {
+            name: name.to_owned(),
+            ..Rung::default()
+        });
+        Ladder {
+            rungs,
+            paid: false,
+            ended: None,
+        }
     }
 }
 
@@ -93,13 +122,36 @@ impl Ladder {
         let (rung, detail) = match &fact.event {
             Event::JobReceived(m) => (0, format!("from {} by {}", hex::encode(&m.requester), m.relay)),
             Event::JobAccepted(m) => (1, format!("for {} msat", m.price_msat)),
-            Event::JobExecuted(m) => (2, m.receipt.as_ref().map(|r| format!("{} tokens", r.output_tokens)).unwrap_or_default()),
-            Event::JobDelivered(m) => (3, format!("{} of {} relays took it at once", m.relays_accepted, m.relays_tried)),
-            Event::InvoiceIssued(m) => (4, format!("{} msat, payment hash {}", m.amount_msat, hex::encode(&m.payment_hash))),
+            Event::JobExecuted(m) => (
+                2,
+                m.receipt
+                    .as_ref()
+                    .map(|r| format!("{} tokens", r.output_tokens))
+                    .unwrap_or_default(),
+            ),
+            Event::JobDelivered(m) => (
+                3,
+                format!(
+                    "{} of {} relays took it at once",
+                    m.relays_accepted, m.relays_tried
+                ),
+            ),
+            Event::InvoiceIssued(m) => (
+                4,
+                format!(
+                    "{} msat, payment hash {}",
+                    m.amount_msat,
+                    hex::encode(&m.payment_hash)
+                ),
+            ),
             Event::JobSettled(m) => (5, format!("{} msat by the wallet", m.amount_msat)),
             Event::EventPublished(m) if m.purpose == facts::Purpose::Success as i32 => (6, String::new()),
             Event::JobRefused(m) => {
-                self.ended = Some(format!("it was refused ({}): {}", refusal_name(m.reason), m.detail));
+                self.ended = Some(format!(
+                    "it was refused ({}): {}",
+                    refusal_name(m.reason),
+                    m.detail
+                ));
                 return;
             }
             Event::JobFailed(m) => {
@@ -107,7 +159,8 @@ impl Ladder {
                 return;
             }
             Event::InvoiceExpired(_) => {
-                self.ended = Some("its invoice ran out unpaid: the buyer got the result and did not pay".to_owned());
+                self.ended =
+                    Some("its invoice ran out unpaid: the buyer got the result and did not pay".to_owned());
                 return;
             }
             _ => return,
@@ -129,13 +182,19 @@ impl Ladder {
         if self.paid {
             return match difference_msat {
                 Some(0) | None => "it was paid, and wallet and ledger agree".to_owned(),
-                Some(other) => format!("it was paid; wallet and ledger differ by {other} msat in all, see `autopilotctl wallet balance`"),
+                Some(other) => format!(
+                    "it was paid; wallet and ledger differ by {other} msat in all, see `autopilotctl wallet balance`"
+                ),
             };
         }
         if let Some(ended) = &self.ended {
             return format!("not paid: {ended}");
         }
-        let missing = self.rungs.iter().find(|rung| !rung.reached).map_or("success", |rung| rung.name.as_str());
+        let missing = self
+            .rungs
+            .iter()
+            .find(|rung| !rung.reached)
+            .map_or("success", |rung| rung.name.as_str());
         match missing {
             "accepted" => "not paid yet: it is not judged".to_owned(),
             "result" => "not paid yet: the model has not finished".to_owned(),

@@ -77,11 +77,18 @@ async fn persist(outside: Outside, effect: Effect) {
 async fn perform(outside: &Outside, effect: &Effect) -> Result<(), NotYet> {
     match effect {
         Effect::Run { job, attempt } => work::run(outside, *job, *attempt).await,
-        Effect::Invoice { job, amount, expiry_s } => money::invoice(outside, *job, *amount, *expiry_s).await,
+        Effect::Invoice {
+            job,
+            amount,
+            expiry_s,
+        } => money::invoice(outside, *job, *amount, *expiry_s).await,
         Effect::Sign { job, purpose } => sign::sign(outside, *job, *purpose).await,
         Effect::TellLoser { purchase, result } => sign::tell_loser(outside, *purchase, *result).await,
         Effect::Publish { event } => publish::publish(outside, *event).await,
-        Effect::Pay { payment_hash, attempt } => money::pay(outside, *payment_hash, *attempt).await,
+        Effect::Pay {
+            payment_hash,
+            attempt,
+        } => money::pay(outside, *payment_hash, *attempt).await,
         Effect::SendOnchain { intent } => money::send_onchain(outside, intent).await,
     }
 }

@@ -1,8 +1,12 @@
 //! What the wallet is asked to do. Each call is keyed inside the wallet process, so that repeating it is harmless.
+use std::time::Duration;
+
 use autopilot_core::{
     Input,
     input::WalletInput,
-    ports::wallet::{OnchainAmount, PayRequest, Payment, PaymentStatus, Wallet, WalletError, WalletErrorCode as Code},
+    ports::wallet::{
+        OnchainAmount, PayRequest, Payment, PaymentStatus, Wallet, WalletError, WalletErrorCode as Code,
+    },
 };
 use autopilot_events::{
     pb,
@@ -14,8 +18,11 @@ use crate::outside::Outside;
 
 pub(super) async fn invoice(outside: &Outside, id: JobId, amount: Msat, expiry_s: u32) -> Result<(), NotYet> {
     let key = format!("job/{id}");
-    let invoice =
-        outside.wallet.create_invoice(&key, amount, "Autopilot job", expiry_s).await.map_err(NotYet::because)?;
+    let invoice = outside
+        .wallet
+        .create_invoice(&key, amount, "Autopilot job", expiry_s)
+        .await
+        .map_err(NotYet::because)?;
     happened("invoice");
     let issued = pb::InvoiceIssued {
         job_id: id.to_vec(),
@@ -30,9 +37,22 @@ pub(super) async fn invoice(outside: &Outside, id: JobId, amount: Msat, expiry_s
 
 /// Asks the wallet to pay what was approved. An outcome that is not final comes as a wallet event later.
 pub(super) async fn pay(outside: &Outside, hash: PaymentHash, attempt: u32) -> Result<(), NotYet> {
-    let outgoing = outside.ledger.look(move |engine| engine.state().wallet.outgoing_by_hash(&hash).cloned()).await?;
-    let Some(approval) = outgoing.map(|outgoing| outgoing.approval) else { return Ok(()) };
-    let amountless = outside.wallet.decode_invoice(&approval.bolt11).await.map_err(NotYet::because)?.amount.is_none();
+    let outgoing = outside
+        .ledger
+        .look(move |engine| engine.state().wallet.outgoing_by_hash(&hash).cloned())
+        .await?;
+    let Some(approval) = outgoing.map(|outgoing| outgoing.approval) else {
+        return Ok(());
+    };
+    // A payee that can't be reached now may be back in a moment.
+    tokio::time::sleep(pause_before(attempt)).await;
+    let amountless = outside
+        .wallet
+        .decode_invoice(&approval.bolt11)
+        .await
+        .map_err(NotYet::because)?
+        .amount
+        .is_none();
     let request = PayRequest {
         bolt11: approval.bolt11.clone(),
         amount: amountless.then_some(Msat(approval.amount_msat)),
@@ -44,7 +64,11 @@ pub(super) async fn pay(outside: &Outside, hash: PaymentHash, attempt: u32) -> R
     happened("pay");
     let outcome = match answer {
         Ok(payment) => settled(&payment, &approval),
-        Err(error) if is_final(&error) => Some(failure(hash, Vec::new(), format!("{}: {}", error.code.name(), error.message))),
+        Err(error) if is_final(&error) => Some(failure(
+            hash,
+            Vec::new(),
+            format!("{}: {}", error.code.name(), error.message),
+        )),
         Err(error) => return Err(NotYet::because(error)),
     };
     if let Some(outcome) = outcome {
@@ -53,13 +77,28 @@ pub(super) async fn pay(outside: &Outside, hash: PaymentHash, attempt: u32) -> R
     Ok(())
 }
 
+/// Nothing before the first attempt, then 1, 2, 4 … at most 30 seconds.
+fn pause_before(attempt: u32) -> Duration {
+    match attempt {
+        0 | 1 => Duration::ZERO,
+        again => Duration::from_secs(1 << (again - 2).min(5)).min(Duration::from_secs(30)),
+    }
+}
+
 /// Whether asking again can't help, so that the failure is the outcome.
 fn is_final(error: &WalletError) -> bool {
-    !matches!(error.code, Code::Unavailable | Code::ChainBehind | Code::PeerUnreachable | Code::Fault)
+    !matches!(
+        error.code,
+        Code::Unavailable | Code::ChainBehind | Code::PeerUnreachable | Code::Fault
+    )
 }
 
 fn failure(hash: PaymentHash, payment_id: Vec<u8>, reason: String) -> WalletInput {
-    WalletInput::Failed(pb::WalletPaymentFailed { payment_id, payment_hash: hash.to_vec(), reason })
+    WalletInput::Failed(pb::WalletPaymentFailed {
+        payment_id,
+        payment_hash: hash.to_vec(),
+        reason,
+    })
 }
 
 /// A payment's final outcome, if it has one.
@@ -71,11 +110,17 @@ pub(crate) fn settled(payment: &Payment, approval: &pb::PaymentApproved) -> Opti
             payment_hash: hash.to_vec(),
             amount_msat: payment.amount.map_or(approval.amount_msat, |amount| amount.0),
             fee_msat: payment.fee.unwrap_or_default().0,
-            preimage: payment.preimage.map(|preimage| preimage.to_vec()).unwrap_or_default(),
+            preimage: payment
+                .preimage
+                .map(|preimage| preimage.to_vec())
+                .unwrap_or_default(),
             settled_at_ms: i64::try_from(payment.updated_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
         })),
         PaymentStatus::Failed => {
-            let reason = payment.failure.clone().unwrap_or_else(|| "the wallet says that it failed".to_owned());
+            let reason = payment
+                .failure
+                .clone()
+                .unwrap_or_else(|| "the wallet says that it failed".to_owned());
             Some(failure(hash, payment.payment_id.to_vec(), reason))
         }
         PaymentStatus::Pending | PaymentStatus::Unknown | PaymentStatus::InDoubt => None,
@@ -86,11 +131,21 @@ pub(super) async fn send_onchain(outside: &Outside, intent: &str) -> Result<(), 
     let wanted = intent.to_owned();
     let approved = outside
         .ledger
-        .look(move |engine| engine.state().wallet.onchain().find(|(id, _)| **id == wanted).map(|(_, a)| a.clone()))
+        .look(move |engine| {
+            engine
+                .state()
+                .wallet
+                .onchain()
+                .find(|(id, _)| **id == wanted)
+                .map(|(_, a)| a.clone())
+        })
         .await?;
     let Some(approved) = approved else { return Ok(()) };
     let amount = approved.amount_sat.map_or(OnchainAmount::All, OnchainAmount::Sat);
-    let answer = outside.wallet.send_onchain(&format!("onchain/{intent}"), &approved.address, amount).await;
+    let answer = outside
+        .wallet
+        .send_onchain(&format!("onchain/{intent}"), &approved.address, amount)
+        .await;
     happened("send-onchain");
     let outcome = match answer {
         Ok(send) => match send.txid {
@@ -101,7 +156,9 @@ pub(super) async fn send_onchain(outside: &Outside, intent: &str) -> Result<(), 
             }),
             None => WalletInput::OnchainFailed(pb::OnchainFailed {
                 intent_id: approved.intent_id,
-                reason: "the wallet stopped in between and can't tell; nothing is sent again under this intent".to_owned(),
+                reason:
+                    "the wallet stopped in between and can't tell; nothing is sent again under this intent"
+                        .to_owned(),
             }),
         },
         Err(error) if is_final(&error) => WalletInput::OnchainFailed(pb::OnchainFailed {
@@ -118,7 +175,15 @@ impl Outside {
     /// What an on-chain payment moved, as the wallet's own list says; what was asked for until it lists it.
     async fn sent_onchain_sat(&self, txid: &str, asked_sat: Option<u64>) -> u64 {
         let page = self.wallet.payments(500, None).await;
-        let listed = page.ok().and_then(|page| page.payments.into_iter().find(|p| p.txid.as_deref() == Some(txid)));
-        listed.and_then(|payment| payment.amount).map(Msat::sat_floor).or(asked_sat).unwrap_or(0)
+        let listed = page.ok().and_then(|page| {
+            page.payments
+                .into_iter()
+                .find(|p| p.txid.as_deref() == Some(txid))
+        });
+        listed
+            .and_then(|payment| payment.amount)
+            .map(Msat::sat_floor)
+            .or(asked_sat)
+            .unwrap_or(0)
     }
 }

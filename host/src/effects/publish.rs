@@ -10,11 +10,18 @@ use super::{NotYet, happened};
 use crate::outside::Outside;
 
 pub(super) async fn publish(outside: &Outside, id: EventId) -> Result<(), NotYet> {
-    let owed = outside.ledger.look(move |engine| engine.state().outbox.get(&id).cloned()).await?;
+    let owed = outside
+        .ledger
+        .look(move |engine| engine.state().outbox.get(&id).cloned())
+        .await?;
     let Some(owed) = owed else { return Ok(()) };
     let json = outside.ledger.text(&owed.event).await.map_err(NotYet::because)?;
     let json = json.ok_or_else(|| NotYet::because("the event's text was erased"))?;
-    let event = SignedEvent { id, kind: u16::try_from(owed.kind).unwrap_or(0), json };
+    let event = SignedEvent {
+        id,
+        kind: u16::try_from(owed.kind).unwrap_or(0),
+        json,
+    };
     let mut outcomes = broadcast(outside, event);
     let (mut accepted, mut tried) = (0, 0);
     while let Some(outcome) = outcomes.recv().await {
@@ -27,7 +34,17 @@ pub(super) async fn publish(outside: &Outside, id: EventId) -> Result<(), NotYet
         }
         if accepted > 0 {
             happened("publish");
-            outside.ledger.submit(Input::Published { event_id: id, accepted, tried }, None).await?;
+            outside
+                .ledger
+                .submit(
+                    Input::Published {
+                        event_id: id,
+                        accepted,
+                        tried,
+                    },
+                    None,
+                )
+                .await?;
             return Ok(());
         }
     }
@@ -41,7 +58,10 @@ pub fn broadcast(outside: &Outside, event: SignedEvent) -> mpsc::UnboundedReceiv
     tokio::spawn(async move {
         let Ok(market) = outside.market() else { return };
         // Whoever waits for the first outcome may have gone on.
-        if let Err(error) = market.publish(&event, |outcome| drop(tell.send(outcome.clone()))).await {
+        if let Err(error) = market
+            .publish(&event, |outcome| drop(tell.send(outcome.clone())))
+            .await
+        {
             tracing::warn!(event = %event.id, %error, "publishing failed");
         }
     });

@@ -1,7 +1,9 @@
 //! Composes and signs what is to be said about a job. Until it is recorded nobody saw it.
 use autopilot_core::{
     Input,
-    ports::market::{Bill, FeedbackStatus, JobRequest, Market, MarketError, MarketItem, NewFeedback, SignedEvent},
+    ports::market::{
+        Bill, FeedbackStatus, JobRequest, Market, MarketError, MarketItem, NewFeedback, SignedEvent,
+    },
 };
 use autopilot_events::{
     pb::{self, Purpose},
@@ -18,21 +20,31 @@ const RESULT_BOUND_MS: i64 = 24 * 3_600_000;
 const FEEDBACK_BOUND_MS: i64 = 10 * 60_000;
 
 pub(super) async fn sign(outside: &Outside, id: JobId, purpose: i32) -> Result<(), NotYet> {
-    let job = outside.ledger.look(move |engine| engine.state().jobs.get(&id).cloned()).await?;
-    let (Some(job), Ok(purpose)) = (job, Purpose::try_from(purpose)) else { return Ok(()) };
+    let job = outside
+        .ledger
+        .look(move |engine| engine.state().jobs.get(&id).cloned())
+        .await?;
+    let (Some(job), Ok(purpose)) = (job, Purpose::try_from(purpose)) else {
+        return Ok(());
+    };
     let MarketItem::Request(request) = outside.stored(&job.request).await.map_err(NotYet::Because)? else {
         return Err(NotYet::because("the stored event is no request"));
     };
     let output = match (&job.output, purpose) {
         (Some(output), Purpose::Result) => {
             let text = outside.ledger.text(output).await.map_err(NotYet::because)?;
-            String::from_utf8(text.ok_or_else(|| NotYet::because("the output was erased"))?).map_err(NotYet::because)?
+            String::from_utf8(text.ok_or_else(|| NotYet::because("the output was erased"))?)
+                .map_err(NotYet::because)?
         }
         _ => String::new(),
     };
     let event = compose(outside, &job, &request, purpose, &output).map_err(NotYet::because)?;
     happened("sign");
-    let bound_ms = if purpose == Purpose::Result { RESULT_BOUND_MS } else { FEEDBACK_BOUND_MS };
+    let bound_ms = if purpose == Purpose::Result {
+        RESULT_BOUND_MS
+    } else {
+        FEEDBACK_BOUND_MS
+    };
     let signed = pb::EventSigned {
         event_id: event.id.to_vec(),
         purpose: purpose as i32,
@@ -42,7 +54,10 @@ pub(super) async fn sign(outside: &Outside, id: JobId, purpose: i32) -> Result<(
         deadline_ms: clock::now_ms().saturating_add(bound_ms),
         about: Vec::new(),
     };
-    outside.ledger.submit(Input::Signed(signed), Some((format!("job/{id}"), &event.json))).await?;
+    outside
+        .ledger
+        .submit(Input::Signed(signed), Some((format!("job/{id}"), &event.json)))
+        .await?;
     Ok(())
 }
 
@@ -60,10 +75,16 @@ pub(super) async fn tell_loser(outside: &Outside, id: JobId, result: EventId) ->
     let MarketItem::Result(lost) = outside.stored(&loser.result).await.map_err(NotYet::Because)? else {
         return Err(NotYet::because("the stored event is no result"));
     };
-    let feedback =
-        NewFeedback { status: FeedbackStatus::Error, reason: loser.reason, content: String::new(), bill: None };
+    let feedback = NewFeedback {
+        status: FeedbackStatus::Error,
+        reason: loser.reason,
+        content: String::new(),
+        bill: None,
+    };
     let market = outside.market().map_err(NotYet::because)?;
-    let event = market.compose_feedback_to_provider(&lost, &feedback, clock::now_s()).map_err(NotYet::because)?;
+    let event = market
+        .compose_feedback_to_provider(&lost, &feedback, clock::now_s())
+        .map_err(NotYet::because)?;
     let signed = pb::EventSigned {
         event_id: event.id.to_vec(),
         purpose: Purpose::LostRace as i32,
@@ -73,7 +94,13 @@ pub(super) async fn tell_loser(outside: &Outside, id: JobId, result: EventId) ->
         deadline_ms: clock::now_ms().saturating_add(FEEDBACK_BOUND_MS),
         about: result.to_vec(),
     };
-    outside.ledger.submit(Input::Signed(signed), Some((format!("purchase/{id}"), &event.json))).await?;
+    outside
+        .ledger
+        .submit(
+            Input::Signed(signed),
+            Some((format!("purchase/{id}"), &event.json)),
+        )
+        .await?;
     Ok(())
 }
 
@@ -85,19 +112,32 @@ fn compose(
     output: &str,
 ) -> Result<SignedEvent, MarketError> {
     let market = outside.market()?;
-    let bill = job
-        .invoice
-        .as_ref()
-        .map(|invoice| Bill { amount_msat: Msat(invoice.amount_msat), bolt11: Some(invoice.bolt11.clone()) });
+    let bill = job.invoice.as_ref().map(|invoice| Bill {
+        amount_msat: Msat(invoice.amount_msat),
+        bolt11: Some(invoice.bolt11.clone()),
+    });
     let say = |status: FeedbackStatus, reason: &str, bill: Option<Bill>| {
-        let feedback = NewFeedback { status, reason: reason.to_owned(), content: String::new(), bill };
+        let feedback = NewFeedback {
+            status,
+            reason: reason.to_owned(),
+            content: String::new(),
+            bill,
+        };
         market.compose_feedback(request, &feedback, clock::now_s())
     };
     match purpose {
         Purpose::Result => market.compose_result(request, output, bill.as_ref(), clock::now_s()),
-        Purpose::PaymentRequired => say(FeedbackStatus::PaymentRequired, "pay this invoice, then the work begins", bill),
+        Purpose::PaymentRequired => say(
+            FeedbackStatus::PaymentRequired,
+            "pay this invoice, then the work begins",
+            bill,
+        ),
         Purpose::Success => say(FeedbackStatus::Success, "paid", None),
-        Purpose::Error => say(FeedbackStatus::Error, job.failure.as_deref().unwrap_or("failed"), None),
+        Purpose::Error => say(
+            FeedbackStatus::Error,
+            job.failure.as_deref().unwrap_or("failed"),
+            None,
+        ),
         _ => say(FeedbackStatus::Processing, "", None),
     }
 }

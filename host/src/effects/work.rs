@@ -20,22 +20,48 @@ use crate::{clock::now_ms, crash, outside::Outside};
 const PAID_BOUND_MS: u64 = 10 * 60 * 1_000;
 
 pub(super) async fn run(outside: &Outside, id: JobId, attempt: u32) -> Result<(), NotYet> {
-    let job = outside.ledger.look(move |engine| engine.state().jobs.get(&id).cloned()).await?;
-    let Some(job) = job.filter(|job| job.work == Work::Running && job.attempts == attempt) else { return Ok(()) };
+    let job = outside
+        .ledger
+        .look(move |engine| engine.state().jobs.get(&id).cloned())
+        .await?;
+    let Some(job) = job.filter(|job| job.work == Work::Running && job.attempts == attempt) else {
+        return Ok(());
+    };
     let outcome = match read(outside, &job).await {
         Ok(request) => attempt_at(outside, id, &job, &request).await,
-        Err(detail) => Err(failed(FailureClass::Execution, "request-unreadable", detail, false)),
+        Err(detail) => Err(failed(
+            FailureClass::Execution,
+            "request-unreadable",
+            detail,
+            false,
+        )),
     };
     happened("run");
     let (outcome, text) = match outcome {
         Ok(generation) => {
             let receipt = Box::new(receipt(&generation.receipt));
-            (Outcome::Done { receipt, output: pb::BodyRef::default() }, Some(generation.text))
+            (
+                Outcome::Done {
+                    receipt,
+                    output: pb::BodyRef::default(),
+                },
+                Some(generation.text),
+            )
         }
         Err(outcome) => (outcome, None),
     };
     let body = text.as_ref().map(|text| (format!("job/{id}"), text.as_bytes()));
-    outside.ledger.submit(Input::Worked(Worked { job: id, attempt, outcome }), body).await?;
+    outside
+        .ledger
+        .submit(
+            Input::Worked(Worked {
+                job: id,
+                attempt,
+                outcome,
+            }),
+            body,
+        )
+        .await?;
     Ok(())
 }
 
@@ -46,13 +72,25 @@ async fn read(outside: &Outside, job: &Job) -> Result<JobRequest, String> {
     }
 }
 
-async fn attempt_at(outside: &Outside, id: JobId, job: &Job, request: &JobRequest) -> Result<Generation, Outcome> {
+async fn attempt_at(
+    outside: &Outside,
+    id: JobId,
+    job: &Job,
+    request: &JobRequest,
+) -> Result<Generation, Outcome> {
     let Some(model) = &outside.model else {
-        return Err(failed(FailureClass::Execution, "model-missing", "no model is configured".to_owned(), false));
+        return Err(failed(
+            FailureClass::Execution,
+            "model-missing",
+            "no model is configured".to_owned(),
+            false,
+        ));
     };
     let left_ms = match job.money {
         Money::Settled => PAID_BOUND_MS,
-        _ => u64::try_from(job.deadline_ms.saturating_sub(now_ms())).unwrap_or(0).max(1),
+        _ => u64::try_from(job.deadline_ms.saturating_sub(now_ms()))
+            .unwrap_or(0)
+            .max(1),
     };
     let (tokens, name) = (outside.tokens.clone(), id.to_string());
     model.describe().await.map_err(|error| refusal(&error))?;
@@ -65,7 +103,9 @@ async fn attempt_at(outside: &Outside, id: JobId, job: &Job, request: &JobReques
         })
         .await
         .map_err(|error| refusal(&error))?;
-    let bytes = request.result_overhead_bytes.saturating_add(escaped_len(&generation.text));
+    let bytes = request
+        .result_overhead_bytes
+        .saturating_add(escaped_len(&generation.text));
     if bytes > EVENT_LIMIT_BYTES {
         let detail = format!("the result would have {bytes} bytes, relays take {EVENT_LIMIT_BYTES}");
         return Err(failed(FailureClass::Execution, "result-too-large", detail, false));
@@ -81,13 +121,21 @@ fn generate_request(id: JobId, job: &Job, request: &JobRequest, left_ms: u64) ->
         input: model::Input::question(request.input.clone()),
         max_tokens: job.max_output_tokens.max(1),
         sampling: Sampling {
-            temperature_milli: params.temperature.map_or(standard.temperature_milli, |t| milli(t, 5_000)),
+            temperature_milli: params
+                .temperature
+                .map_or(standard.temperature_milli, |t| milli(t, 5_000)),
             top_k: params.top_k.unwrap_or(standard.top_k),
             top_p_milli: params.top_p.map_or(standard.top_p_milli, |p| milli(p, 1_000)),
             // Without a seed of the buyer's the job itself gives one: the receipt names it.
             seed: params.seed.map_or_else(|| seed_of(&id), |seed| seed as u32),
         },
-        stop: params.stop.iter().filter(|s| (1..=128).contains(&s.len())).take(8).cloned().collect(),
+        stop: params
+            .stop
+            .iter()
+            .filter(|s| (1..=128).contains(&s.len()))
+            .take(8)
+            .cloned()
+            .collect(),
         deadline_ms: Some(left_ms),
     }
 }
@@ -106,7 +154,12 @@ fn escaped_len(text: &str) -> usize {
 }
 
 fn failed(class: FailureClass, code: &str, detail: String, again: bool) -> Outcome {
-    Outcome::Failed { class, code: code.to_owned(), detail, again }
+    Outcome::Failed {
+        class,
+        code: code.to_owned(),
+        detail,
+        again,
+    }
 }
 
 /// What a model's failure means for the job. A worker that died is replaced, so another attempt makes sense.
@@ -119,7 +172,10 @@ fn refusal(error: &ModelError) -> Outcome {
     };
     let again = matches!(
         code,
-        ModelErrorCode::WorkerCrashed | ModelErrorCode::WorkerHung | ModelErrorCode::WorkerUnavailable | ModelErrorCode::Busy
+        ModelErrorCode::WorkerCrashed
+            | ModelErrorCode::WorkerHung
+            | ModelErrorCode::WorkerUnavailable
+            | ModelErrorCode::Busy
     );
     failed(class, code.as_str(), error.to_string(), again)
 }

@@ -105,7 +105,8 @@ pub async fn run(
     let pubkey = identity.public_key();
 
     let (fatal_tell, mut fatal) = mpsc::unbounded_channel();
-    let (ledger, start) = Ledger::open(&home.ledger_file(), MasterKey(secrets.body_key()), fatal_tell).await?;
+    let (ledger, start) =
+        Ledger::open(&home.ledger_file(), MasterKey(secrets.body_key()), fatal_tell).await?;
     start.notes.iter().for_each(|note| tracing::warn!("{note}"));
     begin(&ledger, &config, pubkey.to_vec()).await?;
 
@@ -117,11 +118,23 @@ pub async fn run(
             Some(Arc::new(connected.map_err(|e| HostError::Market(e.to_string()))?))
         }
     };
-    let model = config.model.as_ref().map(|model| model::worker(&home, model)).transpose().map_err(HostError::Model)?;
-    let outside =
-        Outside { ledger, market, wallet: client, model, tokens: broadcast::channel(TOKENS_HELD).0 };
+    let model = config
+        .model
+        .as_ref()
+        .map(|model| model::worker(&home, model))
+        .transpose()
+        .map_err(HostError::Model)?;
+    let outside = Outside {
+        ledger,
+        market,
+        wallet: client,
+        model,
+        tokens: broadcast::channel(TOKENS_HELD).0,
+    };
 
-    let keeper = wallet::Keeper::start(&home, &config, &secrets, &outside).await.map_err(HostError::Wallet)?;
+    let keeper = wallet::Keeper::start(&home, &config, &secrets, &outside)
+        .await
+        .map_err(HostError::Wallet)?;
     let (heartbeat_tell, heartbeat) = watch::channel(None);
     let asked = Arc::new(Notify::new());
     let service = Service {
@@ -137,7 +150,7 @@ pub async fn run(
     tasks.spawn(effects::run(outside.clone()));
     tasks.spawn(treasury::run(outside.clone(), outside.wallet.events()));
     tasks.spawn(pulse::tick(outside.clone()));
-    tasks.spawn(pulse::observe(outside.clone()));
+    tasks.spawn(pulse::observe(outside.clone(), config.peers()));
     if outside.market.is_some() {
         tasks.spawn(intake::run(outside.clone()));
         tasks.spawn(pulse::presence(outside.clone(), heartbeat_tell));
@@ -146,7 +159,9 @@ pub async fn run(
         tasks.spawn(model::warm(outside.clone(), model));
     }
     let (end_control, control_ends) = tokio::sync::oneshot::channel::<()>();
-    let listener = control::bind(&home.control_socket()).await.map_err(HostError::Control)?;
+    let listener = control::bind(&home.control_socket())
+        .await
+        .map_err(HostError::Control)?;
     let mut control = tokio::spawn(async move {
         let ended = async { drop(control_ends.await) };
         control::serve(listener, service, ended).await
@@ -181,15 +196,21 @@ async fn begin(ledger: &Ledger, config: &Config, identity: Vec<u8>) -> Result<()
         identity,
         program: concat!("autopilot ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
-    ledger.submit(Input::Person(Command::OpenLedger(opened)), None).await?;
+    ledger
+        .submit(Input::Person(Command::OpenLedger(opened)), None)
+        .await?;
     ledger.submit(Input::Resumed, None).await?;
-    let has_policy = ledger.look(|engine| engine.state().provider.policy.is_some()).await?;
+    let has_policy = ledger
+        .look(|engine| engine.state().provider.policy.is_some())
+        .await?;
     if config.provider.enabled && !has_policy {
         let mut policy = policy::default_policy(config.provider.price_msat);
         if config.provider.order == "pay-first" {
             policy.order = pb::PaymentOrder::PayFirst as i32;
         }
-        ledger.submit(Input::Person(Command::SetPolicy(policy)), None).await?;
+        ledger
+            .submit(Input::Person(Command::SetPolicy(policy)), None)
+            .await?;
     }
     Ok(())
 }
@@ -202,9 +223,15 @@ async fn shut_down(
     end_control: tokio::sync::oneshot::Sender<()>,
     socket: &std::path::Path,
 ) {
-    let online = outside.ledger.look(|engine| engine.is_online()).await.unwrap_or(false);
+    let online = outside
+        .ledger
+        .look(|engine| engine.is_online())
+        .await
+        .unwrap_or(false);
     if online {
-        let offline = Command::GoOffline { reason: "stopped".to_owned() };
+        let offline = Command::GoOffline {
+            reason: "stopped".to_owned(),
+        };
         if let Err(error) = outside.ledger.submit(Input::Person(offline), None).await {
             tracing::warn!(%error, "going offline was not recorded; the next start records it");
         }

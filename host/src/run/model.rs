@@ -10,8 +10,15 @@ pub(super) fn worker(home: &Home, model: &Model) -> Result<WorkerProcess, String
         None => None,
         Some(digits) => Some(models::sha256(digits).ok_or("the model's sha256 needs 64 hexadecimal digits")?),
     };
-    let file = ModelFile { path: model.path.clone(), sha256 };
-    Ok(WorkerProcess::new(WorkerConfig::new(worker_program()?, home.run_dir(), file)))
+    let file = ModelFile {
+        path: model.path.clone(),
+        sha256,
+    };
+    Ok(WorkerProcess::new(WorkerConfig::new(
+        worker_program()?,
+        home.run_dir(),
+        file,
+    )))
 }
 
 /// Loads the model ahead of the first job, so that "online" means servable.

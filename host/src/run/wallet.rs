@@ -41,14 +41,22 @@ impl Keeper {
         secrets: &Secrets,
         outside: &Outside,
     ) -> Result<Keeper, String> {
-        let program = find_walletd()
-            .ok_or("autopilot-walletd is not beside this program; build it, or name it in AUTOPILOT_WALLETD")?;
+        let program = find_walletd().ok_or(
+            "autopilot-walletd is not beside this program; build it, or name it in AUTOPILOT_WALLETD",
+        )?;
         let config = walletd_config(home, config, secrets);
-        let process = WalletProcess::spawn(&config, &program).await.map_err(|e| e.to_string())?;
+        let process = WalletProcess::spawn(&config, &program)
+            .await
+            .map_err(|e| e.to_string())?;
         let info = begin(outside, &config, &process).await?;
         let (stop, stops) = mpsc::channel(1);
         let (tell, info) = watch::channel(info);
-        let keeping = Keeping { outside: outside.clone(), config, program, tell };
+        let keeping = Keeping {
+            outside: outside.clone(),
+            config,
+            program,
+            tell,
+        };
         tokio::spawn(keeping.run(process, stops));
         Ok(Keeper { stop, info })
     }
@@ -140,25 +148,51 @@ async fn begin(outside: &Outside, config: &WalletdConfig, process: &WalletProces
         chain_source: info.chain_source.clone(),
     };
     let submit = |input| outside.ledger.submit(Input::Wallet(input), None);
-    submit(WalletInput::Started(started)).await.map_err(|e| e.to_string())?;
+    submit(WalletInput::Started(started))
+        .await
+        .map_err(|e| e.to_string())?;
     let reconciled = treasury::reconcile(outside).await?;
     if reconciled.difference_msat != 0 {
-        tracing::error!(difference_msat = reconciled.difference_msat, "wallet and ledger differ");
+        tracing::error!(
+            difference_msat = reconciled.difference_msat,
+            "wallet and ledger differ"
+        );
     }
     treasury::observe(outside).await.map_err(|e| e.to_string())?;
-    Ok(Info { node_id: process.node_id.clone(), addresses: info.listening })
+    Ok(Info {
+        node_id: process.node_id.clone(),
+        addresses: info.listening,
+    })
 }
 
 fn walletd_config(home: &Home, config: &Config, secrets: &Secrets) -> WalletdConfig {
     let chain = match config.chain.clone() {
-        Chain::Bitcoind { host, port, user, password } => ChainSource::BitcoindRpc { host, port, user, password },
+        Chain::Bitcoind {
+            host,
+            port,
+            user,
+            password,
+        } => ChainSource::BitcoindRpc {
+            host,
+            port,
+            user,
+            password,
+        },
         Chain::Esplora { url } => ChainSource::Esplora { url },
         Chain::Electrum { url } => ChainSource::Electrum { url },
     };
     let seed = Seed(secrets.lightning_seed());
-    let mut walletd = WalletdConfig::new(seed, home.wallet_dir(), home.wallet_socket(), &config.network, chain);
+    let mut walletd = WalletdConfig::new(
+        seed,
+        home.wallet_dir(),
+        home.wallet_socket(),
+        &config.network,
+        chain,
+    );
     walletd.listen.clone_from(&config.wallet.listen);
-    walletd.trusted_peers_0conf.clone_from(&config.wallet.trusted_peers_0conf);
+    walletd
+        .trusted_peers_0conf
+        .clone_from(&config.wallet.trusted_peers_0conf);
     walletd.alias = (!config.wallet.alias.is_empty()).then(|| config.wallet.alias.clone());
     walletd.forwarding = config.wallet.forwarding;
     walletd

@@ -41,12 +41,20 @@ impl Chain {
         match kind {
             ChainKind::Simulated => {
                 let blocks = home.join("chain.blocks");
-                let options = autopilot_simchain::Options { blocks: Some(&blocks), auto_mine: true };
+                let options = autopilot_simchain::Options {
+                    blocks: Some(&blocks),
+                    auto_mine: true,
+                };
                 let address = SocketAddr::from(([127, 0, 0, 1], 0));
-                Ok(Chain::Simulated(SimChain::start_with(address, options).await.map_err(failed)?))
+                Ok(Chain::Simulated(
+                    SimChain::start_with(address, options).await.map_err(failed)?,
+                ))
             }
             ChainKind::Bitcoind => {
-                let core = tokio::task::spawn_blocking(Bitcoind::start).await.map_err(failed)?.map_err(failed)?;
+                let core = tokio::task::spawn_blocking(Bitcoind::start)
+                    .await
+                    .map_err(failed)?
+                    .map_err(failed)?;
                 Ok(Chain::Core(Box::new(core)))
             }
         }
@@ -54,13 +62,23 @@ impl Chain {
 
     pub(super) fn config(&self) -> config::Chain {
         let (host, port, user, password) = match self {
-            Chain::Simulated(chain) => (chain.host.clone(), chain.port, chain.user.clone(), chain.password.clone()),
+            Chain::Simulated(chain) => (
+                chain.host.clone(),
+                chain.port,
+                chain.user.clone(),
+                chain.password.clone(),
+            ),
             Chain::Core(core) => {
                 let rpc = core.rpc();
                 (rpc.host.clone(), rpc.port, rpc.user.clone(), rpc.password.clone())
             }
         };
-        config::Chain::Bitcoind { host, port, user, password }
+        config::Chain::Bitcoind {
+            host,
+            port,
+            user,
+            password,
+        }
     }
 
     /// Gives an address coins that can be spent at once.

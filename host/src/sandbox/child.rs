@@ -78,8 +78,16 @@ impl Child {
         environment: &[(&str, &str)],
     ) -> Result<Child, SandboxError> {
         let log = home.logs_dir().join("host.log");
-        let failed = |cause: String| SandboxError::Host { role, cause, log: log.clone() };
-        let to_log = OpenOptions::new().create(true).append(true).open(&log).map_err(|e| failed(e.to_string()))?;
+        let failed = |cause: String| SandboxError::Host {
+            role,
+            cause,
+            log: log.clone(),
+        };
+        let to_log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .map_err(|e| failed(e.to_string()))?;
         let mut process = Command::new(program)
             .arg(role)
             .arg("--home")
@@ -95,16 +103,27 @@ impl Child {
             .spawn()
             .map_err(|e| failed(e.to_string()))?;
         let (leash, stdout) = (process.stdin.take(), process.stdout.take());
-        let Some(stdout) = stdout else { return Err(failed("it has no output".to_owned())) };
+        let Some(stdout) = stdout else {
+            return Err(failed("it has no output".to_owned()));
+        };
         let mut lines = BufReader::new(stdout).lines();
         let line = timeout(START_LIMIT, lines.next_line()).await;
         let said = match line {
-            Err(_) => return Err(failed(format!("it did not serve within {} s", START_LIMIT.as_secs()))),
+            Err(_) => {
+                return Err(failed(format!(
+                    "it did not serve within {} s",
+                    START_LIMIT.as_secs()
+                )));
+            }
             Ok(Ok(Some(line))) => serde_json::from_str::<Said>(&line).map_err(|_| failed(line))?,
             Ok(_) => {
                 let status = timeout(STOP_LIMIT, process.wait()).await;
                 let words = last_words(&log);
-                return Err(failed(format!("it ended ({}): {words}", status.map_or("hanging".to_owned(), |s| s.map_or_else(|e| e.to_string(), |s| s.to_string())))));
+                return Err(failed(format!(
+                    "it ended ({}): {words}",
+                    status.map_or("hanging".to_owned(), |s| s
+                        .map_or_else(|e| e.to_string(), |s| s.to_string()))
+                )));
             }
         };
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
@@ -130,13 +149,18 @@ impl Child {
     /// # Errors
     /// [`SandboxError::Call`].
     pub fn client(&self) -> Result<Client, SandboxError> {
-        client(&self.home.control_socket())
-            .map_err(|e| SandboxError::Call { what: "the control socket", cause: e.to_string() })
+        client(&self.home.control_socket()).map_err(|e| SandboxError::Call {
+            what: "the control socket",
+            cause: e.to_string(),
+        })
     }
 
     /// Waits until the process ends by itself.
     pub async fn ended(&mut self) -> String {
-        self.process.wait().await.map_or_else(|e| e.to_string(), |status| status.to_string())
+        self.process
+            .wait()
+            .await
+            .map_or_else(|e| e.to_string(), |status| status.to_string())
     }
 
     /// Starts the same host anew: in order where it still runs, else after its crash.
@@ -169,5 +193,9 @@ impl Child {
 
 fn last_words(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_owned()
+    text.lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or("it said nothing")
+        .to_owned()
 }

@@ -33,7 +33,10 @@ pub struct World {
 }
 
 fn call(what: &'static str) -> impl Fn(tonic::Status) -> SandboxError {
-    move |status| SandboxError::Call { what, cause: status.message().to_owned() }
+    move |status| SandboxError::Call {
+        what,
+        cause: status.message().to_owned(),
+    }
 }
 
 impl World {
@@ -43,7 +46,9 @@ impl World {
     /// [`SandboxError`]; then no process is left.
     pub async fn start(options: Options, mut tell: impl FnMut(&str) + Send) -> Result<World, SandboxError> {
         if !(1..=8).contains(&options.relay_count) {
-            return Err(SandboxError::Options("between 1 and 8 relays can be run".to_owned()));
+            return Err(SandboxError::Options(
+                "between 1 and 8 relays can be run".to_owned(),
+            ));
         }
         let home = crate::home::Home::open(&options.home)?;
         tell("chain");
@@ -61,27 +66,66 @@ impl World {
             network: "regtest".to_owned(),
             relays: Vec::new(),
             chain: chain.config(),
-            wallet: Wallet { listen: vec!["127.0.0.1:0".to_owned()], ..Wallet::default() },
+            wallet: Wallet {
+                listen: vec!["127.0.0.1:0".to_owned()],
+                ..Wallet::default()
+            },
             model: None,
             provider: Provider::default(),
         };
-        let hub_wallet = Wallet { alias: "hub".to_owned(), forwarding: true, ..base.wallet.clone() };
-        let hub_config = Config { wallet: hub_wallet, ..base.clone() };
-        let hub = Child::start(&options.program, "hub", &options.home.join("hub"), &hub_config, &[]).await?;
+        let hub_wallet = Wallet {
+            alias: "hub".to_owned(),
+            forwarding: true,
+            ..base.wallet.clone()
+        };
+        let hub_config = Config {
+            wallet: hub_wallet,
+            ..base.clone()
+        };
+        let hub = Child::start(
+            &options.program,
+            "hub",
+            &options.home.join("hub"),
+            &hub_config,
+            &[],
+        )
+        .await?;
         fund(&chain, &hub).await?;
 
         tell("provider and buyer wallets");
-        let trusting = Wallet { trusted_peers_0conf: vec![hub.node_id.clone()], ..base.wallet.clone() };
+        let hub_address = hub.node_addresses.first().cloned().unwrap_or_default();
+        let trusting = Wallet {
+            trusted_peers_0conf: vec![hub.node_id.clone()],
+            peers: vec![format!("{}@{hub_address}", hub.node_id)],
+            ..base.wallet.clone()
+        };
         let provider_config = Config {
             relays: relays.iter().chain(&options.extra_relays).cloned().collect(),
             wallet: trusting.clone(),
-            model: Some(Model { path: options.model.clone(), sha256: None }),
-            provider: Provider { enabled: true, price_msat: options.price_msat, order: options.order.clone() },
+            model: Some(Model {
+                path: options.model.clone(),
+                sha256: None,
+            }),
+            provider: Provider {
+                enabled: true,
+                price_msat: options.price_msat,
+                order: options.order.clone(),
+            },
             ..base.clone()
         };
-        let buyer_config = Config { relays: relays.clone(), wallet: trusting, ..base };
+        let buyer_config = Config {
+            relays: relays.clone(),
+            wallet: trusting,
+            ..base
+        };
         let (provider_home, buyer_home) = (options.home.join("provider"), options.home.join("buyer"));
-        let provider = Child::start(&options.program, "provider", &provider_home, &provider_config, &[]);
+        let provider = Child::start(
+            &options.program,
+            "provider",
+            &provider_home,
+            &provider_config,
+            &[],
+        );
         let buyer = Child::start(&options.program, "buyer", &buyer_home, &buyer_config, &[]);
         let (provider, buyer) = tokio::try_join!(provider, buyer)?;
 
@@ -90,7 +134,15 @@ impl World {
         // One after the other: two funding transactions at once would contend for the hub's one coin.
         open_channel(&hub, &buyer, BUYER_CHANNEL_SAT, BUYER_PUSH_MSAT).await?;
         chain.mine(6)?;
-        Ok(World { options, relays, hub, provider, buyer, chain, running })
+        Ok(World {
+            options,
+            relays,
+            hub,
+            provider,
+            buyer,
+            chain,
+            running,
+        })
     }
 
     /// Sends the provider online, waiting until it can earn.
@@ -98,7 +150,11 @@ impl World {
     /// # Errors
     /// [`SandboxError::Call`], with what stands in the way.
     pub async fn go_online(&self) -> Result<pb::StatusReply, SandboxError> {
-        let reply = self.provider.client()?.go_online(pb::GoOnlineRequest { wait_s: 120 }).await;
+        let reply = self
+            .provider
+            .client()?
+            .go_online(pb::GoOnlineRequest { wait_s: 120 })
+            .await;
         Ok(reply.map_err(call("going online"))?.into_inner())
     }
 
@@ -153,7 +209,14 @@ impl World {
 
     /// Takes the world down: no process is left.
     pub async fn stop(self) {
-        let World { mut hub, mut provider, mut buyer, running, chain, .. } = self;
+        let World {
+            mut hub,
+            mut provider,
+            mut buyer,
+            running,
+            chain,
+            ..
+        } = self;
         // The hub last: the others close nothing, but say good-bye to it.
         tokio::join!(provider.stop_in_order(), buyer.stop_in_order());
         hub.stop_in_order().await;
@@ -169,21 +232,44 @@ async fn fund(chain: &Chain, hub: &Child) -> Result<(), SandboxError> {
     if balance(&mut client).await?.onchain_sat > 0 {
         return Ok(());
     }
-    let address = client.new_address(pb::NewAddressRequest {}).await.map_err(call("an address of the hub"))?;
+    let address = client
+        .new_address(pb::NewAddressRequest {})
+        .await
+        .map_err(call("an address of the hub"))?;
     chain.fund(&address.into_inner().address)?;
     wait_for("the hub's money", &mut client, |balance| balance.onchain_sat > 0).await
 }
 
-async fn open_channel(hub: &Child, peer: &Child, capacity_sat: u64, push_msat: u64) -> Result<(), SandboxError> {
+async fn open_channel(
+    hub: &Child,
+    peer: &Child,
+    capacity_sat: u64,
+    push_msat: u64,
+) -> Result<(), SandboxError> {
     let mut client = peer.client()?;
     let address = peer.node_addresses.first().cloned().unwrap_or_default();
-    let request = pb::OpenChannelRequest { node_id: peer.node_id.clone(), address, capacity_sat, push_msat };
-    hub.client()?.open_channel(request).await.map_err(call("a channel from the hub"))?;
-    wait_for("a usable channel", &mut client, |balance| balance.channels.iter().any(|c| c.usable)).await
+    let request = pb::OpenChannelRequest {
+        node_id: peer.node_id.clone(),
+        address,
+        capacity_sat,
+        push_msat,
+    };
+    hub.client()?
+        .open_channel(request)
+        .await
+        .map_err(call("a channel from the hub"))?;
+    wait_for("a usable channel", &mut client, |balance| {
+        balance.channels.iter().any(|c| c.usable)
+    })
+    .await
 }
 
 async fn balance(client: &mut crate::control::Client) -> Result<pb::BalanceReply, SandboxError> {
-    Ok(client.balance(pb::BalanceRequest {}).await.map_err(call("the balance"))?.into_inner())
+    Ok(client
+        .balance(pb::BalanceRequest {})
+        .await
+        .map_err(call("the balance"))?
+        .into_inner())
 }
 
 async fn wait_for(

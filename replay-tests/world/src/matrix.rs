@@ -71,8 +71,14 @@ pub async fn host_during_job(stage: &mut Stage, points: &[String], question: &st
             let mut buyer = stage.world.buyer.client()?;
             purchase = Some(order(&mut buyer, &stage.world.provider.pubkey, question).await?);
         }
-        let fired = tokio::time::timeout(CRASH_LIMIT, stage.world.provider.ended()).await.is_ok();
-        lines.push(Line { point: format!("host@{point}"), fired, whole_ms: 0 });
+        let fired = tokio::time::timeout(CRASH_LIMIT, stage.world.provider.ended())
+            .await
+            .is_ok();
+        lines.push(Line {
+            point: format!("host@{point}"),
+            fired,
+            whole_ms: 0,
+        });
         let since = Instant::now();
         restart(stage, &[("AUTOPILOT_CRASH", "")]).await?;
         if let Some(line) = lines.last_mut() {
@@ -89,8 +95,16 @@ pub async fn host_during_job(stage: &mut Stage, points: &[String], question: &st
     ensure!(reply.paid_msat > 0, "the buyer did not pay: {reply:?}");
     settled(&mut stage.world.provider.client()?, before.settled + 1).await?;
     let after = sound_now(stage).await?;
-    ensure!(after.settled == before.settled + 1, "one job was paid, {} were counted", after.settled - before.settled);
-    ensure!(after.difference_msat == 0, "wallet and ledger differ by {} msat", after.difference_msat);
+    ensure!(
+        after.settled == before.settled + 1,
+        "one job was paid, {} were counted",
+        after.settled - before.settled
+    );
+    ensure!(
+        after.difference_msat == 0,
+        "wallet and ledger differ by {} msat",
+        after.difference_msat
+    );
     Ok(lines)
 }
 
@@ -98,10 +112,18 @@ pub async fn host_during_job(stage: &mut Stage, points: &[String], question: &st
 ///
 /// # Errors
 /// What did not hold.
-pub async fn host_during_withdrawal(stage: &mut Stage, points: &[&str], amount_msat: u64) -> Result<Vec<Line>> {
+pub async fn host_during_withdrawal(
+    stage: &mut Stage,
+    points: &[&str],
+    amount_msat: u64,
+) -> Result<Vec<Line>> {
     let mut hub = stage.world.hub.client()?;
     let before = balance(&mut hub).await?.received_msat;
-    let receive = pb::ReceiveRequest { amount_msat, description: "withdrawal".to_owned(), ..Default::default() };
+    let receive = pb::ReceiveRequest {
+        amount_msat,
+        description: "withdrawal".to_owned(),
+        ..Default::default()
+    };
     let invoice = hub.receive(receive).await?.into_inner().payment_request;
     let pay = pb::PayRequest {
         payment_request: invoice,
@@ -114,7 +136,10 @@ pub async fn host_during_withdrawal(stage: &mut Stage, points: &[&str], amount_m
         restart(stage, &[("AUTOPILOT_CRASH", &format!("host@{point}"))]).await?;
         let mut client = stage.world.provider.client()?;
         let asking = async {
-            balance_when(&mut client, "a usable channel", |b| b.channels.iter().any(|c| c.usable)).await?;
+            balance_when(&mut client, "a usable channel", |b| {
+                b.channels.iter().any(|c| c.usable)
+            })
+            .await?;
             client.pay(pay.clone()).await.map_err(anyhow::Error::new)
         };
         let fired = tokio::select! {
@@ -126,10 +151,17 @@ pub async fn host_during_withdrawal(stage: &mut Stage, points: &[&str], amount_m
         };
         let since = Instant::now();
         restart(stage, &[("AUTOPILOT_CRASH", "")]).await?;
-        lines.push(Line { point: format!("host@{point}"), fired, whole_ms: since.elapsed().as_millis() });
+        lines.push(Line {
+            point: format!("host@{point}"),
+            fired,
+            whole_ms: since.elapsed().as_millis(),
+        });
     }
     let mut client = stage.world.provider.client()?;
-    balance_when(&mut client, "a usable channel", |b| b.channels.iter().any(|c| c.usable)).await?;
+    balance_when(&mut client, "a usable channel", |b| {
+        b.channels.iter().any(|c| c.usable)
+    })
+    .await?;
     let answer = loop {
         match client.pay(pay.clone()).await {
             Ok(answer) => break answer.into_inner(),
@@ -140,11 +172,26 @@ pub async fn host_during_withdrawal(stage: &mut Stage, points: &[&str], amount_m
             Err(status) => bail!("the withdrawal was refused: {}", status.message()),
         }
     };
-    ensure!(answer.status == "succeeded", "the withdrawal is {}: {}", answer.status, answer.reason);
-    let paid = balance_when(&mut hub, "the hub's receipt", |b| b.received_msat > before).await?.received_msat - before;
-    ensure!(paid == amount_msat, "the hub got {paid} msat for one invoice of {amount_msat}");
+    ensure!(
+        answer.status == "succeeded",
+        "the withdrawal is {}: {}",
+        answer.status,
+        answer.reason
+    );
+    let paid = balance_when(&mut hub, "the hub's receipt", |b| b.received_msat > before)
+        .await?
+        .received_msat
+        - before;
+    ensure!(
+        paid == amount_msat,
+        "the hub got {paid} msat for one invoice of {amount_msat}"
+    );
     let after = sound_now(stage).await?;
-    ensure!(after.difference_msat == 0, "wallet and ledger differ by {} msat", after.difference_msat);
+    ensure!(
+        after.difference_msat == 0,
+        "wallet and ledger differ by {} msat",
+        after.difference_msat
+    );
     Ok(lines)
 }
 
@@ -172,13 +219,28 @@ pub async fn child_during_job(stage: &mut Stage, target: &str, point: &str, ques
     if last.channels.is_empty() {
         bail!("{target}@{point}: the channel was closed by the crash: {last:?}");
     }
-    ensure!(reply.paid_msat > 0, "{target}@{point}: the job was not paid: {reply:?}");
+    ensure!(
+        reply.paid_msat > 0,
+        "{target}@{point}: the job was not paid: {reply:?}"
+    );
     settled(&mut provider, before.settled + 1).await?;
     restart(stage, &[("AUTOPILOT_CRASH", "")]).await?;
     let after = sound_now(stage).await?;
-    ensure!(after.settled == before.settled + 1, "{target}@{point}: counted {} times", after.settled - before.settled);
-    ensure!(after.difference_msat == 0, "wallet and ledger differ by {} msat", after.difference_msat);
-    Ok(Line { point: format!("{target}@{point}"), fired, whole_ms })
+    ensure!(
+        after.settled == before.settled + 1,
+        "{target}@{point}: counted {} times",
+        after.settled - before.settled
+    );
+    ensure!(
+        after.difference_msat == 0,
+        "wallet and ledger differ by {} msat",
+        after.difference_msat
+    );
+    Ok(Line {
+        point: format!("{target}@{point}"),
+        fired,
+        whole_ms,
+    })
 }
 
 /// Stops the provider in order, reads what it left, and starts it again.
@@ -198,7 +260,9 @@ async fn restart(stage: &mut Stage, environment: &[(&str, &str)]) -> Result<()> 
 
 async fn online(mut provider: Client) -> Result<()> {
     let reply = provider.go_online(pb::GoOnlineRequest { wait_s: 120 }).await;
-    reply.map(drop).map_err(|status| anyhow::anyhow!("{}", status.message()))
+    reply
+        .map(drop)
+        .map_err(|status| anyhow::anyhow!("{}", status.message()))
 }
 
 /// Prints the table, and fails where a point was never reached.
@@ -206,11 +270,27 @@ async fn online(mut provider: Client) -> Result<()> {
 /// # Errors
 /// The points that did not fire.
 pub fn table(title: &str, lines: &[Line]) -> Result<()> {
-    println!("\n{title}\n  {:<44} {:>6} {:>10}", "killed at", "fired", "whole ms");
+    println!(
+        "\n{title}\n  {:<44} {:>6} {:>10}",
+        "killed at", "fired", "whole ms"
+    );
     for line in lines {
-        println!("  {:<44} {:>6} {:>10}", line.point, if line.fired { "yes" } else { "NO" }, line.whole_ms);
+        println!(
+            "  {:<44} {:>6} {:>10}",
+            line.point,
+            if line.fired { "yes" } else { "NO" },
+            line.whole_ms
+        );
     }
-    let missed: Vec<&str> = lines.iter().filter(|line| !line.fired).map(|line| line.point.as_str()).collect();
-    ensure!(missed.is_empty(), "these points were never reached: {}", missed.join(", "));
+    let missed: Vec<&str> = lines
+        .iter()
+        .filter(|line| !line.fired)
+        .map(|line| line.point.as_str())
+        .collect();
+    ensure!(
+        missed.is_empty(),
+        "these points were never reached: {}",
+        missed.join(", ")
+    );
     Ok(())
 }

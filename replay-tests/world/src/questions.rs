@@ -37,12 +37,18 @@ pub async fn sound(home: &Path) -> Result<Sound> {
     ensure!(verdict.ok, "the chain does not verify: {verdict:?}");
     let replay = audit.replay(None, &mut |_| {}).await?;
     ensure!(
-        replay.comparisons.iter().any(|c| c.what == "snapshot" && c.equal == Some(true)),
+        replay
+            .comparisons
+            .iter()
+            .any(|c| c.what == "snapshot" && c.equal == Some(true)),
         "no live snapshot to compare a replay with: {:?}",
         replay.comparisons
     );
     for comparison in &replay.comparisons {
-        ensure!(comparison.equal != Some(false), "a replay gives another digest than the live view: {comparison:?}");
+        ensure!(
+            comparison.equal != Some(false),
+            "a replay gives another digest than the live view: {comparison:?}"
+        );
     }
     let mut jobs: BTreeMap<JobId, Story> = BTreeMap::new();
     let mut sound = Sound::default();
@@ -71,7 +77,10 @@ pub async fn sound(home: &Path) -> Result<Sound> {
         }
     }
     for (id, story) in &jobs {
-        ensure!(!story.started_after_result && story.executed <= 1, "job {id} was worked again: {story:?}");
+        ensure!(
+            !story.started_after_result && story.executed <= 1,
+            "job {id} was worked again: {story:?}"
+        );
         ensure!(story.invoices <= 1, "job {id} has a second invoice: {story:?}");
         ensure!(story.settled <= 1, "job {id} was counted twice: {story:?}");
     }

@@ -20,18 +20,37 @@ pub const FEE_CEILING_MSAT: u64 = 5_000;
 pub fn program(name: &str) -> Result<PathBuf> {
     let places = match std::env::var_os("AUTOPILOT_BIN_DIR") {
         Some(folder) => vec![PathBuf::from(folder)],
-        None => std::env::current_exe()?.ancestors().skip(1).take(2).map(PathBuf::from).collect(),
+        None => std::env::current_exe()?
+            .ancestors()
+            .skip(1)
+            .take(2)
+            .map(PathBuf::from)
+            .collect(),
     };
-    let found = places.iter().map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.with_context(|| format!("{name} is not built: run `. scripts/build.sh && build_programs`, or use ./test"))
+    let found = places
+        .iter()
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file());
+    found.with_context(|| {
+        format!("{name} is not built: run `. scripts/build.sh && build_programs`, or use ./test")
+    })
 }
 
 /// The test model.
 pub fn model() -> Result<PathBuf> {
     let named = std::env::var_os("AUTOPILOT_MODEL").map(PathBuf::from);
-    let cached = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/autopilot/models/smollm2-135m-instruct-q4_1.gguf"));
+    let cached = || {
+        Some(
+            PathBuf::from(std::env::var_os("HOME")?)
+                .join(".cache/autopilot/models/smollm2-135m-instruct-q4_1.gguf"),
+        )
+    };
     let path = named.or_else(cached).context("AUTOPILOT_MODEL is not set")?;
-    ensure!(path.is_file(), "there is no model at {}: run ./test, which fetches it", path.display());
+    ensure!(
+        path.is_file(),
+        "there is no model at {}: run ./test, which fetches it",
+        path.display()
+    );
     Ok(path)
 }
 
@@ -63,7 +82,10 @@ impl Stage {
         };
         change(&mut options);
         let world = World::start(options, |step| eprintln!("world: {step}")).await?;
-        Ok(Stage { world, _folder: folder })
+        Ok(Stage {
+            world,
+            _folder: folder,
+        })
     }
 
     /// Takes everything down.
@@ -90,9 +112,15 @@ pub async fn order(buyer: &mut Client, provider: &str, question: &str) -> Result
 
 /// Waits until a purchase is over.
 pub async fn outcome(buyer: &mut Client, purchase_id: &str) -> Result<pb::PurchaseReply> {
-    let request = pb::PurchaseRequest { purchase_id: purchase_id.to_owned(), wait_s: PATIENCE_S };
+    let request = pb::PurchaseRequest {
+        purchase_id: purchase_id.to_owned(),
+        wait_s: PATIENCE_S,
+    };
     let reply = buyer.purchase(request).await?.into_inner();
-    ensure!(reply.over, "the purchase is not over after {PATIENCE_S} s: {reply:?}");
+    ensure!(
+        reply.over,
+        "the purchase is not over after {PATIENCE_S} s: {reply:?}"
+    );
     Ok(reply)
 }
 
@@ -115,14 +143,20 @@ pub async fn balance_when(
         {
             return Ok(balance.clone());
         }
-        ensure!(tokio::time::Instant::now() < deadline, "{what} did not come true: {last:?}");
+        ensure!(
+            tokio::time::Instant::now() < deadline,
+            "{what} did not come true: {last:?}"
+        );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
 /// Waits until the provider has this many jobs settled, as its facts say.
 pub async fn settled(client: &mut Client, jobs: u64) -> Result<pb::EarningsReply> {
-    let mut facts = client.follow(pb::FollowRequest { after: 0, limit: 0 }).await?.into_inner();
+    let mut facts = client
+        .follow(pb::FollowRequest { after: 0, limit: 0 })
+        .await?
+        .into_inner();
     let mut count = 0;
     let wait = async {
         while let Some(fact) = facts.message().await? {
@@ -133,6 +167,14 @@ pub async fn settled(client: &mut Client, jobs: u64) -> Result<pb::EarningsReply
         }
         anyhow::bail!("the provider ended")
     };
-    tokio::time::timeout(Duration::from_secs(PATIENCE_S.into()), wait).await.context("not settled in time")??;
-    Ok(client.earnings(pb::EarningsRequest { day_start_ms: 0, day_end_ms: i64::MAX }).await?.into_inner())
+    tokio::time::timeout(Duration::from_secs(PATIENCE_S.into()), wait)
+        .await
+        .context("not settled in time")??;
+    Ok(client
+        .earnings(pb::EarningsRequest {
+            day_start_ms: 0,
+            day_end_ms: i64::MAX,
+        })
+        .await?
+        .into_inner())
 }

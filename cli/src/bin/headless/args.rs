@@ -60,6 +60,9 @@ pub struct Host {
     /// Where the wallet listens for peers
     #[arg(long)]
     pub listen: Vec<String>,
+    /// Peer to stay connected to, node-id@host:port, repeatable
+    #[arg(long)]
+    pub peer: Vec<String>,
     /// Node id of a peer whose channels are used before they are confirmed
     #[arg(long)]
     pub trust_0conf: Vec<String>,

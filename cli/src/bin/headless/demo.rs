@@ -27,7 +27,10 @@ const FEE_CEILING_MSAT: u64 = 5_000;
 
 pub async fn demo(args: args::Demo) -> anyhow::Result<()> {
     let options = world::options(&args.sandbox)?;
-    println!("Autopilot on a local {} chain. regtest: these sats have no value.\n", options.chain.name());
+    println!(
+        "Autopilot on a local {} chain. regtest: these sats have no value.\n",
+        options.chain.name()
+    );
     let started = Instant::now();
     let world = World::start(options, |step| println!("  starting {step} …")).await?;
     let told = tokio::select! {
@@ -42,7 +45,11 @@ pub async fn demo(args: args::Demo) -> anyhow::Result<()> {
     println!("Checking the ledger without the program that wrote it:");
     ledger(&provider, "verify")?;
     ledger(&provider, "replay")?;
-    println!("\nDone in {} s. Everything is left to look at in {}:", started.elapsed().as_secs(), home.display());
+    println!(
+        "\nDone in {} s. Everything is left to look at in {}:",
+        started.elapsed().as_secs(),
+        home.display()
+    );
     println!("  autopilotctl --home {} ledger tail", provider.display());
     println!("regtest: these sats have no value.");
     Ok(())
@@ -50,21 +57,38 @@ pub async fn demo(args: args::Demo) -> anyhow::Result<()> {
 
 async fn tell(world: &World, jobs: u32) -> anyhow::Result<()> {
     let online = world.go_online().await?;
-    println!("\nThe provider is {} with {}: {} sat a job.\n", online.state, online.model, online.price_msat / 1_000);
+    println!(
+        "\nThe provider is {} with {}: {} sat a job.\n",
+        online.state,
+        online.model,
+        online.price_msat / 1_000
+    );
     let mut provider = world.provider.client()?;
     let mut ladder = Ladder::follow(&mut provider).await?;
     let mut buyer = world.buyer.client()?;
     for number in 1..=jobs {
         let purchase = buy(&mut buyer, world, number).await?;
         ladder.until_over(number).await?;
-        let request = pb::PurchaseRequest { purchase_id: purchase, wait_s: DEADLINE_S };
+        let request = pb::PurchaseRequest {
+            purchase_id: purchase,
+            wait_s: DEADLINE_S,
+        };
         let answer = buyer.purchase(request).await?.into_inner();
         ensure!(answer.over, "the buyer does not know that job {number} is over");
         println!("           “{}”", one_line(&answer.result));
         let balance = settled_balance(&mut provider).await?;
-        println!("           earned {} sat, spendable {} sat", sats(balance.earned_msat), sats(balance.spendable_msat));
+        println!(
+            "           earned {} sat, spendable {} sat",
+            sats(balance.earned_msat),
+            sats(balance.spendable_msat)
+        );
     }
-    ensure!(ladder.lost.is_empty(), "{} of {jobs} jobs were not paid: {}", ladder.lost.len(), ladder.lost.join("; "));
+    ensure!(
+        ladder.lost.is_empty(),
+        "{} of {jobs} jobs were not paid: {}",
+        ladder.lost.len(),
+        ladder.lost.join("; ")
+    );
     withdraw(world, &mut provider).await
 }
 
@@ -82,7 +106,12 @@ async fn buy(buyer: &mut Client, world: &World, number: u32) -> anyhow::Result<S
         max_tokens: TOKENS,
         without_bid: false,
     };
-    Ok(buyer.buy(request).await.context("the buyer could not order")?.into_inner().purchase_id)
+    Ok(buyer
+        .buy(request)
+        .await
+        .context("the buyer could not order")?
+        .into_inner()
+        .purchase_id)
 }
 
 /// The balance once the channel has caught up with what is settled: the last payment's commitment is on its way for
@@ -91,7 +120,9 @@ async fn settled_balance(provider: &mut Client) -> anyhow::Result<pb::BalanceRep
     let deadline = Instant::now() + CATCH_UP;
     loop {
         let balance = provider.balance(pb::BalanceRequest {}).await?.into_inner();
-        let owed = balance.received_msat.saturating_sub(balance.sent_msat + balance.fees_msat);
+        let owed = balance
+            .received_msat
+            .saturating_sub(balance.sent_msat + balance.fees_msat);
         if balance.spendable_msat >= owed || Instant::now() >= deadline {
             return Ok(balance);
         }
@@ -103,8 +134,15 @@ async fn settled_balance(provider: &mut Client) -> anyhow::Result<pb::BalanceRep
 async fn withdraw(world: &World, provider: &mut Client) -> anyhow::Result<()> {
     let before = settled_balance(provider).await?;
     let amount_msat = before.earned_msat.min(before.spendable_msat);
-    println!("\nWithdrawing {} sat to an invoice of the hub …", sats(amount_msat));
-    let receive = pb::ReceiveRequest { amount_msat, description: "withdrawal".to_owned(), ..Default::default() };
+    println!(
+        "\nWithdrawing {} sat to an invoice of the hub …",
+        sats(amount_msat)
+    );
+    let receive = pb::ReceiveRequest {
+        amount_msat,
+        description: "withdrawal".to_owned(),
+        ..Default::default()
+    };
     let invoice = world.hub.client()?.receive(receive).await?.into_inner();
     let pay = pb::PayRequest {
         payment_request: invoice.payment_request,
@@ -112,7 +150,11 @@ async fn withdraw(world: &World, provider: &mut Client) -> anyhow::Result<()> {
         fee_ceiling_msat: FEE_CEILING_MSAT,
         wait_s: 60,
     };
-    let paid = provider.pay(pay).await.context("the withdrawal was refused")?.into_inner();
+    let paid = provider
+        .pay(pay)
+        .await
+        .context("the withdrawal was refused")?
+        .into_inner();
     if paid.status != "succeeded" {
         bail!("the withdrawal is {}: {}", paid.status, paid.reason);
     }
@@ -125,7 +167,12 @@ async fn withdraw(world: &World, provider: &mut Client) -> anyhow::Result<()> {
         sats(after.earned_msat),
         sats(after.spendable_msat),
     );
-    ensure!(amount_msat == before.earned_msat, "only {} sat of {} earned could be withdrawn", sats(amount_msat), sats(before.earned_msat));
+    ensure!(
+        amount_msat == before.earned_msat,
+        "only {} sat of {} earned could be withdrawn",
+        sats(amount_msat),
+        sats(before.earned_msat)
+    );
     Ok(())
 }
 

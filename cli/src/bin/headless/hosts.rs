@@ -24,8 +24,12 @@ Say --accept-risks to go on.";
 
 /// Done at the first of Ctrl-C, SIGTERM and (with a leash) the end of standard input.
 pub async fn asked_to_stop(leash: bool) {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return;
+    };
+    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else {
+        return;
+    };
     let closed = async {
         if !leash {
             std::future::pending::<()>().await;
@@ -60,14 +64,19 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
     if config.network == "bitcoin" && !args.accept_risks {
         bail!(RISKS);
     }
-    let options = run::Options { home: path, passphrase_file: args.passphrase_file.clone() };
+    let options = run::Options {
+        home: path,
+        passphrase_file: args.passphrase_file.clone(),
+    };
     let socket = home.control_socket();
     let online = args.online;
     let ready = move |ready: run::Ready| {
         println!("{}", serde_json::to_string(&ready).unwrap_or_default());
         if online {
             tokio::spawn(async move {
-                let Ok(mut client) = control::client(&socket) else { return };
+                let Ok(mut client) = control::client(&socket) else {
+                    return;
+                };
                 if let Err(status) = client.go_online(GoOnlineRequest { wait_s: 600 }).await {
                     eprintln!("not online: {}", status.message());
                 }
@@ -90,17 +99,28 @@ fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
             host: address.ip().to_string(),
             port: address.port(),
             user: std::env::var("AUTOPILOT_BITCOIND_USER").context("AUTOPILOT_BITCOIND_USER is not set")?,
-            password: std::env::var("AUTOPILOT_BITCOIND_PASSWORD").context("AUTOPILOT_BITCOIND_PASSWORD is not set")?,
+            password: std::env::var("AUTOPILOT_BITCOIND_PASSWORD")
+                .context("AUTOPILOT_BITCOIND_PASSWORD is not set")?,
         },
-        _ => bail!("a wallet needs a source of blocks: --esplora URL, --electrum URL or --bitcoind HOST:PORT"),
+        _ => {
+            bail!("a wallet needs a source of blocks: --esplora URL, --electrum URL or --bitcoind HOST:PORT")
+        }
     };
     let relays = match (role, args.relay.is_empty(), network) {
         ("hub", ..) => Vec::new(),
         (_, false, _) => args.relay.clone(),
-        (_, true, args::Network::Regtest) => bail!("on regtest there is no default relay: say --relay ws://…"),
-        (_, true, _) => net::DEFAULT_RELAYS.iter().map(|relay| (*relay).to_owned()).collect(),
+        (_, true, args::Network::Regtest) => {
+            bail!("on regtest there is no default relay: say --relay ws://…")
+        }
+        (_, true, _) => net::DEFAULT_RELAYS
+            .iter()
+            .map(|relay| (*relay).to_owned())
+            .collect(),
     };
-    ensure!(role != "provider" || args.model.is_some(), "a provider needs a model: --model FILE.gguf, or `autopilotctl model pull`");
+    ensure!(
+        role != "provider" || args.model.is_some(),
+        "a provider needs a model: --model FILE.gguf, or `autopilotctl model pull`"
+    );
     Ok(Config {
         network: network.name().to_owned(),
         relays,
@@ -108,10 +128,19 @@ fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
         wallet: Wallet {
             listen: args.listen.clone(),
             trusted_peers_0conf: args.trust_0conf.clone(),
-            alias: if role == "hub" { "autopilot hub".to_owned() } else { String::new() },
+            peers: args.peer.clone(),
+            alias: if role == "hub" {
+                "autopilot hub".to_owned()
+            } else {
+                String::new()
+            },
             forwarding: role == "hub",
         },
-        model: args.model.clone().filter(|_| role == "provider").map(|path| Model { path, sha256: None }),
+        model: args
+            .model
+            .clone()
+            .filter(|_| role == "provider")
+            .map(|path| Model { path, sha256: None }),
         provider: Provider {
             enabled: role == "provider",
             price_msat: args.price_sats.saturating_mul(1_000),

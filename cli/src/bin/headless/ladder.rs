@@ -24,21 +24,34 @@ pub struct Ladder {
 
 impl Ladder {
     pub async fn follow(client: &mut Client) -> anyhow::Result<Ladder> {
-        let facts = client.follow(FollowRequest { after: 0, limit: 0 }).await?.into_inner();
-        Ok(Ladder { facts, reached: HashMap::new(), order: Vec::new(), paid: 0, lost: Vec::new() })
+        let facts = client
+            .follow(FollowRequest { after: 0, limit: 0 })
+            .await?
+            .into_inner();
+        Ok(Ladder {
+            facts,
+            reached: HashMap::new(),
+            order: Vec::new(),
+            paid: 0,
+            lost: Vec::new(),
+        })
     }
 
     /// Shows steps until so many jobs are over.
     pub async fn until_over(&mut self, jobs: u32) -> anyhow::Result<()> {
         while self.paid + u32::try_from(self.lost.len())? < jobs {
-            let Some(fact) = self.facts.message().await? else { anyhow::bail!("the provider ended") };
+            let Some(fact) = self.facts.message().await? else {
+                anyhow::bail!("the provider ended")
+            };
             self.take(&fact);
         }
         Ok(())
     }
 
     fn take(&mut self, fact: &FactLine) {
-        let Some(job) = fact.stream.strip_prefix("job/") else { return };
+        let Some(job) = fact.stream.strip_prefix("job/") else {
+            return;
+        };
         let payload: Value = serde_json::from_str(&fact.json).unwrap_or_default();
         let said = |field: &str| payload[field].as_str().unwrap_or_default().to_owned();
         match fact.r#type.as_str() {

@@ -42,8 +42,13 @@ fn fail(error: anyhow::Error) -> ExitCode {
 /// Words go to standard error; `RUST_LOG` says how many, `AUTOPILOT_LOG=json` in which form.
 fn init_log() {
     use tracing_subscriber::{EnvFilter, fmt};
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,autopilot_host=info,nostr_relay_pool=off,nostr_relay_builder=off"));
-    let log = fmt().with_writer(std::io::stderr).with_env_filter(filter).with_ansi(false);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        EnvFilter::new("warn,autopilot_host=info,nostr_relay_pool=off,nostr_relay_builder=off")
+    });
+    let log = fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(filter)
+        .with_ansi(false);
     if std::env::var("AUTOPILOT_LOG").is_ok_and(|form| form == "json") {
         log.json().init();
     } else {

@@ -55,7 +55,11 @@ pub fn options(args: &args::Sandbox) -> anyhow::Result<Options> {
 fn new_folder() -> anyhow::Result<PathBuf> {
     let name = format!("autopilot-{}", std::process::id());
     let folder = std::env::temp_dir().join(name);
-    ensure!(!folder.exists(), "{} is there already: name a folder with --home", folder.display());
+    ensure!(
+        !folder.exists(),
+        "{} is there already: name a folder with --home",
+        folder.display()
+    );
     Ok(folder)
 }
 

@@ -6,7 +6,9 @@ use anyhow::{Result, ensure};
 use autopilot_events::{Event, words::JobId};
 use autopilot_host::{audit::Audit, control::Client, sandbox::ChainKind};
 use autopilot_proto::control::v1 as pb;
-use autopilot_world_tests::stage::{FEE_CEILING_MSAT, PATIENCE_S, PRICE_MSAT, Stage, order, outcome, settled};
+use autopilot_world_tests::stage::{
+    FEE_CEILING_MSAT, PATIENCE_S, PRICE_MSAT, Stage, order, outcome, settled,
+};
 
 /// What one job's facts say, in milliseconds.
 #[derive(Default)]
@@ -27,8 +29,16 @@ async fn main() -> Result<()> {
     let (mut provider, mut buyer) = (stage.world.provider.client()?, stage.world.buyer.client()?);
     let mut plain_ms = Vec::new();
     for job in 0..jobs {
-        let id = order(&mut buyer, &stage.world.provider.pubkey, &format!("Tell me about the number {job}.")).await?;
-        ensure!(outcome(&mut buyer, &id).await?.paid_msat == PRICE_MSAT, "job {job} was not paid");
+        let id = order(
+            &mut buyer,
+            &stage.world.provider.pubkey,
+            &format!("Tell me about the number {job}."),
+        )
+        .await?;
+        ensure!(
+            outcome(&mut buyer, &id).await?.paid_msat == PRICE_MSAT,
+            "job {job} was not paid"
+        );
         // The calibrator in alternation: the same wallets, the same sum, no job around it.
         plain_ms.push(plain_payment(&mut provider, &mut buyer).await?);
     }
@@ -43,10 +53,26 @@ async fn main() -> Result<()> {
     let plain = median(plain_ms);
     let speed = of(&|t| f64::from(t.tokens) * 1_000.0 / (t.generate.max(1) as f64));
     println!("{:<44} {:>10} {:>28}", "median of the run", "value", "ratio");
-    println!("{:<44} {:>7.0} ms {:>28}", "model time of a job (calibrator)", model, "1");
-    println!("{:<44} {:>7.0} ms {:>16.2} × model time", "relay to result, beyond model time", overhead, overhead / model);
-    println!("{:<44} {:>7.0} ms {:>28}", "plain payment, buyer to provider (calibrator)", plain, "1");
-    println!("{:<44} {:>7.0} ms {:>13.2} × plain payment", "result to paid", paid, paid / plain);
+    println!(
+        "{:<44} {:>7.0} ms {:>28}",
+        "model time of a job (calibrator)", model, "1"
+    );
+    println!(
+        "{:<44} {:>7.0} ms {:>16.2} × model time",
+        "relay to result, beyond model time",
+        overhead,
+        overhead / model
+    );
+    println!(
+        "{:<44} {:>7.0} ms {:>28}",
+        "plain payment, buyer to provider (calibrator)", plain, "1"
+    );
+    println!(
+        "{:<44} {:>7.0} ms {:>13.2} × plain payment",
+        "result to paid",
+        paid,
+        paid / plain
+    );
     println!("{:<44} {:>6.1} t/s {:>28}", "generation", speed, "");
     println!(
         "{}",
@@ -57,7 +83,10 @@ async fn main() -> Result<()> {
 }
 
 async fn plain_payment(provider: &mut Client, buyer: &mut Client) -> Result<f64> {
-    let receive = pb::ReceiveRequest { amount_msat: PRICE_MSAT, ..Default::default() };
+    let receive = pb::ReceiveRequest {
+        amount_msat: PRICE_MSAT,
+        ..Default::default()
+    };
     let invoice = provider.receive(receive).await?.into_inner();
     let pay = pb::PayRequest {
         payment_request: invoice.payment_request,
@@ -67,7 +96,12 @@ async fn plain_payment(provider: &mut Client, buyer: &mut Client) -> Result<f64>
     };
     let start = Instant::now();
     let paid = buyer.pay(pay).await?.into_inner();
-    ensure!(paid.status == "succeeded", "the plain payment is {}: {}", paid.status, paid.reason);
+    ensure!(
+        paid.status == "succeeded",
+        "the plain payment is {}: {}",
+        paid.status,
+        paid.reason
+    );
     Ok(start.elapsed().as_secs_f64() * 1_000.0)
 }
 
@@ -77,7 +111,9 @@ async fn times(home: &std::path::Path) -> Result<HashMap<JobId, Times>> {
     let mut after = 0;
     loop {
         let facts = audit.facts(after, 1_000).await?;
-        let Some(last) = facts.last() else { return Ok(times) };
+        let Some(last) = facts.last() else {
+            return Ok(times);
+        };
         after = last.fact.sequence;
         for fact in &facts {
             let at = fact.fact.utc_ms;

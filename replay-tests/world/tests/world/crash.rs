@@ -1,7 +1,9 @@
 //! The crash matrix on the simulated chain: every named point of the loop.
 use autopilot_host::sandbox::ChainKind;
 use autopilot_world_tests::{
-    matrix::{JOB_EFFECTS, JOB_FACTS, WITHDRAWAL, child_during_job, host_during_job, host_during_withdrawal, table},
+    matrix::{
+        JOB_EFFECTS, JOB_FACTS, WITHDRAWAL, child_during_job, host_during_job, host_during_withdrawal, table,
+    },
     stage::Stage,
 };
 
@@ -14,10 +16,16 @@ async fn the_host_is_killed_around_every_commit() {
     let mut stage = Stage::build(ChainKind::Simulated).await.unwrap();
     let mut lines = Vec::new();
     for when in ["commit.before", "commit.after"] {
-        lines.extend(host_during_job(&mut stage, &points(when, &JOB_FACTS), when).await.unwrap());
+        lines.extend(
+            host_during_job(&mut stage, &points(when, &JOB_FACTS), when)
+                .await
+                .unwrap(),
+        );
     }
     table("Host killed around commits", &lines).unwrap();
-    lines = host_during_withdrawal(&mut stage, &WITHDRAWAL, 20_000).await.unwrap();
+    lines = host_during_withdrawal(&mut stage, &WITHDRAWAL, 20_000)
+        .await
+        .unwrap();
     table("Host killed during a withdrawal", &lines).unwrap();
     stage.strike().await;
 }
@@ -27,7 +35,11 @@ async fn the_host_is_killed_around_every_effect() {
     let mut stage = Stage::build(ChainKind::Simulated).await.unwrap();
     let mut lines = Vec::new();
     for when in ["effect.before", "effect.after"] {
-        lines.extend(host_during_job(&mut stage, &points(when, &JOB_EFFECTS), when).await.unwrap());
+        lines.extend(
+            host_during_job(&mut stage, &points(when, &JOB_EFFECTS), when)
+                .await
+                .unwrap(),
+        );
     }
     table("Host killed around effects", &lines).unwrap();
     stage.strike().await;

@@ -1,5 +1,9 @@
 //! End to end. Each test builds its own world: free ports, a temporary home, nothing left behind.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the verdict")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test a panic is the verdict"
+)]
 mod core;
 mod crash;
 mod paid_loop;

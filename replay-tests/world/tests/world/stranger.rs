@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use autopilot_host::sandbox::ChainKind;
 use autopilot_proto::control::v1 as pb;
-use autopilot_world_tests::stage::{FEE_CEILING_MSAT, PATIENCE_S, PRICE_MSAT, Stage, order, outcome, settled};
+use autopilot_world_tests::stage::{
+    FEE_CEILING_MSAT, PATIENCE_S, PRICE_MSAT, Stage, order, outcome, settled,
+};
 use nostr_sdk::prelude::*;
 
 /// A plain client on one relay.
@@ -33,11 +35,17 @@ async fn first(client: &Client, filter: Filter, fits: impl Fn(&Event) -> bool) -
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(PATIENCE_S.into()), wait).await.expect("an answer in time")
+    tokio::time::timeout(Duration::from_secs(PATIENCE_S.into()), wait)
+        .await
+        .expect("an answer in time")
 }
 
 fn value<'a>(event: &'a Event, name: &str) -> Option<&'a [String]> {
-    event.tags.iter().map(|tag| tag.as_slice()).find(|tag| tag.first().is_some_and(|first| first == name))
+    event
+        .tags
+        .iter()
+        .map(|tag| tag.as_slice())
+        .find(|tag| tag.first().is_some_and(|first| first == name))
 }
 
 /// A stranger buys an open job and pays its invoice with a wallet that knows nothing of the job.
@@ -54,7 +62,10 @@ async fn a_strangers_buyer_buys_from_our_provider() {
         .sign_with_keys(&keys)
         .unwrap();
     stranger.send_event(&request).await.unwrap();
-    let answers = Filter::new().kind(Kind::Custom(6050)).author(provider).event(request.id);
+    let answers = Filter::new()
+        .kind(Kind::Custom(6050))
+        .author(provider)
+        .event(request.id);
     let result = first(&stranger, answers, |event| event.kind == Kind::Custom(6050)).await;
     assert!(!result.content.trim().is_empty());
     assert_eq!(value(&result, "p").unwrap()[1], keys.public_key().to_hex());
@@ -67,12 +78,28 @@ async fn a_strangers_buyer_buys_from_our_provider() {
         fee_ceiling_msat: FEE_CEILING_MSAT,
         wait_s: PATIENCE_S,
     };
-    let paid = stage.world.hub.client().unwrap().pay(pay).await.unwrap().into_inner();
+    let paid = stage
+        .world
+        .hub
+        .client()
+        .unwrap()
+        .pay(pay)
+        .await
+        .unwrap()
+        .into_inner();
     assert_eq!(paid.status, "succeeded", "{paid:?}");
-    let earnings = settled(&mut stage.world.provider.client().unwrap(), 1).await.unwrap();
+    let earnings = settled(&mut stage.world.provider.client().unwrap(), 1)
+        .await
+        .unwrap();
     assert_eq!(earnings.earned_msat, PRICE_MSAT);
-    let success = Filter::new().kind(Kind::Custom(7000)).author(provider).event(request.id);
-    first(&stranger, success, |event| value(event, "status").is_some_and(|status| status[1] == "success")).await;
+    let success = Filter::new()
+        .kind(Kind::Custom(7000))
+        .author(provider)
+        .event(request.id);
+    first(&stranger, success, |event| {
+        value(event, "status").is_some_and(|status| status[1] == "success")
+    })
+    .await;
     stranger.shutdown().await;
     stage.strike().await;
 }
@@ -83,11 +110,24 @@ async fn our_buyer_buys_from_a_strangers_provider() {
     let stage = Stage::build(ChainKind::Simulated).await.unwrap();
     let (stranger, keys) = client(&stage.world.relays[0]).await;
     let mut buyer = stage.world.buyer.client().unwrap();
-    let id = order(&mut buyer, &keys.public_key().to_hex(), "Say anything.").await.unwrap();
+    let id = order(&mut buyer, &keys.public_key().to_hex(), "Say anything.")
+        .await
+        .unwrap();
     let asked = Filter::new().kind(Kind::Custom(5050)).pubkey(keys.public_key());
     let request = first(&stranger, asked, |event| event.kind == Kind::Custom(5050)).await;
-    let receive = pb::ReceiveRequest { amount_msat: 7_000, ..Default::default() };
-    let invoice = stage.world.hub.client().unwrap().receive(receive).await.unwrap().into_inner();
+    let receive = pb::ReceiveRequest {
+        amount_msat: 7_000,
+        ..Default::default()
+    };
+    let invoice = stage
+        .world
+        .hub
+        .client()
+        .unwrap()
+        .receive(receive)
+        .await
+        .unwrap()
+        .into_inner();
     let result = EventBuilder::new(Kind::Custom(6050), "anything")
         .tag(tag(&["request", &request.as_json()]))
         .tag(tag(&["e", &request.id.to_hex(), &stage.world.relays[0]]))
@@ -97,7 +137,11 @@ async fn our_buyer_buys_from_a_strangers_provider() {
         .unwrap();
     stranger.send_event(&result).await.unwrap();
     let reply = outcome(&mut buyer, &id).await.unwrap();
-    assert_eq!((reply.paid_msat, reply.result.as_str()), (7_000, "anything"), "{reply:?}");
+    assert_eq!(
+        (reply.paid_msat, reply.result.as_str()),
+        (7_000, "anything"),
+        "{reply:?}"
+    );
     stranger.shutdown().await;
     stage.strike().await;
 }

@@ -1,0 +1,222 @@
+//! The driver: one task that owns engine and store. Inputs are decided, recorded and folded one by one, committed in
+//! groups, and answered only once they are durable. A failed commit stops the process: nothing speculative was ever
+//! shown or sent.
+mod driver;
+
+use std::{path::Path, sync::Arc};
+
+use autopilot_core::{Effect, Engine, Input, Refusal};
+use autopilot_events::{Head, pb::BodyRef};
+use autopilot_store_sqlite::{
+    JournalEntry, MasterKey, OpenError, Opened, ReadError, Reader, SealError, SealedBody, Store, Unsealed,
+    Vault,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use driver::{Driver, restore};
+
+/// Inputs that wait, at most: beyond it whoever observes has to wait too.
+const QUEUE: usize = 1_024;
+
+/// What became of an input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Its facts are durable; there may be none.
+    Recorded {
+        /// The ledger's end after them.
+        head: Head,
+        /// Numbers of its facts.
+        sequences: Vec<u64>,
+    },
+    /// The same observation was recorded before.
+    Duplicate {
+        /// Where.
+        sequence: u64,
+    },
+}
+
+/// Why an input was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The decider says no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The same key was recorded with another payload. Never "ok".
+    #[error("conflict: {key} was recorded as fact {sequence} with another content")]
+    Conflict {
+        /// The key.
+        key: String,
+        /// Where.
+        sequence: u64,
+    },
+    /// A text can't be sealed away.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The ledger stopped.
+    #[error("the ledger has stopped; see the log for the cause")]
+    Stopped,
+}
+
+type Reply = oneshot::Sender<Result<Done, SubmitError>>;
+type Look = Box<dyn FnOnce(&Engine) + Send>;
+
+enum Request {
+    Submit(Box<Input>, Vec<SealedBody>, Reply),
+    Look(Look),
+    Journal(Vec<JournalEntry>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// A handle to the running ledger. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger {
+    requests: mpsc::Sender<Request>,
+    outstanding: watch::Receiver<Arc<Vec<Effect>>>,
+    head: watch::Receiver<Head>,
+    reader: Reader,
+    vault: Vault,
+}
+
+/// How a ledger was opened, in words for the log and the screen.
+pub struct Start {
+    /// What the store found.
+    pub opened: Opened,
+    /// What was noticed and put right, each a sentence.
+    pub notes: Vec<String>,
+}
+
+impl Ledger {
+    /// Opens the ledger, folds it and starts its task. `fatal` is told when the ledger had to stop.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what is safe to do.
+    pub async fn open(
+        path: &Path,
+        master: MasterKey,
+        fatal: mpsc::UnboundedSender<String>,
+    ) -> Result<(Ledger, Start), OpenError> {
+        let (mut store, opened) = Store::open(path, &mut |_| {}).await?;
+        let reader = store.reader();
+        let vault = Vault::new(reader.clone(), master);
+        let mut notes: Vec<String> = opened
+            .dropped_snapshots
+            .iter()
+            .map(|s| {
+                format!(
+                    "snapshot {} at fact {} was dropped and is rebuilt: {}",
+                    s.projection, s.sequence, s.why
+                )
+            })
+            .collect();
+        notes.extend(
+            opened
+                .rebuilt_rows
+                .iter()
+                .map(|view| format!("the view {view} was rebuilt from the facts")),
+        );
+        let engine = restore(&mut store, &reader, &mut notes)
+            .await
+            .map_err(|e| OpenError::of_read(path, e))?;
+        let (requests, queue) = mpsc::channel(QUEUE);
+        let (head_tell, head) = watch::channel(*engine.head());
+        let (outstanding_tell, outstanding) = watch::channel(Arc::new(engine.outstanding()));
+        let driver = Driver {
+            last_snapshot: engine.head().sequence,
+            engine,
+            store,
+            reader: reader.clone(),
+            head: head_tell,
+            outstanding: outstanding_tell,
+        };
+        tokio::spawn(driver.run(queue, fatal));
+        Ok((
+            Ledger {
+                requests,
+                outstanding,
+                head,
+                reader,
+                vault,
+            },
+            Start { opened, notes },
+        ))
+    }
+
+    /// Hands an input in, with the text that belongs to it, and waits until what it means is durable.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn submit(&self, mut input: Input, text: Option<(String, &[u8])>) -> Result<Done, SubmitError> {
+        let mut bodies = Vec::new();
+        if let Some((subject, plaintext)) = text {
+            let (reference, body) = self.vault.seal(&subject, plaintext).await?;
+            if let Some(place) = input.body_mut() {
+                *place = reference;
+                bodies.push(body);
+            }
+        }
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Submit(Box::new(input), bodies, reply);
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| SubmitError::Stopped)?;
+        answer.await.map_err(|_| SubmitError::Stopped)?
+    }
+
+    /// Looks at durable state.
+    ///
+    /// # Errors
+    /// [`SubmitError::Stopped`].
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<T, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        let look: Look = Box::new(move |engine| drop(reply.send(look(engine))));
+        self.requests
+            .send(Request::Look(look))
+            .await
+            .map_err(|_| SubmitError::Stopped)?;
+        answer.await.map_err(|_| SubmitError::Stopped)
+    }
+
+    /// Writes lines beside the ledger. They are bounded and no facts; lost with a stop.
+    pub async fn journal(&self, lines: Vec<JournalEntry>) {
+        // The journal is no evidence: a ledger that stopped takes no lines, and says so elsewhere.
+        let _ = self.requests.send(Request::Journal(lines)).await;
+    }
+
+    /// Outstanding work after each commit.
+    pub fn outstanding(&self) -> watch::Receiver<Arc<Vec<Effect>>> {
+        self.outstanding.clone()
+    }
+
+    /// The durable end of the ledger.
+    pub fn head(&self) -> watch::Receiver<Head> {
+        self.head.clone()
+    }
+
+    /// For pages of facts and rows.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Opens a text that a fact refers to.
+    ///
+    /// # Errors
+    /// [`ReadError`]; a text that was erased or is damaged is `None`.
+    pub async fn text(&self, reference: &BodyRef) -> Result<Option<Vec<u8>>, ReadError> {
+        Ok(match self.vault.unseal(reference).await? {
+            Unsealed::Plaintext(text) => Some(text),
+            Unsealed::Erased | Unsealed::Missing | Unsealed::Corrupt => None,
+        })
+    }
+
+    /// Ends the task once everything handed in before is durable.
+    pub async fn stop(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.requests.send(Request::Stop(reply)).await.is_ok() {
+            let _ = done.await;
+        }
+    }
+}
