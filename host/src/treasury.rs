@@ -11,9 +11,11 @@ use autopilot_events::{
     pb,
     words::{Msat, PaymentHash},
 };
+use autopilot_store_sqlite::JournalEntry;
 use tokio::sync::mpsc;
 
 use crate::{
+    clock::now_ms,
     crash,
     effects::settled,
     ledger::{Done, Ledger, SubmitError},
@@ -32,10 +34,17 @@ pub async fn run(outside: Outside, mut events: mpsc::Receiver<WalletEvent>) {
         match record(&outside.ledger, event).await {
             Ok(()) => {}
             Err(SubmitError::Stopped) => return,
-            // Recorded otherwise before: it stays unacknowledged in sight of everybody, and is told again.
+            // Recorded otherwise before. It is shown as the conflict that it is, here and as the difference that the
+            // next reconciliation finds; the events behind it must not wait for it.
             Err(error) => {
                 tracing::error!(%error, "a wallet event disagrees with the ledger");
-                continue;
+                let line = JournalEntry {
+                    at_ms: now_ms(),
+                    kind: "wallet.conflict".to_owned(),
+                    subject: hex::encode(id),
+                    text: error.to_string(),
+                };
+                outside.ledger.journal(vec![line]).await;
             }
         }
         crash::point("effect.after", name);
@@ -85,7 +94,11 @@ async fn record(ledger: &Ledger, event: WalletEvent) -> Result<(), SubmitError> 
             payment_hash: payment_hash.to_vec(),
             amount_msat: match amount {
                 Some(amount) => amount.0,
-                None => approved_msat(ledger, payment_hash).await?,
+                // Then the approval says it; without one the outcome is in the ledger already.
+                None => match approved_msat(ledger, payment_hash).await? {
+                    Some(amount_msat) => amount_msat,
+                    None => return Ok(()),
+                },
             },
             fee_msat: fee.0,
             preimage: preimage.map(|preimage| preimage.to_vec()).unwrap_or_default(),
@@ -160,13 +173,13 @@ fn received(
     }
 }
 
-async fn approved_msat(ledger: &Ledger, hash: PaymentHash) -> Result<u64, SubmitError> {
+async fn approved_msat(ledger: &Ledger, hash: PaymentHash) -> Result<Option<u64>, SubmitError> {
     let look = move |engine: &autopilot_core::Engine| {
         engine
             .state()
             .wallet
             .outgoing_by_hash(&hash)
-            .map_or(0, |outgoing| outgoing.approval.amount_msat)
+            .map(|outgoing| outgoing.approval.amount_msat)
     };
     ledger.look(look).await
 }

@@ -158,6 +158,20 @@ impl World {
         Ok(reply.map_err(call("going online"))?.into_inner())
     }
 
+    /// Has the hub open a channel to the provider, where there is none.
+    ///
+    /// # Errors
+    /// [`SandboxError`].
+    pub async fn open_provider_channel(&self) -> Result<(), SandboxError> {
+        open_channel(
+            &self.hub,
+            &self.provider,
+            PROVIDER_CHANNEL_SAT,
+            PROVIDER_PUSH_MSAT,
+        )
+        .await
+    }
+
     /// Done when a host ended by itself, with its role.
     pub async fn somebody_ended(&mut self) -> &'static str {
         tokio::select! {

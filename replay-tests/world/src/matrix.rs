@@ -217,7 +217,14 @@ pub async fn child_during_job(stage: &mut Stage, target: &str, point: &str, ques
     })
     .await?;
     if last.channels.is_empty() {
-        bail!("{target}@{point}: the channel was closed by the crash: {last:?}");
+        // Upstream may force-close a channel whose wallet was killed. Then every msat is followed to the sweep.
+        account_for_close(stage).await?;
+        stage.world.open_provider_channel().await?;
+        return Ok(Line {
+            point: format!("{target}@{point} (channel closed and swept)"),
+            fired,
+            whole_ms,
+        });
     }
     ensure!(
         reply.paid_msat > 0,
@@ -241,6 +248,31 @@ pub async fn child_during_job(stage: &mut Stage, target: &str, point: &str, ques
         fired,
         whole_ms,
     })
+}
+
+/// Mines until nothing of a closed channel is on its way any more; what was ours is then on chain, or was too little
+/// to be worth its fee, and the facts say which channel it was and why.
+async fn account_for_close(stage: &mut Stage) -> Result<()> {
+    let mut provider = stage.world.provider.client()?;
+    for _ in 0..60 {
+        stage.world.mine(10)?;
+        let balance = balance(&mut provider).await?;
+        if balance.closing_msat == 0 && balance.closing.is_empty() {
+            let request = pb::FollowRequest { after: 0, limit: 0 };
+            let mut facts = provider.follow(request).await?.into_inner();
+            while let Some(fact) = facts.message().await? {
+                if fact.r#type == "wallet.channel_closed" {
+                    println!(
+                        "channel closed: {} (on chain now: {} sat)",
+                        fact.json, balance.onchain_sat
+                    );
+                    return Ok(());
+                }
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    bail!("a closed channel's sats are still on their way after 600 blocks")
 }
 
 /// Stops the provider in order, reads what it left, and starts it again.
