@@ -17,6 +17,8 @@ build_environment() {
         # The model runtime's objects are then found again from another target folder.
         export CCACHE_BASEDIR="$CARGO_TARGET_DIR" CCACHE_NOHASHDIR=1
     fi
+    # The model runtime is compiled as for a release whatever the profile of our own code.
+    export LLAMA_LIB_PROFILE=Release
     mkdir -p "$CARGO_TARGET_DIR" "$AUTOPILOT_BIN_DIR"
 }
 
