@@ -191,11 +191,19 @@ impl Child {
     }
 }
 
+/// The end of a log.
 fn last_words(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines()
+    let mut lines: Vec<&str> = text
+        .lines()
         .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("it said nothing")
-        .to_owned()
+        .filter(|line| !line.trim().is_empty())
+        .take(3)
+        .collect();
+    lines.reverse();
+    if lines.is_empty() {
+        "it said nothing".to_owned()
+    } else {
+        lines.join(" / ")
+    }
 }

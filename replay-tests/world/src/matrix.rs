@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use autopilot_host::control::Client;
+use autopilot_host::{
+    control::Client,
+    sandbox::{Child, SandboxError},
+};
 use autopilot_proto::control::v1 as pb;
 
 use crate::{
@@ -21,6 +24,15 @@ pub const JOB_FACTS: [&str; 7] = [
     "wallet.payment_received",
     "job.settled",
 ];
+/// Facts of a purchase, in the order in which its commits bring them.
+pub const PURCHASE_FACTS: [&str; 6] = [
+    "purchase.requested",
+    "event.published",
+    "purchase.won",
+    "payment.attempted",
+    "wallet.payment_sent",
+    "purchase.paid",
+];
 /// Effects of the paid loop.
 pub const JOB_EFFECTS: [&str; 5] = ["run", "invoice", "sign", "publish", "wallet-received"];
 /// Points of a withdrawal.
@@ -33,7 +45,9 @@ pub const WITHDRAWAL: [&str; 6] = [
     "commit.after/wallet.payment_sent",
 ];
 /// How long a killed host may take to be reached.
-const CRASH_LIMIT: Duration = Duration::from_secs(90);
+const CRASH_LIMIT: Duration = Duration::from_secs(60);
+/// No crash point.
+const UNARMED: &[(&str, &str)] = &[("AUTOPILOT_CRASH", "")];
 
 /// One line of the table.
 #[derive(Debug)]
@@ -42,70 +56,148 @@ pub struct Line {
     pub point: String,
     /// It was.
     pub fired: bool,
-    /// From the kill until the host served again, in milliseconds.
+    /// From the start after the kill before until the host served, in milliseconds.
     pub whole_ms: u128,
 }
 
-/// Kills the host at each point in turn during one job, and sees the job through.
+impl Line {
+    fn early(who: &str, point: &str) -> Line {
+        Line {
+            point: format!("{who}@{point} (before it served)"),
+            fired: true,
+            whole_ms: 0,
+        }
+    }
+}
+
+/// Kills the provider's host at each point in turn during one job, and sees the job through.
 ///
 /// # Errors
 /// What did not hold.
-pub async fn host_during_job(stage: &mut Stage, points: &[String], question: &str) -> Result<Vec<Line>> {
+pub async fn provider_during_job(stage: &mut Stage, points: &[String], question: &str) -> Result<Vec<Line>> {
     let before = sound_now(stage).await?;
     let mut lines = Vec::new();
     let mut purchase = None;
     for point in points {
-        restart(stage, &[("AUTOPILOT_CRASH", &format!("host@{point}"))]).await?;
-        let online = online(stage.world.provider.client()?);
+        let Some(whole_ms) = armed(&mut stage.world.provider, point).await? else {
+            lines.push(Line::early("provider", point));
+            continue;
+        };
         // A point may be reached before anything is asked: work that is owed begins with the start.
         let went = tokio::select! {
-            went = online => Some(went),
+            went = online(stage.world.provider.client()?) => Some(went),
             _ = stage.world.provider.ended() => None,
         };
-        if let Some(Err(error)) = &went
-            && purchase.is_none()
-        {
-            bail!("{point}: not online: {error}");
-        }
-        if purchase.is_none() && went.is_some() {
+        if purchase.is_none() && went.context("killed before anything was ordered")?.is_ok() {
             let mut buyer = stage.world.buyer.client()?;
             purchase = Some(order(&mut buyer, &stage.world.provider.pubkey, question).await?);
         }
-        let fired = tokio::time::timeout(CRASH_LIMIT, stage.world.provider.ended())
-            .await
-            .is_ok();
+        let fired = fired(&mut stage.world.provider).await;
         lines.push(Line {
-            point: format!("host@{point}"),
+            point: format!("provider@{point}"),
             fired,
-            whole_ms: 0,
+            whole_ms,
         });
-        let since = Instant::now();
-        restart(stage, &[("AUTOPILOT_CRASH", "")]).await?;
-        if let Some(line) = lines.last_mut() {
-            line.whole_ms = since.elapsed().as_millis();
-        }
-        if !fired {
-            break;
-        }
     }
+    stage.world.provider.restart(UNARMED).await?;
     online(stage.world.provider.client()?).await?;
     let purchase = purchase.context("nothing was ordered")?;
+    one_more_paid(stage, &purchase, &before).await?;
+    Ok(lines)
+}
+
+/// Kills the buyer's host at each point in turn during one purchase, and sees the purchase through. An order whose
+/// answer was lost is found in the history; one that was not durable is given again.
+///
+/// # Errors
+/// What did not hold.
+pub async fn buyer_during_job(stage: &mut Stage, points: &[String], question: &str) -> Result<Vec<Line>> {
+    let before = sound_now(stage).await?;
+    online(stage.world.provider.client()?).await?;
+    let provider = stage.world.provider.pubkey.clone();
+    let known = purchases(&mut stage.world.buyer.client()?).await?.len();
+    let mut lines = Vec::new();
+    for point in points {
+        let Some(whole_ms) = armed(&mut stage.world.buyer, point).await? else {
+            lines.push(Line::early("buyer", point));
+            continue;
+        };
+        let mut client = stage.world.buyer.client()?;
+        let asking = async {
+            balance_when(&mut client, "a usable channel", |b| {
+                b.channels.iter().any(|c| c.usable)
+            })
+            .await?;
+            if purchases(&mut client).await?.len() == known {
+                order(&mut client, &provider, question).await?;
+            }
+            anyhow::Ok(())
+        };
+        // What the killed host would have answered does not matter.
+        let asked = tokio::select! {
+            asked = asking => asked.is_ok(),
+            _ = stage.world.buyer.ended() => false,
+        };
+        let fired = !asked || fired(&mut stage.world.buyer).await;
+        lines.push(Line {
+            point: format!("buyer@{point}"),
+            fired,
+            whole_ms,
+        });
+    }
+    stage.world.buyer.restart(UNARMED).await?;
     let mut buyer = stage.world.buyer.client()?;
-    let reply = outcome(&mut buyer, &purchase).await?;
+    let purchase = match purchases(&mut buyer).await?.split_at_checked(known) {
+        Some((_, [purchase])) => purchase.clone(),
+        other => bail!("one purchase was meant: {other:?}"),
+    };
+    one_more_paid(stage, &purchase, &before).await?;
+    Ok(lines)
+}
+
+/// The purchases in the buyer's history, oldest first.
+async fn purchases(buyer: &mut Client) -> Result<Vec<String>> {
+    let request = pb::HistoryRequest {
+        role: "buyer".to_owned(),
+        limit: 500,
+        ..Default::default()
+    };
+    let rows = buyer.history(request).await?.into_inner().rows;
+    Ok(rows.into_iter().rev().map(|row| row.job_id).collect())
+}
+
+/// The purchase was paid once, and the provider counts one more job settled.
+async fn one_more_paid(stage: &mut Stage, purchase: &str, before: &Sound) -> Result<()> {
+    let reply = outcome(&mut stage.world.buyer.client()?, purchase).await?;
     ensure!(reply.paid_msat > 0, "the buyer did not pay: {reply:?}");
     settled(&mut stage.world.provider.client()?, before.settled + 1).await?;
     let after = sound_now(stage).await?;
-    ensure!(
-        after.settled == before.settled + 1,
-        "one job was paid, {} were counted",
-        after.settled - before.settled
-    );
+    let counted = after.settled - before.settled;
+    ensure!(counted == 1, "one job was paid, {counted} were counted");
     ensure!(
         after.difference_msat == 0,
         "wallet and ledger differ by {} msat",
         after.difference_msat
     );
-    Ok(lines)
+    Ok(())
+}
+
+/// Starts a host that will kill itself at a point. Answers with the time until it served, in milliseconds, or with
+/// nothing where it met the point before that: work that is owed begins at once.
+async fn armed(host: &mut Child, point: &str) -> Result<Option<u128>> {
+    let since = Instant::now();
+    match host
+        .restart(&[("AUTOPILOT_CRASH", &format!("host@{point}"))])
+        .await
+    {
+        Ok(()) => Ok(Some(since.elapsed().as_millis())),
+        Err(SandboxError::Host { cause, .. }) if cause.contains(point) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn fired(host: &mut Child) -> bool {
+    tokio::time::timeout(CRASH_LIMIT, host.ended()).await.is_ok()
 }
 
 /// Kills the host at each point of a withdrawal, asking for the same payment after each restart.
@@ -133,7 +225,10 @@ pub async fn host_during_withdrawal(
     };
     let mut lines = Vec::new();
     for point in points {
-        restart(stage, &[("AUTOPILOT_CRASH", &format!("host@{point}"))]).await?;
+        let Some(whole_ms) = armed(&mut stage.world.provider, point).await? else {
+            lines.push(Line::early("provider", point));
+            continue;
+        };
         let mut client = stage.world.provider.client()?;
         let asking = async {
             balance_when(&mut client, "a usable channel", |b| {
@@ -142,21 +237,22 @@ pub async fn host_during_withdrawal(
             .await?;
             client.pay(pay.clone()).await.map_err(anyhow::Error::new)
         };
-        let fired = tokio::select! {
+        let dead = tokio::select! {
             _ = stage.world.provider.ended() => true,
             answer = asking => {
+                // What the killed host would have answered does not matter.
                 drop(answer);
-                tokio::time::timeout(Duration::from_secs(10), stage.world.provider.ended()).await.is_ok()
+                false
             }
         };
-        let since = Instant::now();
-        restart(stage, &[("AUTOPILOT_CRASH", "")]).await?;
+        let fired = dead || fired(&mut stage.world.provider).await;
         lines.push(Line {
-            point: format!("host@{point}"),
+            point: format!("provider@{point}"),
             fired,
-            whole_ms: since.elapsed().as_millis(),
+            whole_ms,
         });
     }
+    stage.world.provider.restart(UNARMED).await?;
     let mut client = stage.world.provider.client()?;
     balance_when(&mut client, "a usable channel", |b| {
         b.channels.iter().any(|c| c.usable)
@@ -202,7 +298,12 @@ pub async fn host_during_withdrawal(
 /// What did not hold.
 pub async fn child_during_job(stage: &mut Stage, target: &str, point: &str, question: &str) -> Result<Line> {
     let before = sound_now(stage).await?;
-    restart(stage, &[("AUTOPILOT_CRASH", &format!("{target}@{point}"))]).await?;
+    let plan = format!("{target}@{point}");
+    stage
+        .world
+        .provider
+        .restart(&[("AUTOPILOT_CRASH", &plan)])
+        .await?;
     online(stage.world.provider.client()?).await?;
     let mut buyer = stage.world.buyer.client()?;
     let since = Instant::now();
@@ -231,7 +332,7 @@ pub async fn child_during_job(stage: &mut Stage, target: &str, point: &str, ques
         "{target}@{point}: the job was not paid: {reply:?}"
     );
     settled(&mut provider, before.settled + 1).await?;
-    restart(stage, &[("AUTOPILOT_CRASH", "")]).await?;
+    stage.world.provider.restart(UNARMED).await?;
     let after = sound_now(stage).await?;
     ensure!(
         after.settled == before.settled + 1,
@@ -277,17 +378,12 @@ async fn account_for_close(stage: &mut Stage) -> Result<()> {
 
 /// Stops the provider in order, reads what it left, and starts it again.
 async fn sound_now(stage: &mut Stage) -> Result<Sound> {
-    restart(stage, &[("AUTOPILOT_CRASH", "")]).await?;
+    stage.world.provider.restart(UNARMED).await?;
     let home = stage.world.provider.home.path().to_owned();
     stage.world.provider.stop_in_order().await;
     let sound = sound(&home).await?;
-    restart(stage, &[("AUTOPILOT_CRASH", "")]).await?;
+    stage.world.provider.restart(UNARMED).await?;
     Ok(sound)
-}
-
-/// Ends the provider, in order where it still runs, and starts it with further environment.
-async fn restart(stage: &mut Stage, environment: &[(&str, &str)]) -> Result<()> {
-    Ok(stage.world.provider.restart(environment).await?)
 }
 
 async fn online(mut provider: Client) -> Result<()> {

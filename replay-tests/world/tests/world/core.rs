@@ -1,7 +1,7 @@
 //! The paid loop and a sample of the crash matrix against a real Bitcoin Core in regtest.
 use autopilot_host::sandbox::ChainKind;
 use autopilot_world_tests::{
-    matrix::{host_during_job, host_during_withdrawal, table},
+    matrix::{host_during_withdrawal, provider_during_job, table},
     stage::Stage,
 };
 
@@ -14,7 +14,7 @@ async fn a_sample_of_crashes_on_bitcoin_core() {
         "commit.before/wallet.payment_received",
     ];
     let points: Vec<String> = points.iter().map(|point| (*point).to_owned()).collect();
-    let mut lines = host_during_job(&mut stage, &points, "on Bitcoin Core")
+    let mut lines = provider_during_job(&mut stage, &points, "on Bitcoin Core")
         .await
         .unwrap();
     lines.extend(

@@ -2,7 +2,8 @@
 use autopilot_host::sandbox::ChainKind;
 use autopilot_world_tests::{
     matrix::{
-        JOB_EFFECTS, JOB_FACTS, WITHDRAWAL, child_during_job, host_during_job, host_during_withdrawal, table,
+        JOB_EFFECTS, JOB_FACTS, PURCHASE_FACTS, WITHDRAWAL, buyer_during_job, child_during_job,
+        host_during_withdrawal, provider_during_job, table,
     },
     stage::Stage,
 };
@@ -17,7 +18,7 @@ async fn the_host_is_killed_around_every_commit() {
     let mut lines = Vec::new();
     for when in ["commit.before", "commit.after"] {
         lines.extend(
-            host_during_job(&mut stage, &points(when, &JOB_FACTS), when)
+            provider_during_job(&mut stage, &points(when, &JOB_FACTS), when)
                 .await
                 .unwrap(),
         );
@@ -36,12 +37,32 @@ async fn the_host_is_killed_around_every_effect() {
     let mut lines = Vec::new();
     for when in ["effect.before", "effect.after"] {
         lines.extend(
-            host_during_job(&mut stage, &points(when, &JOB_EFFECTS), when)
+            provider_during_job(&mut stage, &points(when, &JOB_EFFECTS), when)
                 .await
                 .unwrap(),
         );
     }
     table("Host killed around effects", &lines).unwrap();
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_buyer_is_killed_around_every_commit_and_payment() {
+    let mut stage = Stage::build(ChainKind::Simulated).await.unwrap();
+    let mut lines = Vec::new();
+    for (when, what) in [
+        ("commit.before", &PURCHASE_FACTS[..]),
+        ("commit.after", &PURCHASE_FACTS),
+        ("effect.before", &["publish", "pay", "wallet-sent"]),
+        ("effect.after", &["publish", "pay", "wallet-sent"]),
+    ] {
+        lines.extend(
+            buyer_during_job(&mut stage, &points(when, what), when)
+                .await
+                .unwrap(),
+        );
+    }
+    table("Buyer killed", &lines).unwrap();
     stage.strike().await;
 }
 
