@@ -3,6 +3,7 @@
 //! It checks that inputs exist, are unspent, mature and past their locks, and that no value is created. It runs **no
 //! scripts and checks no signatures**, so it says "simulated" wherever it names itself. For tests and the sandbox.
 mod chain;
+mod mining;
 mod rpc;
 mod store;
 

@@ -55,7 +55,7 @@ fn base64(bytes: &[u8]) -> String {
         .map(|at| format!("{:0<6}", &bits[at..bits.len().min(at + 6)]))
         .map(|six| table[usize::from_str_radix(&six, 2).unwrap()])
         .collect();
-    while text.len() % 4 != 0 {
+    while !text.len().is_multiple_of(4) {
         text.push('=');
     }
     text

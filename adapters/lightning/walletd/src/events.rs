@@ -38,11 +38,11 @@ impl Events {
     /// Takes the event off the queue if it is the current one, and waits until it is off.
     pub(crate) async fn ack(&self, id: Vec<u8>) -> bool {
         let mut current = self.current.clone();
-        if !current
+        let is_current = current
             .borrow_and_update()
             .as_ref()
-            .is_some_and(|event| event.id == id)
-        {
+            .is_some_and(|event| event.id == id);
+        if !is_current {
             return false;
         }
         if self.acked.send(id).await.is_err() {

@@ -7,6 +7,7 @@
 mod balances;
 mod books;
 mod channels;
+mod closing;
 mod config;
 mod events;
 mod failure;

@@ -1,0 +1,386 @@
+//! What goes in and out of a wallet.
+use autopilot_events::words::{Msat, PaymentHash};
+
+/// A node's public key, 33 bytes compressed.
+pub type NodeId = [u8; 33];
+/// A channel's id.
+pub type ChannelId = [u8; 32];
+
+/// Who the wallet is and how fresh its view of the chain is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalletInfo {
+    /// Our node.
+    pub node_id: NodeId,
+    /// "bitcoin", "testnet", "signet" or "regtest".
+    pub network: String,
+    /// The wallet process's version.
+    pub version: String,
+    /// The wallet engine and its version.
+    pub engine: String,
+    /// The block that the wallet has followed.
+    pub tip_height: u32,
+    /// Unix seconds of the last completed pass over the chain; 0: never.
+    pub lightning_synced_at_s: u64,
+    /// The same for the on-chain wallet.
+    pub onchain_synced_at_s: u64,
+    /// `host:port` of each listener.
+    pub listening: Vec<String>,
+    /// Known peers.
+    pub peers: Vec<Peer>,
+    /// A fresh pass, a connected peer and a usable channel.
+    pub connected: bool,
+    /// "bitcoind-rpc", "esplora" or "electrum".
+    pub chain_source: String,
+}
+
+/// A Lightning peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its node.
+    pub node_id: NodeId,
+    /// `host:port`.
+    pub address: String,
+    /// Is there a connection now?
+    pub connected: bool,
+}
+
+/// What is ours, by what can be done with it. `spendable + reserved + offline`, `closing` and `onchain_confirmed`
+/// count each satoshi once; `onchain_total` overlaps with `closing`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Balances {
+    /// Can be sent over Lightning now.
+    pub spendable: Msat,
+    /// Ours, and cannot be sent: the peer's reserve, commitment fees, per-payment limits.
+    pub reserved: Msat,
+    /// Could be sent if the channel's peer were connected.
+    pub offline: Msat,
+    /// What can reach us now, the sum over channels of each one's largest payment.
+    pub receivable: Msat,
+    /// On its way from closed channels to the chain.
+    pub closing: Msat,
+    /// Can be sent on chain now, in satoshi.
+    pub onchain_spendable_sat: u64,
+    /// Confirmed on chain, in satoshi.
+    pub onchain_confirmed_sat: u64,
+    /// With unconfirmed receipts, in satoshi.
+    pub onchain_total_sat: u64,
+    /// Open channels.
+    pub channels: Vec<Channel>,
+    /// Closed channels whose sats are not buried on chain yet.
+    pub pending_closes: Vec<PendingClose>,
+    /// The block that these figures rest on.
+    pub tip_height: u32,
+}
+
+/// An open channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Channel {
+    /// Its id.
+    pub channel_id: ChannelId,
+    /// `txid:vout`; empty before funding.
+    pub funding_outpoint: String,
+    /// The peer.
+    pub counterparty: NodeId,
+    /// Capacity in satoshi.
+    pub capacity_sat: u64,
+    /// Ours, including what cannot be sent.
+    pub balance: Msat,
+    /// Largest single payment we can send.
+    pub spendable: Msat,
+    /// Largest single payment that can reach us.
+    pub receivable: Msat,
+    /// What the peer demands that we keep, in satoshi.
+    pub our_reserve_sat: u64,
+    /// Confirmed enough, or zero-conf.
+    pub ready: bool,
+    /// Ready, and the peer is connected.
+    pub usable: bool,
+    /// We opened and funded it.
+    pub outbound: bool,
+    /// The opening push: a grant, never earnings.
+    pub opening_balance: Msat,
+}
+
+/// Sats on their way from a closed channel to the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingClose {
+    /// `None` when the wallet does not know it.
+    pub channel_id: Option<ChannelId>,
+    /// How much, in satoshi, before fees.
+    pub amount_sat: u64,
+    /// How far it is: a short, stable name such as `awaiting-delay`.
+    pub stage: String,
+    /// Why, in a sentence for a person.
+    pub why: String,
+    /// The height from which it is ours to spend; `None`: not known yet.
+    pub spendable_at_height: Option<u32>,
+    /// The sweep transaction, once there is one.
+    pub sweep_txid: Option<String>,
+    /// Already inside `onchain_confirmed_sat`, and not in `closing`.
+    pub counted_onchain: bool,
+}
+
+/// A BOLT11 invoice of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoice {
+    /// The invoice.
+    pub bolt11: String,
+    /// Its payment hash.
+    pub payment_hash: PaymentHash,
+    /// Its amount.
+    pub amount: Msat,
+    /// Unix seconds.
+    pub expires_at_s: u64,
+    /// This key had its invoice already.
+    pub existed: bool,
+}
+
+/// An invoice that somebody gave us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodedInvoice {
+    /// Its payment hash.
+    pub payment_hash: PaymentHash,
+    /// `None`: the payer chooses.
+    pub amount: Option<Msat>,
+    /// Who is paid.
+    pub payee: NodeId,
+    /// "bitcoin", "testnet", "signet" or "regtest".
+    pub network: String,
+    /// Unix seconds.
+    pub created_at_s: u64,
+    /// Unix seconds.
+    pub expires_at_s: u64,
+    /// The payee's words; untrusted.
+    pub description: String,
+    /// We are the payee.
+    pub ours: bool,
+}
+
+/// Whether a payment of some amount would arrive now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CanReceive {
+    /// It would.
+    pub yes: bool,
+    /// Why, in a sentence for a person.
+    pub reason: String,
+    /// The largest amount that would be a yes now.
+    pub limit: Msat,
+}
+
+/// What to pay, within what an approval allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayRequest {
+    /// The invoice.
+    pub bolt11: String,
+    /// Only for an invoice without an amount.
+    pub amount: Option<Msat>,
+    /// Routing fees above this fail the payment.
+    pub fee_ceiling: Msat,
+    /// Refuse unless the invoice names this payee.
+    pub payee: Option<NodeId>,
+    /// Try again a payment that failed before; otherwise its failure is the answer.
+    pub retry_failed: bool,
+}
+
+/// How far a payment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PaymentStatus {
+    /// Never asked for here.
+    Unknown,
+    /// Asked for, with no record: the wallet stopped in between. Paying again is safe.
+    InDoubt,
+    /// Under way.
+    Pending,
+    /// Done.
+    Succeeded,
+    /// Not done. It can still turn into `Succeeded` by a late settlement.
+    Failed,
+}
+
+/// What kind of payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PaymentKind {
+    /// BOLT11.
+    Bolt11,
+    /// BOLT12.
+    Bolt12,
+    /// A transaction.
+    Onchain,
+    /// Keysend or a kind that this version does not know.
+    Other,
+}
+
+/// A payment as the wallet records it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// The wallet's id of it.
+    pub payment_id: [u8; 32],
+    /// `None` for on-chain ones.
+    pub payment_hash: Option<PaymentHash>,
+    /// What kind.
+    pub kind: PaymentKind,
+    /// We pay.
+    pub outbound: bool,
+    /// `None` while not known.
+    pub amount: Option<Msat>,
+    /// `None` while not known.
+    pub fee: Option<Msat>,
+    /// How far.
+    pub status: PaymentStatus,
+    /// Unix seconds of the last change.
+    pub updated_at_s: u64,
+    /// The receipt of a payment of ours that succeeded.
+    pub preimage: Option<[u8; 32]>,
+    /// On-chain ones.
+    pub txid: Option<String>,
+    /// On-chain ones; `None`: not in a block.
+    pub confirmed_height: Option<u32>,
+    /// Why it failed, in a sentence for a person.
+    pub failure: Option<String>,
+}
+
+/// One page of payments, oldest change first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentPage {
+    /// At most the limit that was asked for.
+    pub payments: Vec<Payment>,
+    /// `None`: that was all.
+    pub next: Option<String>,
+}
+
+/// What the wallet saw happen. Given again until [`Wallet::ack_event`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WalletEvent {
+    /// Equal for every delivery of one happening.
+    pub id: [u8; 32],
+    /// What happened.
+    pub kind: WalletEventKind,
+}
+
+/// The things that happen to a wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WalletEventKind {
+    /// Money arrived.
+    PaymentReceived {
+        /// The wallet's id of it.
+        payment_id: [u8; 32],
+        /// Binds it to an invoice, and so to a job.
+        payment_hash: PaymentHash,
+        /// What arrived.
+        amount: Msat,
+        /// The key of the invoice; `None` for offers.
+        invoice_key: Option<String>,
+        /// Unix seconds, by the wallet.
+        settled_at_s: u64,
+    },
+    /// A payment of ours arrived.
+    PaymentSuccessful {
+        /// The wallet's id of it.
+        payment_id: [u8; 32],
+        /// Its hash.
+        payment_hash: PaymentHash,
+        /// The receipt.
+        preimage: Option<[u8; 32]>,
+        /// Without the fee.
+        amount: Option<Msat>,
+        /// What routing cost.
+        fee: Msat,
+        /// Unix seconds, by the wallet.
+        settled_at_s: u64,
+    },
+    /// A payment of ours failed.
+    PaymentFailed {
+        /// The wallet's id of it.
+        payment_id: [u8; 32],
+        /// `None`: failed before there was an invoice (BOLT12).
+        payment_hash: Option<PaymentHash>,
+        /// A sentence for a person.
+        reason: String,
+    },
+    /// A channel is being opened.
+    ChannelPending {
+        /// Its id.
+        channel_id: ChannelId,
+        /// The peer.
+        counterparty: NodeId,
+        /// `txid:vout`.
+        funding_outpoint: String,
+    },
+    /// A channel can be used.
+    ChannelReady {
+        /// Its id.
+        channel_id: ChannelId,
+        /// The peer; `None` when the wallet does not say.
+        counterparty: Option<NodeId>,
+        /// `txid:vout`.
+        funding_outpoint: String,
+        /// Capacity in satoshi.
+        capacity_sat: u64,
+        /// The opening push when the peer opened it: a grant, never earnings.
+        opening_balance: Msat,
+        /// We opened it.
+        outbound: bool,
+    },
+    /// A channel was closed.
+    ChannelClosed {
+        /// Its id.
+        channel_id: ChannelId,
+        /// The peer; `None` when the wallet does not say.
+        counterparty: Option<NodeId>,
+        /// A sentence for a person.
+        reason: String,
+        /// Ours when last seen open; what arrives is less by fees and dust.
+        balance: Msat,
+        /// Both sides agreed.
+        cooperative: bool,
+    },
+    /// We forwarded somebody's payment.
+    PaymentForwarded {
+        /// What we earned by it.
+        fee_earned: Msat,
+        /// What went on.
+        amount: Msat,
+    },
+    /// Something that this version has no word for; acknowledge it.
+    Other {
+        /// What the wallet calls it.
+        what: String,
+    },
+}
+
+/// On-chain: how much to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnchainAmount {
+    /// Satoshi, fees on top.
+    Sat(u64),
+    /// Everything but the anchor reserve, fees included.
+    All,
+}
+
+/// What became of an on-chain send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnchainSend {
+    /// `None`: the wallet stopped between intent and outcome and cannot tell; nothing is sent again under this key.
+    pub txid: Option<String>,
+    /// This key was used before.
+    pub existed: bool,
+}
+
+/// What to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenChannel {
+    /// The peer.
+    pub node_id: NodeId,
+    /// Its `host:port`.
+    pub address: String,
+    /// Satoshi.
+    pub capacity_sat: u64,
+    /// Given to the peer at once.
+    pub push: Msat,
+    /// Announce it to the network.
+    pub announce: bool,
+    /// Do nothing if a channel with this peer is open or pending.
+    pub only_if_none: bool,
+    /// Base fee for what we forward over it; `None`: the default, 1,000 msat.
+    pub forwarding_fee_base: Option<Msat>,
+}
