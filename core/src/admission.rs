@@ -45,10 +45,21 @@ pub fn judge(
     within_limits(state, &policy, request, now_ms)?;
     if readiness.receivable.0 < policy.min_price_msat {
         let why = readiness.wallet_problem.clone();
-        return no(Reason::CannotReceive, why.unwrap_or_else(|| format!("the wallet can receive {} now", readiness.receivable)));
+        return no(
+            Reason::CannotReceive,
+            why.unwrap_or_else(|| format!("the wallet can receive {} now", readiness.receivable)),
+        );
     }
-    let max_output_tokens = request.max_tokens.unwrap_or(policy.max_output_tokens).clamp(1, policy.max_output_tokens.max(1));
-    Ok(Terms { price_msat: policy.min_price_msat, order, deadline_ms, max_output_tokens })
+    let max_output_tokens = request
+        .max_tokens
+        .unwrap_or(policy.max_output_tokens)
+        .clamp(1, policy.max_output_tokens.max(1));
+    Ok(Terms {
+        price_msat: policy.min_price_msat,
+        order,
+        deadline_ms,
+        max_output_tokens,
+    })
 }
 
 fn no<T>(reason: Reason, detail: impl Into<String>) -> Result<T, No> {
@@ -56,12 +67,20 @@ fn no<T>(reason: Reason, detail: impl Into<String>) -> Result<T, No> {
 }
 
 fn addressed(state: &State, policy: &Policy, request: &Request) -> Result<(), No> {
-    let own = state.provider.identity.as_ref().is_some_and(|id| id.public_key == request.requester.to_string());
+    let own = state
+        .provider
+        .identity
+        .as_ref()
+        .is_some_and(|id| id.public_key == request.requester.to_string());
     match request {
         _ if own => no(Reason::OwnJob, "the request is signed by this provider's own key"),
-        r if r.targeted && !policy.accept_targeted => no(Reason::NotForUs, "targeted requests are declined by policy"),
+        r if r.targeted && !policy.accept_targeted => {
+            no(Reason::NotForUs, "targeted requests are declined by policy")
+        }
         r if !r.targeted && !r.open => no(Reason::NotForUs, "the request names other providers"),
-        r if !r.targeted && !policy.accept_open => no(Reason::NotForUs, "open requests are declined by policy"),
+        r if !r.targeted && !policy.accept_open => {
+            no(Reason::NotForUs, "open requests are declined by policy")
+        }
         r if !r.unreadable.is_empty() => no(Reason::Unreadable, r.unreadable.clone()),
         _ => Ok(()),
     }
@@ -69,13 +88,17 @@ fn addressed(state: &State, policy: &Policy, request: &Request) -> Result<(), No
 
 fn servable(policy: &Policy, readiness: &Readiness, request: &Request) -> Result<(), No> {
     if !policy.kinds.contains(&request.kind) {
-        return no(Reason::KindNotServed, format!("kind {} is not served", request.kind));
+        return no(
+            Reason::KindNotServed,
+            format!("kind {} is not served", request.kind),
+        );
     }
     match (&readiness.model, &request.model) {
         (None, _) => no(Reason::ModelNotServed, "no model is ready"),
-        (Some(ours), Some(asked)) if !ours.eq_ignore_ascii_case(asked) => {
-            no(Reason::ModelNotServed, format!("{asked} is not served, {ours} is"))
-        }
+        (Some(ours), Some(asked)) if !ours.eq_ignore_ascii_case(asked) => no(
+            Reason::ModelNotServed,
+            format!("{asked} is not served, {ours} is"),
+        ),
         _ => Ok(()),
     }
 }
@@ -84,33 +107,55 @@ fn servable(policy: &Policy, readiness: &Readiness, request: &Request) -> Result
 fn in_time(policy: &Policy, request: &Request, now_ms: i64) -> Result<i64, No> {
     let created_ms = request.created_at_s.saturating_mul(1_000);
     let skew_ms = i64::from(policy.max_clock_skew_s) * 1_000;
-    let ttl_s = if request.ttl_s == 0 { policy.default_ttl_s } else { request.ttl_s.min(MAX_TTL_S) };
+    let ttl_s = if request.ttl_s == 0 {
+        policy.default_ttl_s
+    } else {
+        request.ttl_s.min(MAX_TTL_S)
+    };
     let deadline_ms = created_ms.min(now_ms).saturating_add(i64::from(ttl_s) * 1_000);
     if deadline_ms <= now_ms {
-        return no(Reason::Expired, format!("it ran out {} s ago", (now_ms - deadline_ms) / 1_000));
+        return no(
+            Reason::Expired,
+            format!("it ran out {} s ago", now_ms.saturating_sub(deadline_ms) / 1_000),
+        );
     }
     if created_ms.abs_diff(now_ms) > skew_ms.unsigned_abs() {
-        return no(Reason::ClockSkew, format!("it is dated {} s off", created_ms.abs_diff(now_ms) / 1_000));
+        return no(
+            Reason::ClockSkew,
+            format!("it is dated {} s off", created_ms.abs_diff(now_ms) / 1_000),
+        );
     }
     Ok(deadline_ms)
 }
 
 fn priced(policy: &Policy, request: &Request) -> Result<PaymentOrder, No> {
     match request.bid {
-        Some(bid) if bid.0 < policy.min_price_msat => {
-            no(Reason::PriceTooLow, format!("it offers {} msat, the price is {} msat", bid.0, policy.min_price_msat))
-        }
+        Some(bid) if bid.0 < policy.min_price_msat => no(
+            Reason::PriceTooLow,
+            format!(
+                "it offers {} msat, the price is {} msat",
+                bid.0, policy.min_price_msat
+            ),
+        ),
         Some(_) if request.input_bytes > policy.max_input_bytes => too_large(policy, request),
         Some(_) if policy.order == PaymentOrder::PayFirst as i32 => Ok(PaymentOrder::PayFirst),
         Some(_) => Ok(PaymentOrder::WorkFirst),
-        None if !policy.quote_without_bid => no(Reason::NoBid, "it offers no price, and quotes are switched off"),
+        None if !policy.quote_without_bid => {
+            no(Reason::NoBid, "it offers no price, and quotes are switched off")
+        }
         None if request.input_bytes > policy.max_input_bytes => too_large(policy, request),
         None => Ok(PaymentOrder::PayFirst),
     }
 }
 
 fn too_large<T>(policy: &Policy, request: &Request) -> Result<T, No> {
-    no(Reason::InputTooLarge, format!("{} bytes, at most {} are taken", request.input_bytes, policy.max_input_bytes))
+    no(
+        Reason::InputTooLarge,
+        format!(
+            "{} bytes, at most {} are taken",
+            request.input_bytes, policy.max_input_bytes
+        ),
+    )
 }
 
 fn within_limits(state: &State, policy: &Policy, request: &Request, now_ms: i64) -> Result<(), No> {
@@ -118,7 +163,10 @@ fn within_limits(state: &State, policy: &Policy, request: &Request, now_ms: i64)
     let (unpaid_buyer, unpaid_all) = state.jobs.delivered_unpaid(&request.requester, now_ms);
     let at = |count: usize, limit: u32| count >= limit as usize;
     if at(of_buyer, policy.per_buyer_per_hour) {
-        return no(Reason::BuyerLimit, format!("{of_buyer} jobs of this buyer within the hour"));
+        return no(
+            Reason::BuyerLimit,
+            format!("{of_buyer} jobs of this buyer within the hour"),
+        );
     }
     if at(of_all, policy.global_per_hour) {
         return no(Reason::GlobalQuota, format!("{of_all} jobs within the hour"));

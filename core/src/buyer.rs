@@ -24,11 +24,31 @@ pub fn request(
     now_ms: i64,
 ) -> Result<Vec<Draft>, Refusal> {
     if terms.budget_msat == 0 || terms.deadline_ms <= now_ms {
-        return Err(Refusal::new(Code::PolicyInvalid, "a purchase needs a budget and time to be answered in"));
+        return Err(Refusal::new(
+            Code::PolicyInvalid,
+            "a purchase needs a budget and time to be answered in",
+        ));
+    }
+    let id = JobId::of(&terms.purchase_id);
+    if state
+        .purchases
+        .get(&id)
+        .or_else(|| state.purchases.recent(&id))
+        .is_some()
+    {
+        return Err(Refusal::new(
+            Code::AlreadySo,
+            "this very request was made before; ask again in a second",
+        ));
     }
     let spendable = Msat(state.wallet.figures.spendable_msat);
-    let reserved = state.purchases.open().filter(|(_, p)| p.winner.as_ref().is_none_or(|w| !w.paid));
-    let promised = reserved.map(|(_, p)| p.terms.budget_msat).fold(0_u64, u64::saturating_add);
+    let reserved = state
+        .purchases
+        .open()
+        .filter(|(_, p)| p.winner.as_ref().is_none_or(|w| !w.paid));
+    let promised = reserved
+        .map(|(_, p)| p.terms.budget_msat)
+        .fold(0_u64, u64::saturating_add);
     if Msat(promised.saturating_add(terms.budget_msat)) > spendable {
         return Err(Refusal::new(
             Code::InsufficientFunds,
@@ -40,7 +60,10 @@ pub fn request(
         ));
     }
     let id = terms.purchase_id.clone();
-    Ok(vec![of_purchase(&id, Source::Person, terms), of_purchase(&id, Source::Policy, event)])
+    Ok(vec![
+        of_purchase(&id, Source::Person, terms),
+        of_purchase(&id, Source::Policy, event),
+    ])
 }
 
 /// A person stops waiting. What is approved for payment can't be taken back.
@@ -56,11 +79,14 @@ pub fn cancel(state: &State, id: JobId) -> Result<Vec<Draft>, Refusal> {
 
 /// An answer came. It is recorded, and may win.
 pub fn answered(state: &State, answer: Answer, now_ms: i64) -> Vec<Draft> {
-    let Some(purchase) = state.purchases.get(&answer.purchase) else { return late(state, &answer) };
-    if purchase.offers >= MAX_OFFERS {
-        return Vec::new();
-    }
+    let Some(purchase) = state.purchases.get(&answer.purchase) else {
+        return late(state, &answer);
+    };
+    let flooded = purchase.offers >= MAX_OFFERS;
     match judge(state, purchase, &answer, now_ms) {
+        // A flood of answers hides neither the one that wins nor the one that was paid for.
+        Err(_) if flooded => Vec::new(),
+        Ok(Verdict::Note) if flooded && !from_winner(purchase, &answer) => Vec::new(),
         Err(reason) => vec![rejected(&answer, reason)],
         Ok(verdict) => {
             let bill = answer.invoice.as_ref().and_then(|invoice| invoice.as_ref().ok());
@@ -85,12 +111,29 @@ pub fn answered(state: &State, answer: Answer, now_ms: i64) -> Vec<Draft> {
     }
 }
 
+/// Whether this is the result that its approved winner owes.
+fn from_winner(purchase: &Purchase, answer: &Answer) -> bool {
+    let result = matches!(answer.kind, AnswerKind::Result(Ok(())));
+    result
+        && purchase
+            .winner
+            .as_ref()
+            .is_some_and(|winner| winner.provider == answer.provider)
+}
+
 /// A result for a purchase that is over: its provider is told that nobody will pay.
 fn late(state: &State, answer: &Answer) -> Vec<Draft> {
-    let Some(purchase) = state.purchases.recent(&answer.purchase) else { return Vec::new() };
-    let paid_one = purchase.winner.as_ref().is_some_and(|w| w.provider == answer.provider);
+    let Some(purchase) = state.purchases.recent(&answer.purchase) else {
+        return Vec::new();
+    };
+    let wanted = &purchase.terms.provider;
+    let asked = wanted.is_empty() || wanted[..] == answer.provider.0;
+    let paid_one = purchase
+        .winner
+        .as_ref()
+        .is_some_and(|w| w.provider == answer.provider);
     let result = matches!(answer.kind, AnswerKind::Result(Ok(())));
-    if !result || paid_one || purchase.offers >= MAX_OFFERS {
+    if !result || !asked || paid_one || purchase.offers >= MAX_OFFERS {
         return Vec::new();
     }
     vec![rejected(answer, LATE.to_owned())]
@@ -143,7 +186,10 @@ fn judge(state: &State, purchase: &Purchase, answer: &Answer, now_ms: i64) -> Re
         AnswerKind::PaymentRequired if purchase.winner.is_some() => Ok(Verdict::Note),
         AnswerKind::PaymentRequired if purchase.terms.pay_first_ceiling_msat == 0 => Ok(Verdict::Note),
         AnswerKind::PaymentRequired => {
-            let ceiling = purchase.terms.pay_first_ceiling_msat.min(purchase.terms.budget_msat);
+            let ceiling = purchase
+                .terms
+                .pay_first_ceiling_msat
+                .min(purchase.terms.budget_msat);
             payable(state, purchase, answer, ceiling, now_ms)
         }
     }
@@ -162,18 +208,27 @@ fn payable(
         Some(Err(reason)) => return Err(format!("bad-invoice: {reason}")),
         Some(Ok(bill)) => bill,
     };
-    let network = state.provider.identity.as_ref().map(|i| i.network.as_str()).unwrap_or_default();
+    let network = state
+        .provider
+        .identity
+        .as_ref()
+        .map(|i| i.network.as_str())
+        .unwrap_or_default();
     let used = state.wallet.outgoing_by_hash(&bill.payment_hash).is_some()
-        || state.purchases.by_payment_hash(&bill.payment_hash).is_some();
+        || state.purchases.by_payment_hash(&bill.payment_hash).is_some()
+        || state.jobs.by_payment_hash(&bill.payment_hash).is_some();
     match bill.amount {
-        _ if now_ms >= purchase.terms.deadline_ms => Err("late: the purchase's deadline has passed".to_owned()),
+        _ if now_ms >= purchase.terms.deadline_ms => {
+            Err("late: the purchase's deadline has passed".to_owned())
+        }
         _ if bill.network != network => Err(format!("foreign-network: the invoice is of {}", bill.network)),
         _ if bill.expires_at_ms <= now_ms => Err("expired-invoice".to_owned()),
         _ if used => Err("reused-invoice: its payment hash is in use already".to_owned()),
-        None => Err("amountless-invoice".to_owned()),
-        Some(amount) if amount.0 > ceiling_msat => {
-            Err(format!("over-budget: {amount} is asked, {} is approved", Msat(ceiling_msat)))
-        }
+        None | Some(Msat::ZERO) => Err("amountless-invoice".to_owned()),
+        Some(amount) if amount.0 > ceiling_msat => Err(format!(
+            "over-budget: {amount} is asked, {} is approved",
+            Msat(ceiling_msat)
+        )),
         Some(amount) => Ok(Verdict::Pay(amount)),
     }
 }

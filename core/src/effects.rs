@@ -64,20 +64,36 @@ pub enum Effect {
 /// All outstanding work of a state, in a fixed order.
 pub fn outstanding(state: &State) -> Vec<Effect> {
     let expiry_s = state.provider.policy().invoice_expiry_s;
-    let mut effects: Vec<Effect> =
-        state.jobs.open().flat_map(|(id, job)| of_job(*id, job, expiry_s)).collect();
+    let mut effects: Vec<Effect> = state
+        .jobs
+        .open()
+        .flat_map(|(id, job)| of_job(*id, job, expiry_s))
+        .collect();
     effects.extend(state.purchases.listened().flat_map(|(id, purchase)| {
-        purchase.losers.keys().map(|result| Effect::TellLoser { purchase: *id, result: *result })
+        purchase.losers.keys().map(|result| Effect::TellLoser {
+            purchase: *id,
+            result: *result,
+        })
     }));
-    effects.extend(state.outbox.owed().map(|(event, _)| Effect::Publish { event: *event }));
+    effects.extend(
+        state
+            .outbox
+            .owed()
+            .map(|(event, _)| Effect::Publish { event: *event }),
+    );
     effects.extend(
         state
             .wallet
             .outgoing()
             .filter(|(_, outgoing)| outgoing.attempts > 0)
-            .map(|(hash, outgoing)| Effect::Pay { payment_hash: *hash, attempt: outgoing.attempts }),
+            .map(|(hash, outgoing)| Effect::Pay {
+                payment_hash: *hash,
+                attempt: outgoing.attempts,
+            }),
     );
-    effects.extend(state.wallet.onchain().map(|(intent, _)| Effect::SendOnchain { intent: intent.clone() }));
+    effects.extend(state.wallet.onchain().map(|(intent, _)| Effect::SendOnchain {
+        intent: intent.clone(),
+    }));
     effects
 }
 
@@ -85,22 +101,45 @@ fn of_job(id: JobId, job: &Job, expiry_s: u32) -> Vec<Effect> {
     let mut effects = Vec::new();
     let mut sign = |due: bool, purpose: Purpose| {
         if due && !job.has_signed(purpose) {
-            effects.push(Effect::Sign { job: id, purpose: purpose as i32 });
+            effects.push(Effect::Sign {
+                job: id,
+                purpose: purpose as i32,
+            });
         }
     };
     let executed = matches!(job.work, Work::Executed | Work::Delivered);
     let invoiced = job.invoice.is_some();
     sign(job.work == Work::Running, Purpose::Processing);
-    sign(job.pay_first && job.work == Work::Accepted && job.money == Money::Invoiced, Purpose::PaymentRequired);
+    sign(
+        job.pay_first && job.work == Work::Accepted && job.money == Money::Invoiced,
+        Purpose::PaymentRequired,
+    );
     sign(executed && invoiced, Purpose::Result);
-    sign(matches!(job.work, Work::Refused | Work::Failed) && job.reply, Purpose::Error);
-    sign(job.work == Work::Delivered && job.money == Money::Settled, Purpose::Success);
+    sign(
+        matches!(job.work, Work::Refused | Work::Failed) && job.reply,
+        Purpose::Error,
+    );
+    sign(
+        job.work == Work::Delivered && job.money == Money::Settled,
+        Purpose::Success,
+    );
     if job.work == Work::Running {
-        effects.push(Effect::Run { job: id, attempt: job.attempts });
+        effects.push(Effect::Run {
+            job: id,
+            attempt: job.attempts,
+        });
     }
-    let wants_invoice = if job.pay_first { job.work == Work::Accepted } else { job.work == Work::Executed };
+    let wants_invoice = if job.pay_first {
+        job.work == Work::Accepted
+    } else {
+        job.work == Work::Executed
+    };
     if wants_invoice && !invoiced {
-        effects.push(Effect::Invoice { job: id, amount: Msat(job.price_msat), expiry_s });
+        effects.push(Effect::Invoice {
+            job: id,
+            amount: Msat(job.price_msat),
+            expiry_s,
+        });
     }
     effects
 }

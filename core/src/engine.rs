@@ -25,7 +25,13 @@ pub struct Engine {
 impl Engine {
     /// An engine on a state that was folded up to `head`.
     pub fn new(head: Head, state: State) -> Engine {
-        Engine { head, state, readiness: Readiness::default(), presence: Presence::default(), read_only: None }
+        Engine {
+            head,
+            state,
+            readiness: Readiness::default(),
+            presence: Presence::default(),
+            read_only: None,
+        }
     }
 
     /// The state after the last fact.
@@ -66,7 +72,9 @@ impl Engine {
         if let Some(kind) = &self.read_only {
             return Err(Refusal::new(
                 Code::ReadOnly,
-                format!("this ledger holds a critical fact of an unknown type ({kind}): it is read-only for this program. Use the newer program that wrote it"),
+                format!(
+                    "this ledger holds a critical fact of an unknown type ({kind}): it is read-only for this program. Use the newer program that wrote it"
+                ),
             ));
         }
         let now_ms = now_ms.max(self.head.recorded_at_ms);
@@ -77,16 +85,22 @@ impl Engine {
             }
             Input::Resumed => Ok(presence::resumed(&self.state, now_ms)),
             Input::Tick => Ok(tick::tick(&self.state, &mut self.presence, now_ms)),
-            Input::Request(request) => {
-                Ok(jobs::received(&self.state, &mut self.presence, &self.readiness, request, now_ms))
-            }
+            Input::Request(request) => Ok(jobs::received(
+                &self.state,
+                &mut self.presence,
+                &self.readiness,
+                request,
+                now_ms,
+            )),
             Input::Cancelled(cancelled) => Ok(jobs::cancelled(&self.state, &cancelled)),
             Input::Worked(worked) => Ok(jobs::worked(&self.state, worked, now_ms)),
             Input::Invoiced(invoice) => Ok(jobs::invoiced(&self.state, invoice)),
             Input::Signed(signed) => Ok(jobs::signed(&self.state, signed)),
-            Input::Published { event_id, accepted, tried } => {
-                Ok(jobs::published(&self.state, event_id, accepted, tried))
-            }
+            Input::Published {
+                event_id,
+                accepted,
+                tried,
+            } => Ok(jobs::published(&self.state, event_id, accepted, tried)),
             Input::Wallet(WalletInput::Failed(failed)) => Ok(money::failed(&self.state, failed, now_ms)),
             Input::Wallet(observed) => Ok(money::observed(&self.state, observed, now_ms)),
             Input::Answer(answer) => Ok(buyer::answered(&self.state, answer, now_ms)),
@@ -103,9 +117,11 @@ impl Engine {
             }
             Command::GoOffline { reason } => presence::go_offline(&self.state, &mut self.presence, reason),
             Command::Abort(job) => jobs::abort(&self.state, job),
-            Command::Pay { bill, amount, fee_ceiling } => {
-                money::approve(&self.state, bill, amount, fee_ceiling, now_ms)
-            }
+            Command::Pay {
+                bill,
+                amount,
+                fee_ceiling,
+            } => money::approve(&self.state, bill, amount, fee_ceiling, now_ms),
             Command::SendOnchain(approved) => money::approve_onchain(&self.state, approved),
             Command::Buy { terms, event } => buyer::request(&self.state, terms, event, now_ms),
             Command::CancelPurchase(id) => buyer::cancel(&self.state, id),

@@ -255,6 +255,7 @@ impl Input {
         Some(match self {
             Input::Request(r) => format!("nip90/{}", r.native_id),
             Input::Answer(a) => format!("nip90/{}", a.event_id),
+            Input::Invoiced(invoice) => invoice_key(&invoice.payment_hash),
             Input::Wallet(WalletInput::Received { payment, .. }) => received_key(&payment.payment_hash),
             Input::Wallet(WalletInput::Sent(payment)) => sent_key(&payment.payment_hash),
             Input::Wallet(WalletInput::ChannelOpened(c)) => format!("wallet/channel-opened/{}", c.channel_id),
@@ -267,7 +268,10 @@ impl Input {
     pub fn body_mut(&mut self) -> Option<&mut pb::BodyRef> {
         match self {
             Input::Request(request) => Some(&mut request.body),
-            Input::Worked(Worked { outcome: Outcome::Done { output, .. }, .. }) => Some(output),
+            Input::Worked(Worked {
+                outcome: Outcome::Done { output, .. },
+                ..
+            }) => Some(output),
             Input::Signed(signed) | Input::Person(Command::Buy { event: signed, .. }) => {
                 Some(signed.event.get_or_insert_default())
             }
@@ -291,6 +295,9 @@ impl Input {
             }
             (Input::Wallet(WalletInput::ChannelClosed(_)), Event::WalletChannelClosed(_)) => true,
             (Input::Request(r), Event::JobReceived(m)) => m.native_id == r.native_id.0,
+            (Input::Invoiced(invoice), Event::InvoiceIssued(m)) => {
+                invoice.job_id == m.job_id && invoice.amount_msat == m.amount_msat
+            }
             (Input::Answer(_), Event::PurchaseOffered(_) | Event::PurchaseRejected(_)) => true,
             _ => false,
         }

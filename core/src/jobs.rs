@@ -6,7 +6,7 @@ use autopilot_events::{
 };
 use autopilot_projections::{
     State,
-    jobs::{Money, Work},
+    jobs::{Job, Money, Work},
     outbox::Owed,
 };
 
@@ -31,6 +31,16 @@ pub fn received(
     request: Request,
     now_ms: i64,
 ) -> Vec<Draft> {
+    let id = JobId::derive(MARKET_NIP90, &request.native_id.0);
+    if state
+        .purchases
+        .get(&id)
+        .or_else(|| state.purchases.recent(&id))
+        .is_some()
+    {
+        // A purchase of ours comes back from a relay: the ledger holds it already.
+        return Vec::new();
+    }
     let policy = state.provider.policy();
     let (jobs_today, bytes_today) = state.jobs.intake_today(now_ms);
     if jobs_today >= policy.intake_jobs_per_day
@@ -45,8 +55,13 @@ pub fn received(
         overflow.ids.update(&request.native_id.0);
         return Vec::new();
     }
-    let id = JobId::derive(MARKET_NIP90, &request.native_id.0);
-    let judged = admission::judge(state, presence.online_since_ms.is_some(), readiness, &request, now_ms);
+    let judged = admission::judge(
+        state,
+        presence.online_since_ms.is_some(),
+        readiness,
+        &request,
+        now_ms,
+    );
     let policy_digest = state.provider.policy_digest.to_vec();
     let (targeted, key) = (request.targeted, format!("nip90/{}", request.native_id));
     let mut drafts = vec![keyed(of_job(&id.0, Source::Relay, intake(id, request)), key)];
@@ -71,8 +86,13 @@ pub fn received(
                 && reason != RefusalReason::OwnJob
                 && reason != RefusalReason::Expired
                 && answered < policy.refusal_replies_per_hour as usize;
-            let refused =
-                pb::JobRefused { job_id: id.to_vec(), reason: reason as i32, detail, policy_digest, reply };
+            let refused = pb::JobRefused {
+                job_id: id.to_vec(),
+                reason: reason as i32,
+                detail,
+                policy_digest,
+                reply,
+            };
             drafts.push(of_job(&id.0, Source::Policy, refused));
         }
     }
@@ -98,7 +118,14 @@ fn intake(id: JobId, request: Request) -> pb::JobReceived {
 }
 
 fn started(id: &JobId, attempt: u32) -> Draft {
-    of_job(&id.0, Source::Policy, pb::JobStarted { job_id: id.to_vec(), attempt })
+    of_job(
+        &id.0,
+        Source::Policy,
+        pb::JobStarted {
+            job_id: id.to_vec(),
+            attempt,
+        },
+    )
 }
 
 fn failed(id: &JobId, source: Source, class: FailureClass, code: &str, detail: impl Into<String>) -> Draft {
@@ -113,16 +140,30 @@ fn failed(id: &JobId, source: Source, class: FailureClass, code: &str, detail: i
 
 /// The job begins again, or fails when that makes no sense any more.
 pub fn another_attempt(state: &State, id: &JobId, why: &str, now_ms: i64) -> Vec<Draft> {
-    let Some(job) = state.jobs.get(id).filter(|job| job.work == Work::Running) else { return Vec::new() };
+    let Some(job) = state.jobs.get(id).filter(|job| job.work == Work::Running) else {
+        return Vec::new();
+    };
     vec![match job.attempts {
         // A paid job is owed whatever the hour.
         attempts if attempts >= MAX_ATTEMPTS => {
             let detail = format!("{why}; {attempts} attempts were made");
-            failed(id, Source::Policy, FailureClass::Execution, "attempts-exhausted", detail)
+            failed(
+                id,
+                Source::Policy,
+                FailureClass::Execution,
+                "attempts-exhausted",
+                detail,
+            )
         }
         _ if job.money != Money::Settled && now_ms >= job.deadline_ms => {
             let detail = format!("{why}; there is no time for another attempt");
-            failed(id, Source::Clock, FailureClass::Deadline, "deadline-exceeded", detail)
+            failed(
+                id,
+                Source::Clock,
+                FailureClass::Deadline,
+                "deadline-exceeded",
+                detail,
+            )
         }
         attempts => started(id, attempts + 1),
     }]
@@ -130,20 +171,25 @@ pub fn another_attempt(state: &State, id: &JobId, why: &str, now_ms: i64) -> Vec
 
 /// The model answered. An answer to an attempt that is not the current one changes nothing.
 pub fn worked(state: &State, worked: Worked, now_ms: i64) -> Vec<Draft> {
-    let current = |job: &&autopilot_projections::jobs::Job| {
-        job.work == Work::Running && job.attempts == worked.attempt
-    };
+    let current = |job: &&Job| job.work == Work::Running && job.attempts == worked.attempt;
     if state.jobs.get(&worked.job).filter(current).is_none() {
         return Vec::new();
     }
     match worked.outcome {
         Outcome::Done { receipt, output } => {
-            let executed =
-                pb::JobExecuted { job_id: worked.job.to_vec(), receipt: Some(*receipt), output: Some(output) };
+            let executed = pb::JobExecuted {
+                job_id: worked.job.to_vec(),
+                receipt: Some(*receipt),
+                output: Some(output),
+            };
             vec![of_job(&worked.job.0, Source::Model, executed)]
         }
-        Outcome::Failed { detail, again: true, .. } => another_attempt(state, &worked.job, &detail, now_ms),
-        Outcome::Failed { class, code, detail, .. } => {
+        Outcome::Failed {
+            detail, again: true, ..
+        } => another_attempt(state, &worked.job, &detail, now_ms),
+        Outcome::Failed {
+            class, code, detail, ..
+        } => {
             vec![failed(&worked.job, Source::Model, class, &code, detail)]
         }
     }
@@ -163,9 +209,23 @@ pub fn invoiced(state: &State, invoice: pb::InvoiceIssued) -> Vec<Draft> {
 pub fn signed(state: &State, signed: pb::EventSigned) -> Vec<Draft> {
     let id = JobId::of(&signed.job_id);
     match state.jobs.get(&id) {
-        Some(job) if !job.signed.contains(&signed.purpose) => vec![of_job(&id.0, Source::Policy, signed)],
+        Some(job) if !job.signed.contains(&signed.purpose) && is_true(job, signed.purpose) => {
+            vec![of_job(&id.0, Source::Policy, signed)]
+        }
         None if tells_loser(state, &id, &signed) => vec![of_purchase(&id.0, Source::Policy, signed)],
         _ => Vec::new(),
+    }
+}
+
+/// Nothing is said that does not hold when it becomes owed, and success only after the wallet's word.
+fn is_true(job: &Job, purpose: i32) -> bool {
+    match Purpose::try_from(purpose) {
+        Ok(Purpose::Processing) => matches!(job.work, Work::Running | Work::Executed | Work::Delivered),
+        Ok(Purpose::PaymentRequired) => job.pay_first && job.invoice.is_some(),
+        Ok(Purpose::Result) => job.output.is_some() && job.invoice.is_some(),
+        Ok(Purpose::Success) => job.work == Work::Delivered && job.money == Money::Settled,
+        Ok(Purpose::Error) => matches!(job.work, Work::Refused | Work::Failed),
+        _ => false,
     }
 }
 
@@ -177,7 +237,9 @@ fn tells_loser(state: &State, id: &JobId, signed: &pb::EventSigned) -> bool {
 
 /// Relays answered. One that took it is enough; a result that was taken is delivered.
 pub fn published(state: &State, event_id: EventId, accepted: u32, tried: u32) -> Vec<Draft> {
-    let Some(owed) = state.outbox.get(&event_id).filter(|_| accepted > 0) else { return Vec::new() };
+    let Some(owed) = state.outbox.get(&event_id).filter(|_| accepted > 0) else {
+        return Vec::new();
+    };
     let job_id = owed.job.to_vec();
     let published = pb::EventPublished {
         event_id: event_id.to_vec(),
@@ -212,22 +274,39 @@ pub fn of_owed(owed: &Owed, source: Source, event: impl Into<Event>) -> Draft {
 /// The requester takes the request back: work that is not done ends, what was delivered stays owed.
 pub fn cancelled(state: &State, cancelled: &Cancelled) -> Vec<Draft> {
     let id = JobId::derive(MARKET_NIP90, &cancelled.native_id.0);
-    let ours = state.jobs.get(&id).filter(|job| job.requester == cancelled.author);
+    let ours = state
+        .jobs
+        .get(&id)
+        .filter(|job| job.requester == cancelled.author);
     if !ours.is_some_and(|job| job.work <= Work::Running && job.money != Money::Settled) {
         return Vec::new();
     }
-    vec![failed(&id, Source::Relay, FailureClass::Cancelled, "cancelled", "the buyer took the request back")]
+    vec![failed(
+        &id,
+        Source::Relay,
+        FailureClass::Cancelled,
+        "cancelled",
+        "the buyer took the request back",
+    )]
 }
 
 /// A person gives up a job in flight.
 pub fn abort(state: &State, id: JobId) -> Result<Vec<Draft>, Refusal> {
     match state.jobs.get(&id) {
-        None => Err(Refusal::new(Code::NotFound, "there is no such job in flight; see `autopilotctl history`")),
-        Some(job) if job.work > Work::Running => {
-            Err(Refusal::new(Code::TooLate, "the work is done already: it will be delivered"))
-        }
-        Some(_) => {
-            Ok(vec![failed(&id, Source::Person, FailureClass::Execution, "aborted", "the provider gave the job up")])
-        }
+        None => Err(Refusal::new(
+            Code::NotFound,
+            "there is no such job in flight; see `autopilotctl history`",
+        )),
+        Some(job) if job.work > Work::Running => Err(Refusal::new(
+            Code::TooLate,
+            "the work is done already: it will be delivered",
+        )),
+        Some(_) => Ok(vec![failed(
+            &id,
+            Source::Person,
+            FailureClass::Execution,
+            "aborted",
+            "the provider gave the job up",
+        )]),
     }
 }

@@ -16,8 +16,8 @@ use crate::{
     refusal::{Code, Refusal},
 };
 
-/// Attempts at one payment for a purchase.
-const MAX_PAY_ATTEMPTS: u32 = 3;
+/// Attempts at one payment for a purchase: with the pauses between them they outlast a payee that starts anew.
+const MAX_PAY_ATTEMPTS: u32 = 10;
 
 /// A wallet observation that was not recorded before (the driver looked its key up).
 pub fn observed(state: &State, observed: WalletInput, now_ms: i64) -> Vec<Draft> {
@@ -45,7 +45,10 @@ pub fn observed(state: &State, observed: WalletInput, now_ms: i64) -> Vec<Draft>
 /// Money arrived. It settles a job by payment hash and by nothing else.
 fn received(state: &State, payment: pb::WalletPaymentReceived, bound: Option<JobId>) -> Vec<Draft> {
     let hash = PaymentHash::of(&payment.payment_hash);
-    let open = state.jobs.by_payment_hash(&hash).map(|(id, job)| (*id, job.pay_first && job.work == Work::Accepted));
+    let open = state
+        .jobs
+        .by_payment_hash(&hash)
+        .map(|(id, job)| (*id, job.pay_first && job.work == Work::Accepted));
     let key = received_key(&payment.payment_hash);
     let settled = open.map(|(id, _)| id).or(bound).map(|id| pb::JobSettled {
         job_id: id.to_vec(),
@@ -59,7 +62,14 @@ fn received(state: &State, payment: pb::WalletPaymentReceived, bound: Option<Job
         let id = settled.job_id.clone();
         drafts.push(of_job(&id, Source::Wallet, settled));
         if open.is_some_and(|(_, waits)| waits) {
-            drafts.push(of_job(&id, Source::Policy, pb::JobStarted { job_id: id.clone(), attempt: 1 }));
+            drafts.push(of_job(
+                &id,
+                Source::Policy,
+                pb::JobStarted {
+                    job_id: id.clone(),
+                    attempt: 1,
+                },
+            ));
         }
     }
     drafts
@@ -68,7 +78,9 @@ fn received(state: &State, payment: pb::WalletPaymentReceived, bound: Option<Job
 /// A payment of ours is done.
 fn sent(state: &State, payment: pb::WalletPaymentSent) -> Vec<Draft> {
     let hash = PaymentHash::of(&payment.payment_hash);
-    let purchase = state.purchases.by_payment_hash(&hash);
+    // Also one that was closed because its payment seemed to have failed: what left is still its price.
+    let pays = |purchase: &Purchase| purchase.winner.as_ref().is_some_and(|w| w.payment_hash == hash);
+    let purchase = state.purchases.listened().find(|(_, purchase)| pays(purchase));
     let paid = purchase.map(|(id, purchase)| {
         let paid = pb::PurchasePaid {
             purchase_id: id.to_vec(),
@@ -76,7 +88,8 @@ fn sent(state: &State, payment: pb::WalletPaymentSent) -> Vec<Draft> {
             amount_msat: payment.amount_msat,
             fee_msat: payment.fee_msat,
         };
-        (*id, paid, purchase.winner.as_ref().is_some_and(|w| w.delivered))
+        let delivered = purchase.winner.as_ref().is_some_and(|w| w.delivered);
+        (*id, paid, delivered && state.purchases.get(id).is_some())
     });
     let key = sent_key(&payment.payment_hash);
     let mut drafts = vec![keyed(of_wallet(&hash.0, payment), key)];
@@ -91,16 +104,23 @@ fn sent(state: &State, payment: pb::WalletPaymentSent) -> Vec<Draft> {
 
 /// A purchase is over.
 pub fn closed(id: &JobId, reason: &str) -> Draft {
-    let closed = pb::PurchaseClosed { purchase_id: id.to_vec(), reason: reason.to_owned() };
+    let closed = pb::PurchaseClosed {
+        purchase_id: id.to_vec(),
+        reason: reason.to_owned(),
+    };
     of_purchase(&id.0, Source::Policy, closed)
 }
 
 /// A payment of ours failed for good. A purchase's is approved again within its terms, a few times.
 pub fn failed(state: &State, failed: pb::WalletPaymentFailed, now_ms: i64) -> Vec<Draft> {
     let hash = PaymentHash::of(&failed.payment_hash);
-    let Some(outgoing) = state.wallet.outgoing_by_hash(&hash) else { return Vec::new() };
+    let Some(outgoing) = state.wallet.outgoing_by_hash(&hash) else {
+        return Vec::new();
+    };
     let mut drafts = vec![of_wallet(&hash.0, failed)];
-    let Some((id, purchase)) = state.purchases.by_payment_hash(&hash) else { return drafts };
+    let Some((id, purchase)) = state.purchases.by_payment_hash(&hash) else {
+        return drafts;
+    };
     if outgoing.attempts < MAX_PAY_ATTEMPTS && now_ms < purchase.terms.deadline_ms {
         drafts.push(of_wallet(&hash.0, outgoing.approval.clone()).by(Source::Policy));
         drafts.push(attempt(&hash, outgoing.attempts + 1));
@@ -123,22 +143,47 @@ fn balances(state: &State, m: pb::WalletBalanceObserved) -> Vec<Draft> {
             channels_usable: last.channels_usable,
             channels: last.channels,
         };
-    if same { Vec::new() } else { vec![fact("wallet", Source::Wallet, m)] }
+    if same {
+        Vec::new()
+    } else {
+        vec![fact("wallet", Source::Wallet, m)]
+    }
 }
 
 fn onchain(state: &State, intent_id: &[u8], event: impl Into<Event>) -> Vec<Draft> {
-    let known = state.wallet.onchain().any(|(intent, _)| *intent == hex::encode(intent_id));
-    if known { vec![fact("wallet", Source::Wallet, event)] } else { Vec::new() }
+    let known = state
+        .wallet
+        .onchain()
+        .any(|(intent, _)| *intent == hex::encode(intent_id));
+    if known {
+        vec![fact("wallet", Source::Wallet, event)]
+    } else {
+        Vec::new()
+    }
 }
 
 /// The attempt fact: durable before the wallet is asked.
 fn attempt(hash: &PaymentHash, attempt: u32) -> Draft {
-    of_wallet(&hash.0, pb::PaymentAttempted { payment_hash: hash.to_vec(), attempt }).by(Source::Policy)
+    of_wallet(
+        &hash.0,
+        pb::PaymentAttempted {
+            payment_hash: hash.to_vec(),
+            attempt,
+        },
+    )
+    .by(Source::Policy)
 }
 
 /// Approval and first attempt of the payment that a purchase's winner is owed.
 pub fn approve_purchase(id: &JobId, purchase: &Purchase, bill: &Bill, amount: Msat) -> Vec<Draft> {
-    approval(bill, amount, Msat(purchase.terms.fee_ceiling_msat), PaymentPurpose::Purchase, id.to_vec(), Source::Policy)
+    approval(
+        bill,
+        amount,
+        Msat(purchase.terms.fee_ceiling_msat),
+        PaymentPurpose::Purchase,
+        id.to_vec(),
+        Source::Policy,
+    )
 }
 
 fn approval(
@@ -158,7 +203,10 @@ fn approval(
         purchase_id,
         bolt11: bill.bolt11.clone(),
     };
-    vec![of_wallet(&bill.payment_hash.0, approved).by(by), attempt(&bill.payment_hash, 1)]
+    vec![
+        of_wallet(&bill.payment_hash.0, approved).by(by),
+        attempt(&bill.payment_hash, 1),
+    ]
 }
 
 /// A person pays an invoice. The driver checked that its hash was never paid.
@@ -170,25 +218,45 @@ pub fn approve(
     now_ms: i64,
 ) -> Result<Vec<Draft>, Refusal> {
     let unusable = |sentence: String| Err(Refusal::new(Code::InvoiceUnusable, sentence));
-    let network = state.provider.identity.as_ref().map(|i| i.network.clone()).unwrap_or_default();
+    let network = state
+        .provider
+        .identity
+        .as_ref()
+        .map(|i| i.network.clone())
+        .unwrap_or_default();
     let amount = match (bill.amount, amount) {
         (Some(asked), Some(given)) if asked != given => {
-            return unusable(format!("the invoice asks for {asked}, not {given}: leave the amount out"));
+            return unusable(format!(
+                "the invoice asks for {asked}, not {given}: leave the amount out"
+            ));
+        }
+        (Some(Msat::ZERO), _) | (None, Some(Msat::ZERO)) => {
+            return unusable("nothing is to be paid: the amount must be at least 1 msat".to_owned());
         }
         (Some(asked), _) => asked,
         (None, Some(given)) => given,
         (None, None) => return unusable("the invoice names no amount: say how much to pay".to_owned()),
     };
     if bill.network != network {
-        return unusable(format!("the invoice is of the network {}, this wallet of {network}", bill.network));
+        return unusable(format!(
+            "the invoice is of the network {}, this wallet of {network}",
+            bill.network
+        ));
     }
     if bill.expires_at_ms <= now_ms {
         return unusable("the invoice has run out: ask for a new one".to_owned());
     }
     if state.wallet.outgoing_by_hash(&bill.payment_hash).is_some() {
-        return Err(Refusal::new(Code::AlreadyPaid, "this invoice is being paid already"));
+        return Err(Refusal::new(
+            Code::AlreadyPaid,
+            "this invoice is being paid already",
+        ));
     }
-    if state.jobs.by_payment_hash(&bill.payment_hash).is_some_and(|(_, job)| job.money == Money::Invoiced) {
+    if state
+        .jobs
+        .by_payment_hash(&bill.payment_hash)
+        .is_some_and(|(_, job)| job.money == Money::Invoiced)
+    {
         return unusable("the invoice is this wallet's own".to_owned());
     }
     let spendable = Msat(state.wallet.figures.spendable_msat);
@@ -198,7 +266,14 @@ pub fn approve(
             format!("{amount} is more than the {spendable} that can be sent now"),
         ));
     }
-    Ok(approval(&bill, amount, fee_ceiling, PaymentPurpose::Withdrawal, Vec::new(), Source::Person))
+    Ok(approval(
+        &bill,
+        amount,
+        fee_ceiling,
+        PaymentPurpose::Withdrawal,
+        Vec::new(),
+        Source::Person,
+    ))
 }
 
 /// A person sends on chain.

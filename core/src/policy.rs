@@ -41,9 +41,12 @@ pub fn default_policy(price_msat: u64) -> Policy {
 
 /// Digest that admissions cite: blake3 over the policy's bytes as first written.
 pub fn digest(policy: &Policy) -> Digest {
-    Digest::of_content(&autopilot_events::Event::encode(&autopilot_events::Event::PolicyChanged(
-        autopilot_events::pb::PolicyChanged { policy: Some(policy.clone()), digest: Vec::new() },
-    )))
+    Digest::of_content(&autopilot_events::Event::encode(
+        &autopilot_events::Event::PolicyChanged(autopilot_events::pb::PolicyChanged {
+            policy: Some(policy.clone()),
+            digest: Vec::new(),
+        }),
+    ))
 }
 
 /// Refuses a policy that could not earn or would be unbounded.

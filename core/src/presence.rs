@@ -48,7 +48,10 @@ pub fn open_ledger(state: &State, opened: pb::LedgerOpened) -> Result<Vec<Draft>
         None => Ok(vec![fact(STREAM, Source::Person, opened)]),
         Some(identity) if identity.network != opened.network => Err(Refusal::new(
             Code::NotFound,
-            format!("this ledger is of the network {}, not {}: use another home folder", identity.network, opened.network),
+            format!(
+                "this ledger is of the network {}, not {}: use another home folder",
+                identity.network, opened.network
+            ),
         )),
         Some(identity) if identity.public_key != key => Err(Refusal::new(
             Code::NotFound,
@@ -65,7 +68,10 @@ pub fn set_policy(state: &State, policy: pb::Policy) -> Result<Vec<Draft>, Refus
     if state.provider.policy.as_ref() == Some(&policy) {
         return Ok(Vec::new());
     }
-    let changed = pb::PolicyChanged { policy: Some(policy), digest: digest.to_vec() };
+    let changed = pb::PolicyChanged {
+        policy: Some(policy),
+        digest: digest.to_vec(),
+    };
     Ok(vec![fact(STREAM, Source::Person, changed)])
 }
 
@@ -87,7 +93,14 @@ pub fn go_online(
     presence.last_liveness_ms = now_ms;
     presence.run_id.clone_from(&run_id);
     let policy_digest = state.provider.policy_digest.to_vec();
-    Ok(vec![fact(STREAM, Source::Person, pb::ProviderWentOnline { policy_digest, run_id })])
+    Ok(vec![fact(
+        STREAM,
+        Source::Person,
+        pb::ProviderWentOnline {
+            policy_digest,
+            run_id,
+        },
+    )])
 }
 
 /// Everything that stands between now and earning, each as cause and next step.
@@ -118,18 +131,33 @@ pub fn go_offline(state: &State, presence: &mut Presence, reason: String) -> Res
         return Ok(Vec::new());
     }
     let run_id = std::mem::take(&mut presence.run_id);
-    Ok(vec![fact(STREAM, Source::Person, pb::ProviderWentOffline { reason, run_id })])
+    Ok(vec![fact(
+        STREAM,
+        Source::Person,
+        pb::ProviderWentOffline { reason, run_id },
+    )])
 }
 
 /// A host took over the ledger: an earlier run's presence is over, its attempts in flight are begun again.
 pub fn resumed(state: &State, now_ms: i64) -> Vec<Draft> {
     let mut drafts = Vec::new();
     if state.provider.online {
-        let offline = pb::ProviderWentOffline { reason: "restart".to_owned(), run_id: Vec::new() };
+        let offline = pb::ProviderWentOffline {
+            reason: "restart".to_owned(),
+            run_id: Vec::new(),
+        };
         drafts.push(fact(STREAM, Source::Clock, offline));
     }
-    let running: Vec<JobId> =
-        state.jobs.open().filter(|(_, job)| job.work == Work::Running).map(|(id, _)| *id).collect();
-    drafts.extend(running.iter().flat_map(|id| jobs::another_attempt(state, id, "the program was restarted", now_ms)));
+    let running: Vec<JobId> = state
+        .jobs
+        .open()
+        .filter(|(_, job)| job.work == Work::Running)
+        .map(|(id, _)| *id)
+        .collect();
+    drafts.extend(
+        running
+            .iter()
+            .flat_map(|id| jobs::another_attempt(state, id, "the program was restarted", now_ms)),
+    );
     drafts
 }

@@ -39,7 +39,10 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal in words.
     pub fn new(code: Code, sentence: impl Into<String>) -> Refusal {
-        Refusal { code, sentence: sentence.into() }
+        Refusal {
+            code,
+            sentence: sentence.into(),
+        }
     }
 }
 

@@ -25,13 +25,21 @@ pub const EXPIRY_GRACE_MS: i64 = 10 * 60 * 1_000;
 
 /// All that is due.
 pub fn tick(state: &State, presence: &mut Presence, now_ms: i64) -> Vec<Draft> {
-    let mut drafts: Vec<Draft> =
-        state.jobs.open().filter_map(|(id, job)| overdue(&id.0, job, now_ms)).flatten().collect();
+    let mut drafts: Vec<Draft> = state
+        .jobs
+        .open()
+        .filter_map(|(id, job)| overdue(&id.0, job, now_ms))
+        .flatten()
+        .collect();
     drafts.extend(abandoned(state, now_ms));
     for (id, purchase) in state.purchases.open() {
         let waits = purchase.winner.as_ref().is_none_or(|w| w.paid);
         if waits && now_ms >= purchase.terms.deadline_ms {
-            let reason = if purchase.winner.is_some() { "paid, and no result came" } else { "no valid result in time" };
+            let reason = if purchase.winner.is_some() {
+                "paid, and no result came"
+            } else {
+                "no valid result in time"
+            };
             drafts.push(money::closed(id, reason));
         }
     }
@@ -44,20 +52,28 @@ fn overdue(id: &[u8], job: &Job, now_ms: i64) -> Option<Vec<Draft>> {
     let job_id = id.to_vec();
     let invoice = job.invoice.as_ref().filter(|_| job.money == Money::Invoiced);
     let expired = |payment_hash: Vec<u8>| {
-        of_job(id, Source::Clock, pb::InvoiceExpired { job_id: job_id.clone(), payment_hash })
+        of_job(
+            id,
+            Source::Clock,
+            pb::InvoiceExpired {
+                job_id: job_id.clone(),
+                payment_hash,
+            },
+        )
     };
-    if job.pay_first && job.work == Work::Accepted && job.money != Money::Settled && now_ms >= job.deadline_ms {
+    if job.pay_first && job.work == Work::Accepted && job.money != Money::Settled && now_ms >= job.deadline_ms
+    {
         let failed = pb::JobFailed {
             job_id: job_id.clone(),
             class: FailureClass::Deadline as i32,
             code: "quote-not-taken".to_owned(),
             detail: "the quote was not paid in time".to_owned(),
         };
-        let mut drafts = vec![of_job(id, Source::Clock, failed)];
-        drafts.extend(invoice.map(|invoice| expired(invoice.payment_hash.to_vec())));
-        return Some(drafts);
+        // Its invoice runs on: a payment that still comes is a debt in sight, bound to this job.
+        return Some(vec![of_job(id, Source::Clock, failed)]);
     }
-    let invoice = invoice.filter(|invoice| now_ms >= invoice.expires_at_ms.saturating_add(EXPIRY_GRACE_MS))?;
+    let invoice =
+        invoice.filter(|invoice| now_ms >= invoice.expires_at_ms.saturating_add(EXPIRY_GRACE_MS))?;
     Some(vec![expired(invoice.payment_hash.to_vec())])
 }
 
@@ -93,7 +109,10 @@ fn liveness(presence: &mut Presence, now_ms: i64) -> Option<Draft> {
     }
     presence.last_liveness_ms = now_ms;
     let online_ms = u64::try_from(now_ms.saturating_sub(since)).unwrap_or(0);
-    let alive = pb::LivenessRecorded { run_id: presence.run_id.clone(), online_ms };
+    let alive = pb::LivenessRecorded {
+        run_id: presence.run_id.clone(),
+        online_ms,
+    };
     Some(fact("provider", Source::Clock, alive))
 }
 

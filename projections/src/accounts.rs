@@ -44,7 +44,16 @@ pub fn postings(event: &Event) -> Vec<Posting> {
     use Account::*;
     let moved = |amount: u64, from: Account, to: Account| {
         let amount_msat = i128::from(amount);
-        [Posting { account: to, amount_msat }, Posting { account: from, amount_msat: -amount_msat }]
+        [
+            Posting {
+                account: to,
+                amount_msat,
+            },
+            Posting {
+                account: from,
+                amount_msat: -amount_msat,
+            },
+        ]
     };
     let all = match event {
         Event::WalletPaymentReceived(m) => vec![moved(m.amount_msat, EquityUnbound, AssetsLightning)],
@@ -60,11 +69,18 @@ pub fn postings(event: &Event) -> Vec<Posting> {
         ],
         Event::WalletChannelClosed(m) => vec![moved(m.last_balance_msat, AssetsLightning, AssetsOnchain)],
         Event::OnchainSent(m) => {
-            vec![moved(m.amount_sat.saturating_mul(1_000), AssetsOnchain, EquityWithdrawals)]
+            vec![moved(
+                m.amount_sat.saturating_mul(1_000),
+                AssetsOnchain,
+                EquityWithdrawals,
+            )]
         }
         _ => Vec::new(),
     };
-    all.into_iter().flatten().filter(|posting| posting.amount_msat != 0).collect()
+    all.into_iter()
+        .flatten()
+        .filter(|posting| posting.amount_msat != 0)
+        .collect()
 }
 
 /// Balances of all accounts.
@@ -81,7 +97,9 @@ impl Accounts {
 
     /// All accounts that were ever posted to.
     pub fn balances_msat(&self) -> impl Iterator<Item = (Account, i128)> + '_ {
-        self.balances_msat.iter().map(|(account, amount)| (*account, *amount))
+        self.balances_msat
+            .iter()
+            .map(|(account, amount)| (*account, *amount))
     }
 }
 
@@ -96,4 +114,3 @@ impl Projection for Accounts {
         }
     }
 }
-

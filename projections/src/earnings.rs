@@ -44,13 +44,12 @@ impl Earnings {
     /// What was settled in `from_ms..to_ms`, both rounded down to buckets. The caller chooses the time zone.
     pub fn between(&self, from_ms: i64, to_ms: i64) -> Bucket {
         let bucket = |ms: i64| ms.div_euclid(BUCKET_MS);
-        self.buckets.range(bucket(from_ms)..bucket(to_ms).max(bucket(from_ms))).fold(
-            Bucket::default(),
-            |sum, (_, b)| Bucket {
+        self.buckets
+            .range(bucket(from_ms)..bucket(to_ms).max(bucket(from_ms)))
+            .fold(Bucket::default(), |sum, (_, b)| Bucket {
                 earned_msat: sum.earned_msat.saturating_add(b.earned_msat),
                 jobs: sum.jobs.saturating_add(b.jobs),
-            },
-        )
+            })
     }
 }
 
@@ -65,7 +64,10 @@ impl Projection for Earnings {
                 self.jobs_settled += 1;
                 self.first_settled_at_ms.get_or_insert(m.settled_at_ms);
                 self.last_settled_at_ms = Some(m.settled_at_ms);
-                let bucket = self.buckets.entry(m.settled_at_ms.div_euclid(BUCKET_MS)).or_default();
+                let bucket = self
+                    .buckets
+                    .entry(m.settled_at_ms.div_euclid(BUCKET_MS))
+                    .or_default();
                 bucket.earned_msat = bucket.earned_msat.saturating_add(m.amount_msat);
                 bucket.jobs += 1;
             }

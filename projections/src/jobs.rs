@@ -172,22 +172,40 @@ impl Jobs {
 
     /// Accepted within the hour before `now_ms`: of one buyer, of all.
     pub fn accepted_within_hour(&self, buyer: &PublicKey, now_ms: i64) -> (usize, usize) {
-        let recent = || self.accepted.iter().filter(|(at, _)| now_ms.saturating_sub(*at) < HOUR_MS);
+        let recent = || {
+            self.accepted
+                .iter()
+                .filter(|(at, _)| now_ms.saturating_sub(*at) < HOUR_MS)
+        };
         (recent().filter(|(_, who)| who == buyer).count(), recent().count())
     }
 
     /// Delivered without payment so far (invoice open, or run out within the last day): of one buyer, of all.
     pub fn delivered_unpaid(&self, buyer: &PublicKey, now_ms: i64) -> (usize, usize) {
         let open = || {
-            self.open.values().filter(|j| j.money == Money::Invoiced && j.work == Work::Delivered).map(|j| &j.requester)
+            self.open
+                .values()
+                .filter(|j| j.money == Money::Invoiced && j.work == Work::Delivered)
+                .map(|j| &j.requester)
         };
-        let old = || self.unpaid.iter().filter(|(at, _)| now_ms.saturating_sub(*at) < DAY_MS).map(|(_, who)| who);
-        (open().chain(old()).filter(|who| *who == buyer).count(), open().chain(old()).count())
+        let old = || {
+            self.unpaid
+                .iter()
+                .filter(|(at, _)| now_ms.saturating_sub(*at) < DAY_MS)
+                .map(|(_, who)| who)
+        };
+        (
+            open().chain(old()).filter(|who| *who == buyer).count(),
+            open().chain(old()).count(),
+        )
     }
 
     /// Refusals answered within the hour before `now_ms`.
     pub fn replies_within_hour(&self, now_ms: i64) -> usize {
-        self.replies.iter().filter(|at| now_ms.saturating_sub(**at) < HOUR_MS).count()
+        self.replies
+            .iter()
+            .filter(|at| now_ms.saturating_sub(**at) < HOUR_MS)
+            .count()
     }
 
     /// Requests recorded on the day of `now_ms` (UTC): count and bytes.
@@ -236,7 +254,9 @@ impl Jobs {
             (self.intake_day, self.intake_jobs, self.intake_bytes) = (day, 0, 0);
         }
         self.intake_jobs += 1;
-        self.intake_bytes = self.intake_bytes.saturating_add(m.request.as_ref().map_or(0, |r| r.size));
+        self.intake_bytes = self
+            .intake_bytes
+            .saturating_add(m.request.as_ref().map_or(0, |r| r.size));
     }
 
     fn accept(&mut self, m: &pb::JobAccepted, at_ms: i64) {
@@ -248,9 +268,15 @@ impl Jobs {
             job.deadline_ms = m.deadline_ms;
             job.max_output_tokens = m.max_output_tokens;
         });
-        let Some(requester) = self.open.get(&JobId::of(&m.job_id)).map(|job| job.requester) else { return };
+        let Some(requester) = self.open.get(&JobId::of(&m.job_id)).map(|job| job.requester) else {
+            return;
+        };
         self.accepted.push_back((at_ms, requester));
-        while self.accepted.front().is_some_and(|(at, _)| at_ms.saturating_sub(*at) >= HOUR_MS) {
+        while self
+            .accepted
+            .front()
+            .is_some_and(|(at, _)| at_ms.saturating_sub(*at) >= HOUR_MS)
+        {
             self.accepted.pop_front();
         }
     }
@@ -259,7 +285,11 @@ impl Jobs {
         if m.reply {
             self.replies.push_back(at_ms);
         }
-        while self.replies.front().is_some_and(|at| at_ms.saturating_sub(*at) >= HOUR_MS) {
+        while self
+            .replies
+            .front()
+            .is_some_and(|at| at_ms.saturating_sub(*at) >= HOUR_MS)
+        {
             self.replies.pop_front();
         }
         self.change(&m.job_id, |job| {
@@ -287,10 +317,18 @@ impl Jobs {
     }
 
     fn expire(&mut self, m: &pb::InvoiceExpired, at_ms: i64) {
-        if let Some(job) = self.open.get(&JobId::of(&m.job_id)).filter(|job| job.work == Work::Delivered) {
+        if let Some(job) = self
+            .open
+            .get(&JobId::of(&m.job_id))
+            .filter(|job| job.work == Work::Delivered)
+        {
             self.unpaid.push_back((at_ms, job.requester));
         }
-        while self.unpaid.front().is_some_and(|(at, _)| at_ms.saturating_sub(*at) >= DAY_MS) {
+        while self
+            .unpaid
+            .front()
+            .is_some_and(|(at, _)| at_ms.saturating_sub(*at) >= DAY_MS)
+        {
             self.unpaid.pop_front();
         }
         self.change(&m.job_id, |job| job.money = Money::Expired);

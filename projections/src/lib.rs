@@ -39,7 +39,10 @@ pub trait Projection: Default + Clone + Serialize + DeserializeOwned {
     /// `blake3(label ‖ 0 ‖ bytes)`.
     fn digest(&self) -> Digest {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(Self::label().as_bytes()).update(b"\0").update(&self.to_bytes());
+        hasher
+            .update(Self::label().as_bytes())
+            .update(b"\0")
+            .update(&self.to_bytes());
         Digest(*hasher.finalize().as_bytes())
     }
 }

@@ -96,11 +96,16 @@ impl Purchases {
 
     /// The purchase that a payment belongs to.
     pub fn by_payment_hash(&self, hash: &PaymentHash) -> Option<(&JobId, &Purchase)> {
-        self.open.iter().find(|(_, p)| p.winner.as_ref().is_some_and(|w| w.payment_hash == *hash))
+        self.open
+            .iter()
+            .find(|(_, p)| p.winner.as_ref().is_some_and(|w| w.payment_hash == *hash))
     }
 
     fn winner(&mut self, id: &[u8], change: impl FnOnce(&mut Winner)) {
-        let winner = self.open.get_mut(&JobId::of(id)).and_then(|purchase| purchase.winner.as_mut());
+        let winner = self
+            .open
+            .get_mut(&JobId::of(id))
+            .and_then(|purchase| purchase.winner.as_mut());
         if let Some(winner) = winner {
             change(winner);
         }
@@ -115,7 +120,13 @@ impl Projection for Purchases {
         match &fact.event {
             Event::PurchaseRequested(m) => {
                 let native_id = EventId::of(&m.native_id);
-                let purchase = Purchase { native_id, terms: m.clone(), winner: None, losers: BTreeMap::new(), offers: 0 };
+                let purchase = Purchase {
+                    native_id,
+                    terms: m.clone(),
+                    winner: None,
+                    losers: BTreeMap::new(),
+                    offers: 0,
+                };
                 self.open.insert(JobId::of(&m.purchase_id), purchase);
             }
             Event::PurchaseOffered(m) => {
@@ -124,14 +135,19 @@ impl Projection for Purchases {
                 }
                 let provider = PublicKey::of(&m.provider);
                 if m.status == "result" {
-                    self.winner(&m.purchase_id, |winner| winner.delivered |= winner.provider == provider);
+                    self.winner(&m.purchase_id, |winner| {
+                        winner.delivered |= winner.provider == provider
+                    });
                 }
             }
             Event::PurchaseRejected(m) => {
                 if let Some(purchase) = self.any_mut(&m.purchase_id) {
                     purchase.offers += 1;
                     if let Some(result) = m.result.clone() {
-                        let loser = Loser { reason: m.reason.clone(), result };
+                        let loser = Loser {
+                            reason: m.reason.clone(),
+                            result,
+                        };
                         purchase.losers.insert(EventId::of(&m.event_id), loser);
                     }
                 }
@@ -159,12 +175,15 @@ impl Projection for Purchases {
             }
             Event::PurchaseClosed(m) => {
                 let id = JobId::of(&m.purchase_id);
-                let Some(closed) = self.open.remove(&id) else { return };
+                let Some(closed) = self.open.remove(&id) else {
+                    return;
+                };
                 if closed.winner.as_ref().is_none_or(|w| !w.paid) {
                     self.unpaid_count += 1;
                 }
                 let now_ms = fact.fact.recorded_at_ms;
-                self.recent.retain(|_, p| now_ms < p.terms.deadline_ms.saturating_add(LATE_MS));
+                self.recent
+                    .retain(|_, p| now_ms < p.terms.deadline_ms.saturating_add(LATE_MS));
                 self.recent.insert(id, closed);
             }
             _ => {}

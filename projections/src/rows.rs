@@ -64,7 +64,10 @@ pub struct HistoryPatch {
 
 impl HistoryPatch {
     fn of(job_id: &[u8]) -> HistoryPatch {
-        HistoryPatch { job_id: JobId::of(job_id), ..HistoryPatch::default() }
+        HistoryPatch {
+            job_id: JobId::of(job_id),
+            ..HistoryPatch::default()
+        }
     }
 
     fn work(mut self, work: &'static str) -> HistoryPatch {
@@ -95,27 +98,34 @@ pub fn history(fact: &Recorded) -> Option<HistoryPatch> {
             received: Some(at),
             ..HistoryPatch::of(&m.job_id).work("received")
         },
-        Event::JobRefused(m) => {
-            HistoryPatch::of(&m.job_id).work("refused").reason(format!("{}: {}", refusal_name(m.reason), m.detail))
-        }
+        Event::JobRefused(m) => HistoryPatch::of(&m.job_id).work("refused").reason(format!(
+            "{}: {}",
+            refusal_name(m.reason),
+            m.detail
+        )),
         Event::JobAccepted(m) => HistoryPatch {
             price_msat: Some(m.price_msat),
             ..HistoryPatch::of(&m.job_id).work("accepted").money("priced")
         },
         Event::JobStarted(m) => HistoryPatch::of(&m.job_id).work("running"),
         Event::JobExecuted(m) => HistoryPatch {
-            result_digest: m.output.as_ref().and_then(|o| o.ciphertext_digest.as_slice().try_into().ok()),
+            result_digest: m
+                .output
+                .as_ref()
+                .and_then(|o| o.ciphertext_digest.as_slice().try_into().ok()),
             ..HistoryPatch::of(&m.job_id).work("executed")
         },
-        Event::JobFailed(m) => {
-            HistoryPatch::of(&m.job_id).work("failed").reason(format!("{}: {}", m.code, m.detail))
-        }
+        Event::JobFailed(m) => HistoryPatch::of(&m.job_id)
+            .work("failed")
+            .reason(format!("{}: {}", m.code, m.detail)),
         Event::JobDelivered(m) => HistoryPatch::of(&m.job_id).work("delivered"),
         Event::InvoiceIssued(m) => HistoryPatch {
             payment_hash: Some(PaymentHash::of(&m.payment_hash)),
             ..HistoryPatch::of(&m.job_id).money("invoiced")
         },
-        Event::InvoiceExpired(m) => HistoryPatch::of(&m.job_id).money("expired").reason("the invoice ran out unpaid"),
+        Event::InvoiceExpired(m) => HistoryPatch::of(&m.job_id)
+            .money("expired")
+            .reason("the invoice ran out unpaid"),
         Event::JobSettled(m) => HistoryPatch {
             settled_msat: Some(m.amount_msat),
             settled_at_ms: Some(m.settled_at_ms),
@@ -135,7 +145,10 @@ fn purchase_history(event: &Event, at: (u64, i64)) -> Option<HistoryPatch> {
             ..HistoryPatch::of(&m.purchase_id).work("requested")
         },
         Event::PurchaseOffered(m) if m.status == "result" => HistoryPatch {
-            result_digest: m.result.as_ref().and_then(|r| r.ciphertext_digest.as_slice().try_into().ok()),
+            result_digest: m
+                .result
+                .as_ref()
+                .and_then(|r| r.ciphertext_digest.as_slice().try_into().ok()),
             ..HistoryPatch::of(&m.purchase_id).work("answered")
         },
         Event::PurchaseWon(m) => HistoryPatch {
@@ -149,7 +162,9 @@ fn purchase_history(event: &Event, at: (u64, i64)) -> Option<HistoryPatch> {
             settled_at_ms: Some(at.1),
             ..HistoryPatch::of(&m.purchase_id).money("settled")
         },
-        Event::PurchaseClosed(m) => HistoryPatch::of(&m.purchase_id).work("closed").reason(m.reason.clone()),
+        Event::PurchaseClosed(m) => HistoryPatch::of(&m.purchase_id)
+            .work("closed")
+            .reason(m.reason.clone()),
         _ => return None,
     })
 }
@@ -157,5 +172,7 @@ fn purchase_history(event: &Event, at: (u64, i64)) -> Option<HistoryPatch> {
 /// Name of a refusal as people and programs see it, e.g. `price-too-low`.
 pub fn refusal_name(reason: i32) -> String {
     let name = pb::RefusalReason::try_from(reason).map_or("unknown", |r| r.as_str_name());
-    name.trim_start_matches("REFUSAL_REASON_").to_lowercase().replace('_', "-")
+    name.trim_start_matches("REFUSAL_REASON_")
+        .to_lowercase()
+        .replace('_', "-")
 }

@@ -129,7 +129,10 @@ impl Projection for Wallet {
             Event::WalletChannelClosed(m) => drop(self.channels.remove(&m.channel_id)),
             Event::WalletReconciled(m) => self.reconciled = Some(*m),
             Event::PaymentApproved(m) => {
-                let outgoing = Outgoing { approval: m.clone(), attempts: 0 };
+                let outgoing = Outgoing {
+                    approval: m.clone(),
+                    attempts: 0,
+                };
                 self.outgoing.insert(PaymentHash::of(&m.payment_hash), outgoing);
             }
             Event::PaymentAttempted(m) => {

@@ -55,7 +55,10 @@ pub enum Input {
 impl Input {
     /// A single question of a customer.
     pub fn question(text: impl Into<String>) -> Input {
-        Input::Chat(vec![Message { role: Role::User, content: text.into() }])
+        Input::Chat(vec![Message {
+            role: Role::User,
+            content: text.into(),
+        }])
     }
 }
 
@@ -91,7 +94,12 @@ pub struct Sampling {
 
 impl Default for Sampling {
     fn default() -> Self {
-        Sampling { temperature_milli: 700, top_k: 40, top_p_milli: 950, seed: 0 }
+        Sampling {
+            temperature_milli: 700,
+            top_k: 40,
+            top_p_milli: 950,
+            seed: 0,
+        }
     }
 }
 

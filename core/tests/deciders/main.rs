@@ -1,0 +1,17 @@
+//! The deciders through the engine, as the host drives it: inputs in, facts out, virtual time, no outside world.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // in tests a panic is the verdict
+
+mod admission;
+mod arbitrary;
+mod buyer;
+mod effects;
+mod given;
+mod jobs;
+mod ledger;
+mod limits;
+mod presence;
+mod promises;
+mod properties;
+mod race;
+mod settlement;
+mod withdrawals;

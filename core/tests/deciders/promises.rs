@@ -1,0 +1,146 @@
+//! What holds after every fact of every story.
+use std::collections::{BTreeMap, BTreeSet};
+
+use autopilot_events::{Event, Head, Recorded, pb::Purpose};
+use autopilot_projections::{
+    State,
+    accounts::{Account, postings},
+};
+
+/// What was seen so far, kept apart from the folds under test.
+#[derive(Default)]
+pub struct Promises {
+    settled: BTreeSet<Vec<u8>>,
+    executed: BTreeSet<Vec<u8>>,
+    /// Payment hash to job.
+    invoices: BTreeMap<Vec<u8>, Vec<u8>>,
+    invoiced: BTreeSet<Vec<u8>>,
+    received: BTreeSet<Vec<u8>>,
+    /// Payment hash to approved amount, attempts made, done.
+    approved: BTreeMap<Vec<u8>, (u64, u32, bool)>,
+    won: BTreeSet<Vec<u8>>,
+    paid: BTreeSet<Vec<u8>>,
+    budgets: BTreeMap<Vec<u8>, u64>,
+    said: BTreeSet<(Vec<u8>, i32, Vec<u8>)>,
+    earned_msat: u64,
+}
+
+impl Promises {
+    /// Checks a fact against `head` and all facts before it.
+    pub fn check(&mut self, head: &Head, fact: &Recorded) {
+        assert!(fact.fact.recorded_at_ms >= head.recorded_at_ms, "time went back");
+        assert_eq!(fact.fact.sequence, head.sequence + 1, "a gap");
+        let sum: i128 = postings(&fact.event)
+            .iter()
+            .map(|posting| posting.amount_msat)
+            .sum();
+        assert_eq!(sum, 0, "{:?} is not balanced", fact.event);
+        match &fact.event {
+            Event::JobStarted(m) => assert!(!self.executed.contains(&m.job_id), "worked out again"),
+            Event::JobExecuted(m) => assert!(self.executed.insert(m.job_id.clone()), "executed twice"),
+            Event::InvoiceIssued(m) => {
+                assert!(self.invoiced.insert(m.job_id.clone()), "a second invoice");
+                assert!(
+                    self.invoices
+                        .insert(m.payment_hash.clone(), m.job_id.clone())
+                        .is_none(),
+                    "a hash used twice"
+                );
+            }
+            Event::WalletPaymentReceived(m) => assert!(self.received.insert(m.payment_hash.clone())),
+            Event::JobSettled(m) => {
+                assert!(self.settled.insert(m.job_id.clone()), "settled twice");
+                assert!(
+                    self.received.contains(&m.payment_hash),
+                    "settled without a wallet fact"
+                );
+                assert_eq!(
+                    self.invoices.get(&m.payment_hash),
+                    Some(&m.job_id),
+                    "bound by something else than the hash"
+                );
+                self.earned_msat += m.amount_msat;
+            }
+            Event::EventSigned(m) => {
+                let words = (m.job_id.clone(), m.purpose, m.about.clone());
+                assert!(self.said.insert(words), "said twice");
+                if m.purpose == Purpose::Success as i32 {
+                    assert!(self.settled.contains(&m.job_id), "success before the money");
+                }
+            }
+            other => self.spending(other),
+        }
+    }
+
+    fn spending(&mut self, event: &Event) {
+        match event {
+            Event::PaymentApproved(m) => {
+                assert!(m.amount_msat > 0 && m.payee.len() == 33 && !m.bolt11.is_empty());
+                let approved =
+                    self.approved
+                        .entry(m.payment_hash.clone())
+                        .or_insert((m.amount_msat, 0, false));
+                assert_eq!(approved.0, m.amount_msat, "approved again with another amount");
+                assert!(!approved.2, "approved again after it was paid");
+            }
+            Event::PaymentAttempted(m) => {
+                let approved = self
+                    .approved
+                    .get_mut(&m.payment_hash)
+                    .expect("attempted without an approval");
+                approved.1 = m.attempt;
+            }
+            Event::WalletPaymentSent(m) => {
+                if let Some(approved) = self.approved.get_mut(&m.payment_hash) {
+                    approved.2 = true;
+                }
+            }
+            Event::WalletPaymentFailed(m) => {
+                let approved = self
+                    .approved
+                    .remove(&m.payment_hash)
+                    .expect("failed without an approval");
+                assert!(!approved.2, "failed after it was paid");
+            }
+            Event::PurchaseRequested(m) => {
+                assert!(
+                    self.budgets
+                        .insert(m.purchase_id.clone(), m.budget_msat)
+                        .is_none(),
+                    "bought twice"
+                );
+            }
+            Event::PurchaseWon(m) => {
+                assert!(self.won.insert(m.purchase_id.clone()), "a second winner");
+                assert!(
+                    m.amount_msat <= self.budgets[&m.purchase_id],
+                    "above the approved budget"
+                );
+            }
+            Event::PurchasePaid(m) => {
+                assert!(self.won.contains(&m.purchase_id));
+                assert!(self.paid.insert(m.purchase_id.clone()), "paid twice");
+            }
+            _ => {}
+        }
+    }
+
+    /// Checks sums of the folded state.
+    pub fn sums(&self, state: &State) {
+        assert_eq!(state.earnings.earned_msat, self.earned_msat);
+        assert_eq!(
+            state.accounts.balance_msat(Account::IncomeJobs),
+            -i128::from(self.earned_msat)
+        );
+        assert_eq!(state.earnings.jobs_settled, self.settled.len() as u64);
+        assert_eq!(
+            state
+                .accounts
+                .balances_msat()
+                .map(|(_, amount)| amount)
+                .sum::<i128>(),
+            0
+        );
+        assert_eq!(state.purchases.paid_count, self.paid.len() as u64);
+    }
+}

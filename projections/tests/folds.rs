@@ -1,0 +1,205 @@
+//! What the deciders' tests do not reach: days of odd time zones, and online time across runs that were killed.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // in tests a panic is the verdict
+use autopilot_events::{Draft, Event, Head, Recorded, envelope, pb};
+use autopilot_projections::{Projection, State, earnings::Earnings, provider::Provider};
+
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// The facts of these events, each at its time.
+fn facts(events: Vec<(i64, Event)>) -> Vec<Recorded> {
+    let mut head = Head::empty();
+    events
+        .into_iter()
+        .enumerate()
+        .map(|(n, (at_ms, event))| {
+            let draft = Draft {
+                event,
+                stream: "test".to_owned(),
+                source: pb::Source::Policy,
+                idempotency_key: String::new(),
+                correlation: Vec::new(),
+            };
+            let fact = envelope::seal(&head, n as u64 + 1, draft, 0, at_ms);
+            head = fact.head();
+            fact
+        })
+        .collect()
+}
+
+fn fold<P: Projection>(events: Vec<(i64, Event)>) -> P {
+    let mut projection = P::default();
+    facts(events).iter().for_each(|fact| projection.apply(fact));
+    projection
+}
+
+/// Settled at these times by the wallet, 1, 10, 100 … msat each; recorded much later.
+fn settled(times_ms: &[i64]) -> Earnings {
+    let settled = times_ms.iter().enumerate().map(|(n, settled_at_ms)| {
+        let m = pb::JobSettled {
+            job_id: vec![n as u8; 32],
+            payment_hash: vec![n as u8; 32],
+            amount_msat: 10_u64.pow(n as u32),
+            settled_at_ms: *settled_at_ms,
+            payment_id: Vec::new(),
+        };
+        (900 * DAY_MS, m.into())
+    });
+    fold(settled.collect())
+}
+
+/// A day that begins `offset_min` minutes before its UTC midnight holds these sums.
+#[track_caller]
+fn check_day(earnings: &Earnings, offset_min: i64, day: i64, earned_msat: u64, jobs: u64) {
+    let from_ms = day * DAY_MS - offset_min * 60_000;
+    let sum = earnings.between(from_ms, from_ms + DAY_MS);
+    assert_eq!((sum.earned_msat, sum.jobs), (earned_msat, jobs));
+}
+
+#[test]
+fn a_day_is_the_asker_s_day_in_every_time_zone() {
+    // Around the midnight that begins day 100 in UTC.
+    let midnight = 100 * DAY_MS;
+    let earnings = settled(&[midnight - 1, midnight, midnight + DAY_MS - 1, midnight + DAY_MS]);
+    check_day(&earnings, 0, 99, 1, 1);
+    check_day(&earnings, 0, 100, 110, 2);
+    check_day(&earnings, 0, 101, 1_000, 1);
+    // Kathmandu +5:45, Chatham +13:45, Adelaide +9:30, Marquesas −9:30: edges that are whole quarters of an hour.
+    for offset_min in [5 * 60 + 45, 13 * 60 + 45, 9 * 60 + 30, -(9 * 60 + 30)] {
+        let begins = midnight - offset_min * 60_000;
+        let edges = settled(&[begins - 1, begins, begins + DAY_MS - 1, begins + DAY_MS]);
+        check_day(&edges, offset_min, 99, 1, 1);
+        check_day(&edges, offset_min, 100, 110, 2);
+        check_day(&edges, offset_min, 101, 1_000, 1);
+    }
+}
+
+#[test]
+fn a_day_with_a_clock_change_has_23_or_25_hours() {
+    let begins = 100 * DAY_MS;
+    let earnings = settled(&[
+        begins,
+        begins + 23 * HOUR_MS,
+        begins + 24 * HOUR_MS,
+        begins + 25 * HOUR_MS,
+    ]);
+    assert_eq!(earnings.between(begins, begins + 23 * HOUR_MS).earned_msat, 1);
+    assert_eq!(earnings.between(begins, begins + 25 * HOUR_MS).earned_msat, 111);
+}
+
+#[test]
+fn a_span_that_is_empty_or_turned_round_holds_nothing() {
+    let earnings = settled(&[DAY_MS]);
+    assert_eq!(earnings.between(DAY_MS, DAY_MS).jobs, 0);
+    assert_eq!(earnings.between(2 * DAY_MS, 0).jobs, 0);
+    assert_eq!(earnings.between(i64::MIN, i64::MAX).jobs, 1);
+    // Before the epoch the quarters go on.
+    let old = settled(&[-1, 0]);
+    assert_eq!(old.between(-DAY_MS, 0).earned_msat, 1);
+    assert_eq!(old.between(0, DAY_MS).earned_msat, 10);
+}
+
+#[test]
+fn sums_that_would_overflow_stand_still_at_the_top() {
+    let mut earnings = settled(&[0]);
+    let most = pb::JobSettled {
+        job_id: vec![9; 32],
+        payment_hash: vec![9; 32],
+        amount_msat: u64::MAX,
+        settled_at_ms: 0,
+        payment_id: Vec::new(),
+    };
+    facts(vec![(0, most.clone().into()), (0, most.into())])
+        .iter()
+        .for_each(|fact| earnings.apply(fact));
+    assert_eq!(earnings.earned_msat, u64::MAX);
+    assert_eq!(earnings.between(0, DAY_MS).earned_msat, u64::MAX);
+}
+
+fn online() -> Event {
+    pb::ProviderWentOnline {
+        policy_digest: vec![0; 32],
+        run_id: vec![1; 16],
+    }
+    .into()
+}
+
+fn alive(online_ms: u64) -> Event {
+    pb::LivenessRecorded {
+        run_id: vec![1; 16],
+        online_ms,
+    }
+    .into()
+}
+
+fn offline(reason: &str) -> Event {
+    pb::ProviderWentOffline {
+        reason: reason.to_owned(),
+        run_id: Vec::new(),
+    }
+    .into()
+}
+
+#[test]
+fn online_time_of_a_killed_run_counts_as_far_as_it_is_proven() {
+    let provider: Provider = fold(vec![
+        (0, online()),
+        (900_000, alive(900_000)),
+        (1_800_000, alive(1_800_000)),
+        // Killed at some time; noticed a day later.
+        (DAY_MS, offline("restart")),
+        (DAY_MS + 1, online()),
+        (DAY_MS + 60_001, offline("asked")),
+    ]);
+    assert_eq!(provider.uptime_ms, 1_800_000 + 60_000);
+    assert_eq!(
+        (provider.online, provider.online_since_ms, provider.run_online_ms),
+        (false, None, 0)
+    );
+    assert_eq!(provider.offline_reason, "asked");
+}
+
+#[test]
+fn two_runs_without_a_word_between_them_are_not_counted_twice() {
+    let provider: Provider = fold(vec![
+        (0, online()),
+        (900_000, alive(900_000)),
+        (5_000_000, online()),
+        (5_900_000, alive(900_000)),
+        // A clock that stood still or went back proves no less than before.
+        (5_900_000, alive(100)),
+    ]);
+    assert_eq!((provider.uptime_ms, provider.run_online_ms), (900_000, 900_000));
+    assert_eq!(provider.online_since_ms, Some(5_000_000));
+}
+
+#[test]
+fn labels_are_names_with_versions_and_digests_follow_the_content() {
+    let empty = State::default();
+    let labels: Vec<String> = empty.digests().into_iter().map(|(label, _)| label).collect();
+    let names = [
+        "provider/1",
+        "jobs/1",
+        "outbox/1",
+        "wallet/1",
+        "purchases/1",
+        "earnings/1",
+        "accounts/1",
+    ];
+    assert_eq!(labels, names);
+    assert_eq!(State::label(), names.join("+"));
+    let mut state = State::default();
+    facts(vec![(7, online())])
+        .iter()
+        .for_each(|fact| state.apply(fact));
+    let changed: Vec<bool> = state
+        .digests()
+        .iter()
+        .zip(empty.digests())
+        .map(|(now, before)| now.1 != before.1)
+        .collect();
+    assert_eq!(changed, [true, false, false, false, false, false, false]);
+    assert!(State::from_snapshot(b"{\"provider\":{}}").is_none());
+    assert!(State::from_snapshot(b"no json").is_none());
+    assert_eq!(State::from_snapshot(&state.to_snapshot()), Some(state));
+}
