@@ -5,7 +5,7 @@ mod world;
 use std::{path::Path, time::Duration};
 
 use autopilot_core::ports::wallet::{
-    OnchainAmount, PaymentStatus, Wallet, WalletErrorCode, WalletEvent, WalletEventKind,
+    Balances, OnchainAmount, PaymentStatus, Wallet, WalletErrorCode, WalletEvent, WalletEventKind,
 };
 use autopilot_events::words::Msat;
 use autopilot_lightning::{SpawnError, WalletProcess};
@@ -143,14 +143,27 @@ async fn earn(world: &mut World) -> [u8; 32] {
     .await;
     // The funding must be on chain before what closes it can be.
     world.mine(6).await;
+    let hub = world.hub.client.balances().await.unwrap();
+    assert_eq!(
+        hub.onchain_confirmed_sat, hub.onchain_total_sat,
+        "the funding is in a block: {hub:?}"
+    );
+    assert!(
+        (9_890_000..9_900_000).contains(&hub.onchain_confirmed_sat),
+        "{hub:?}"
+    );
     world.provider.client.balances().await.unwrap().channels[0].channel_id
 }
 
 /// What is ours in any form: each satoshi once.
-async fn worth(world: &World) -> u64 {
-    let b = world.provider.client.balances().await.unwrap();
-    let lightning = b.spendable.0 + b.reserved.0 + b.offline.0 + b.closing.0;
-    lightning / 1_000 + b.onchain_confirmed_sat
+fn worth(balances: &Balances) -> u64 {
+    let lightning = [
+        balances.spendable,
+        balances.reserved,
+        balances.offline,
+        balances.closing,
+    ];
+    lightning.iter().map(|msat| msat.0).sum::<u64>() / 1_000 + balances.onchain_confirmed_sat
 }
 
 async fn follow_to_the_chain(
@@ -187,9 +200,12 @@ async fn follow_to_the_chain(
         // Between two of LDK's books an output can be in neither for a moment, and a pass over the chain that was
         // under way does not know the new block yet.
         until("each satoshi counted once", async || {
-            (6_000 - fees_sat..=6_000)
-                .contains(&worth(world).await)
+            let balances = world.provider.client.balances().await.unwrap();
+            let worth = worth(&balances);
+            assert!(worth <= 6_000, "a satoshi counted twice: {balances:?}");
+            (worth >= 6_000 - fees_sat)
                 .then_some(())
+                .ok_or(format!("{balances:?}"))
         })
         .await;
         let balances = world.provider.client.balances().await.unwrap();

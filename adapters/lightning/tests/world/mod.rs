@@ -33,14 +33,32 @@ pub fn msat(sat: u64) -> Msat {
     Msat(sat * 1_000)
 }
 
+/// What a look gives while the thing looked for is not there: nothing, or what there is instead.
+pub trait Look<T> {
+    fn found(self) -> Result<T, String>;
+}
+
+impl<T> Look<T> for Option<T> {
+    fn found(self) -> Result<T, String> {
+        self.ok_or_else(String::new)
+    }
+}
+
+impl<T> Look<T> for Result<T, String> {
+    fn found(self) -> Result<T, String> {
+        self
+    }
+}
+
 /// Looks again until `look` gives something; panics with `what` after a minute.
-pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+pub async fn until<T, L: Look<T>>(what: &str, mut look: impl AsyncFnMut() -> L) -> T {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        if let Some(found) = look().await {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "waited in vain for: {what}");
+        let instead = match look().await.found() {
+            Ok(found) => return found,
+            Err(instead) => instead,
+        };
+        assert!(Instant::now() < deadline, "waited in vain for: {what} {instead}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
@@ -206,9 +224,10 @@ pub async fn start_hub(chain: &SimChain) -> Actor {
     chain.fund(&address, 10_000_000).unwrap();
     chain.mine(6).unwrap();
     hub.client.sync().await.unwrap();
+    let balances = hub.client.balances().await.unwrap();
     assert_eq!(
-        hub.client.balances().await.unwrap().onchain_spendable_sat,
-        10_000_000
+        (balances.onchain_spendable_sat, balances.onchain_confirmed_sat),
+        (10_000_000, 10_000_000)
     );
     hub
 }

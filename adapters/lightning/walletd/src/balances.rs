@@ -9,7 +9,7 @@ use ldk_node::{BalanceDetails, ChannelDetails, LightningBalance, lightning::ln::
 
 use crate::{
     books::ChannelRecord,
-    closing::{OnchainReceipts, is_onchain_receipt, pending_closes},
+    closing::{Confirmed, is_onchain, pending_closes},
     failure::Answer,
     wallet::Wallet,
 };
@@ -22,7 +22,7 @@ impl Wallet {
         let (channels, details) = (self.node.list_channels(), self.node.list_balances());
         self.remember_channels(&channels, &details)?;
         let open: HashSet<ChannelId> = channels.iter().map(|channel| channel.channel_id).collect();
-        let onchain = OnchainReceipts::read(&self.node.list_payments_with_filter(is_onchain_receipt));
+        let onchain = Confirmed::read(&self.node.list_payments_with_filter(is_onchain));
         let pending_closes = pending_closes(&details, &open, &onchain);
         let mut sums = Balances {
             closing_msat: pending_closes
@@ -31,9 +31,8 @@ impl Wallet {
                 .map(|close| close.amount_sat * 1_000)
                 .sum(),
             onchain_spendable_sat: details.spendable_onchain_balance_sats,
-            onchain_confirmed_sat: details
-                .total_onchain_balance_sats
-                .saturating_sub(onchain.unconfirmed_sat),
+            // What is sent and not in a block yet has left the total, and not these.
+            onchain_confirmed_sat: onchain.balance_sat().min(details.total_onchain_balance_sats),
             onchain_total_sat: details.total_onchain_balance_sats,
             onchain_anchor_reserve_sat: details.total_anchor_channels_reserve_sats,
             pending_closes,

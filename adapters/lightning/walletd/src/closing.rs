@@ -1,5 +1,5 @@
 //! Sats on their way from closed channels to the chain: how much, how far, why, and from which block they are ours.
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use autopilot_proto::wallet::v1::{CloseStage, PendingClose};
 use ldk_node::{
@@ -11,42 +11,58 @@ use ldk_node::{
 /// Blocks until a confirmed closing output is treated as final.
 const ANTI_REORG_DELAY: u32 = 6;
 
-pub(crate) fn is_onchain_receipt(payment: &&PaymentDetails) -> bool {
-    payment.direction == PaymentDirection::Inbound && matches!(payment.kind, PaymentKind::Onchain { .. })
+pub(crate) fn is_onchain(payment: &&PaymentDetails) -> bool {
+    matches!(payment.kind, PaymentKind::Onchain { .. })
 }
 
-/// The on-chain wallet's receipts, to tell what of a closing channel it already counts.
+/// The on-chain wallet's confirmed transactions: what they leave us, and what of a closing channel they already count.
+///
+/// The engine's own totals cannot tell: a sweep that waits for a block pays our change address, and counts there as
+/// spendable while it is still listed as closing.
 #[derive(Default)]
-pub(crate) struct OnchainReceipts {
-    pub(crate) unconfirmed_sat: u64,
-    confirmed: HashSet<(u32, u64)>,
-    confirmed_txids: HashMap<String, u32>,
+pub(crate) struct Confirmed {
+    received_sat: u64,
+    sent_sat: u64,
+    receipts: HashSet<(u32, u64)>,
+    txids: HashSet<String>,
 }
 
-impl OnchainReceipts {
+impl Confirmed {
     pub(crate) fn read(payments: &[PaymentDetails]) -> Self {
-        let mut receipts = Self::default();
+        let mut confirmed = Self::default();
         for payment in payments {
-            let PaymentKind::Onchain { txid, status } = &payment.kind else {
+            let PaymentKind::Onchain {
+                txid,
+                status: ConfirmationStatus::Confirmed { height, .. },
+            } = &payment.kind
+            else {
                 continue;
             };
             let amount_sat = payment.amount_msat.unwrap_or(0) / 1_000;
-            match status {
-                ConfirmationStatus::Confirmed { height, .. } => {
-                    receipts.confirmed.insert((*height, amount_sat));
-                    receipts.confirmed_txids.insert(txid.to_string(), *height);
+            match payment.direction {
+                PaymentDirection::Inbound => {
+                    confirmed.received_sat += amount_sat;
+                    confirmed.receipts.insert((*height, amount_sat));
+                    confirmed.txids.insert(txid.to_string());
                 }
-                ConfirmationStatus::Unconfirmed => receipts.unconfirmed_sat += amount_sat,
+                PaymentDirection::Outbound => {
+                    confirmed.sent_sat += amount_sat + payment.fee_paid_msat.unwrap_or(0) / 1_000;
+                }
             }
         }
-        receipts
+        confirmed
+    }
+
+    /// What is ours by them, in satoshi.
+    pub(crate) fn balance_sat(&self) -> u64 {
+        self.received_sat.saturating_sub(self.sent_sat)
     }
 }
 
 pub(crate) fn pending_closes(
     details: &BalanceDetails,
     open: &HashSet<ChannelId>,
-    onchain: &OnchainReceipts,
+    onchain: &Confirmed,
 ) -> Vec<PendingClose> {
     let mut closes: Vec<PendingClose> = details
         .pending_balances_from_channel_closures
@@ -70,7 +86,7 @@ pub(crate) fn pending_closes(
 fn claim_close(
     balance: &LightningBalance,
     open: &HashSet<ChannelId>,
-    onchain: &OnchainReceipts,
+    onchain: &Confirmed,
 ) -> Option<PendingClose> {
     use LightningBalance as B;
     let close =
@@ -107,7 +123,7 @@ fn claim_close(
             ..
         } => {
             let closed_at = (confirmation_height + 1).saturating_sub(ANTI_REORG_DELAY);
-            let paid_out = onchain.confirmed.contains(&(closed_at, *amount_satoshis));
+            let paid_out = onchain.receipts.contains(&(closed_at, *amount_satoshis));
             let (stage, why) = match source {
                 BalanceSource::CoopClose if paid_out => (
                     CloseStage::PaidOut,
@@ -180,7 +196,7 @@ fn claim_close(
     Some(close)
 }
 
-fn sweep_close(sweep: &PendingSweepBalance, onchain: &OnchainReceipts) -> PendingClose {
+fn sweep_close(sweep: &PendingSweepBalance, onchain: &Confirmed) -> PendingClose {
     use PendingSweepBalance as S;
     let id = |channel_id: &Option<ChannelId>| channel_id.map(|id| id.0.to_vec()).unwrap_or_default();
     match sweep {
@@ -220,9 +236,7 @@ fn sweep_close(sweep: &PendingSweepBalance, onchain: &OnchainReceipts) -> Pendin
             why: "at our address; being buried".into(),
             spendable_at_height: *confirmation_height,
             sweep_txid: latest_spending_txid.to_string(),
-            counted_onchain: onchain
-                .confirmed_txids
-                .contains_key(&latest_spending_txid.to_string()),
+            counted_onchain: onchain.txids.contains(&latest_spending_txid.to_string()),
         },
     }
 }
