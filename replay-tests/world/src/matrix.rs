@@ -14,24 +14,22 @@ use crate::{
     stage::{FEE_CEILING_MSAT, PATIENCE_S, Stage, balance, balance_when, order, outcome, settled},
 };
 
-/// Facts of the paid loop, in the order in which a job's commits bring them.
-pub const JOB_FACTS: [&str; 7] = [
+/// The commits of the paid loop, each named by one of its facts, in the order in which a job brings them.
+/// `job.accepted` and `job.started` share the first, `job.settled` the last.
+pub const JOB_COMMITS: [&str; 6] = [
     "job.received",
     "event.signed",
     "job.executed",
     "invoice.issued",
     "job.delivered",
     "wallet.payment_received",
-    "job.settled",
 ];
-/// Facts of a purchase, in the order in which its commits bring them.
-pub const PURCHASE_FACTS: [&str; 6] = [
+/// The commits of a purchase. `payment.approved` and `payment.attempted` share the third, `purchase.paid` the last.
+pub const PURCHASE_COMMITS: [&str; 4] = [
     "purchase.requested",
     "event.published",
     "purchase.won",
-    "payment.attempted",
     "wallet.payment_sent",
-    "purchase.paid",
 ];
 /// Effects of the paid loop.
 pub const JOB_EFFECTS: [&str; 5] = ["run", "invoice", "sign", "publish", "wallet-received"];

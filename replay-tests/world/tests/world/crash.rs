@@ -2,7 +2,7 @@
 use autopilot_host::sandbox::ChainKind;
 use autopilot_world_tests::{
     matrix::{
-        JOB_EFFECTS, JOB_FACTS, PURCHASE_FACTS, WITHDRAWAL, buyer_during_job, child_during_job,
+        JOB_COMMITS, JOB_EFFECTS, PURCHASE_COMMITS, WITHDRAWAL, buyer_during_job, child_during_job,
         host_during_withdrawal, provider_during_job, table,
     },
     stage::Stage,
@@ -18,7 +18,7 @@ async fn the_host_is_killed_around_every_commit() {
     let mut lines = Vec::new();
     for when in ["commit.before", "commit.after"] {
         lines.extend(
-            provider_during_job(&mut stage, &points(when, &JOB_FACTS), when)
+            provider_during_job(&mut stage, &points(when, &JOB_COMMITS), when)
                 .await
                 .unwrap(),
         );
@@ -51,8 +51,8 @@ async fn the_buyer_is_killed_around_every_commit_and_payment() {
     let mut stage = Stage::build(ChainKind::Simulated).await.unwrap();
     let mut lines = Vec::new();
     for (when, what) in [
-        ("commit.before", &PURCHASE_FACTS[..]),
-        ("commit.after", &PURCHASE_FACTS),
+        ("commit.before", &PURCHASE_COMMITS[..]),
+        ("commit.after", &PURCHASE_COMMITS),
         ("effect.before", &["publish", "pay", "wallet-sent"]),
         ("effect.after", &["publish", "pay", "wallet-sent"]),
     ] {

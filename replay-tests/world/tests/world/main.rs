@@ -7,4 +7,5 @@
 mod core;
 mod crash;
 mod paid_loop;
+mod programs;
 mod stranger;
