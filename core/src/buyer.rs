@@ -1,7 +1,7 @@
 //! The buyer's decider: one approved budget, one winner, one payment. Race mode: the first valid result wins.
 use autopilot_events::{
     Draft,
-    pb::{self, Source},
+    pb::{self, Purpose, Source},
     words::{JobId, Msat},
 };
 use autopilot_projections::{
@@ -73,7 +73,24 @@ pub fn cancel(state: &State, id: JobId) -> Result<Vec<Draft>, Refusal> {
         Some(purchase) if purchase.winner.is_some() => {
             Err(Refusal::new(Code::TooLate, "its payment is approved already"))
         }
-        Some(_) => Ok(vec![money::closed(&id, "cancelled")]),
+        Some(_) => {
+            let mut drafts = vec![money::closed(&id, "cancelled")];
+            // Nobody shall work for what is not wanted any more: a request that no relay took yet goes nowhere.
+            let unsent = state
+                .outbox
+                .owed()
+                .filter(|(_, owed)| owed.job == id && owed.purpose == Purpose::Request as i32);
+            drafts.extend(unsent.map(|(event_id, owed)| {
+                let abandoned = pb::EventAbandoned {
+                    event_id: event_id.to_vec(),
+                    job_id: id.to_vec(),
+                    purpose: owed.purpose,
+                    reason: "cancelled".to_owned(),
+                };
+                of_purchase(&id.0, Source::Person, abandoned)
+            }));
+            Ok(drafts)
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! What a purchase accepts: budget, network, time, hash, provider, and paying first within a ceiling of its own.
-use autopilot_core::input::{AnswerKind, Bill};
+use autopilot_core::{
+    Input,
+    input::{AnswerKind, Bill, Command},
+};
 use autopilot_events::{pb, words::Msat};
 
 use crate::{
@@ -105,6 +108,15 @@ fn a_payment_hash_is_paid_for_one_thing_only() {
     ledger.check(result(1, TARGET, 1, 50), WON);
     // While it is under way, and after it went through.
     ledger.check(result(2, TARGET, 2, 50), &["purchase.rejected reused-invoice"]);
+    // A person pays it already.
+    let mut paying = bought(purchase(1));
+    let pay = Command::Pay {
+        bill: bill(50, 4_000),
+        amount: None,
+        fee_ceiling: Msat(1),
+    };
+    paying.check(Input::Person(pay), &["payment.approved", "payment.attempted 1"]);
+    paying.check(result(1, TARGET, 1, 50), &["purchase.rejected reused-invoice"]);
     // Our own invoice, handed back to us.
     let mut circle = online();
     circle.delivered(3);

@@ -254,6 +254,15 @@ fn a_person_stops_waiting_as_long_as_nothing_is_approved() {
     let mut won = bought();
     won.check(result(1, 10, 1, 50), WON);
     won.check(stop(), &["no: too-late"]);
+    // A request that no relay took yet goes nowhere.
+    let mut unsent = offline(policy());
+    unsent.check(
+        buy(1, purchase(1)),
+        &["purchase.requested", "event.signed request"],
+    );
+    unsent.check(stop(), &["purchase.closed cancelled", "event.abandoned request"]);
+    unsent.check(published(1, Purpose::Request, 1), &[]);
+    unsent.owes(&[]);
 }
 
 #[test]
