@@ -258,11 +258,8 @@ pub async fn open(hub: &Actor, to: &Actor, capacity_sat: u64, push: Msat) {
 pub async fn usable(actor: &Actor) {
     until("a usable channel", async || {
         let balances = actor.client.balances().await.unwrap();
-        balances
-            .channels
-            .iter()
-            .any(|channel| channel.usable)
-            .then_some(())
+        let usable = balances.channels.iter().any(|channel| channel.usable);
+        usable.then_some(()).ok_or(format!("{balances:?}"))
     })
     .await;
 }
