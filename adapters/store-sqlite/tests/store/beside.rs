@@ -1,10 +1,8 @@
 //! What lies beside the facts: sealed texts, the history's rows, the journal.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, where a panic is the verdict
-mod support;
 
+use super::support::{Pen, World};
 use autopilot_events::{Event, pb};
 use autopilot_store_sqlite::{Commit, JournalEntry, MasterKey, Unsealed, Vault, rows};
-use support::{Pen, World};
 
 fn facts(facts: &[autopilot_events::Recorded]) -> Commit<'_> {
     Commit {

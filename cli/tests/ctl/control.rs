@@ -1,14 +1,10 @@
 //! Commands to a host: what is shown, what is asked first, and how refusals become exit codes.
-#![allow(clippy::unwrap_used)] // In tests a panic is the verdict.
-
-#[path = "support/host.rs"]
-mod host;
-mod support;
 
 use std::{path::Path, sync::atomic::Ordering, time::Duration};
 
+use super::host;
+use super::support::{Home, Ran, command, ran};
 use autopilot_proto::control::v1::FactLine;
-use support::{Home, Ran, command, ran};
 
 /// Runs without blocking the fake host that lives in this process.
 async fn run(home: &Path, arguments: &[&str]) -> Ran {

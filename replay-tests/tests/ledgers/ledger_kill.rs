@@ -1,5 +1,4 @@
 //! `kill -9` in the midst of appending: no acknowledged fact is lost, and what is there holds together.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, where a panic is the verdict
 use std::{
     io::{BufRead, BufReader, Read},
     process::{Child, Command, Stdio},

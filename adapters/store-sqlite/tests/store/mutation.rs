@@ -1,16 +1,14 @@
 //! Every change of a stored byte is found, by us and by the Python verifier, which was written from the page alone.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, where a panic is the verdict
-mod support;
 
 use std::{path::Path, process::Command};
 
+use super::support::World;
 use autopilot_events::Head;
 use autopilot_store_sqlite::{
     Reader,
     block::{Block, walk},
 };
 use sqlx::{Row, SqliteConnection};
-use support::World;
 
 async fn blocks(knife: &mut SqliteConnection) -> Vec<Block> {
     let rows = sqlx::query(

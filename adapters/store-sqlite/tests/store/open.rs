@@ -1,13 +1,11 @@
 //! What opening refuses, with which words, and that it changes nothing then.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, where a panic is the verdict
-mod support;
 
 use std::path::Path;
 
+use super::support::{Pen, World};
 use autopilot_store_sqlite::{
     AppendError, Broken, Commit, DroppedSnapshot, OpenError, Reader, Snapshot, Store,
 };
-use support::{Pen, World};
 
 async fn open(path: &Path) -> Result<(), OpenError> {
     Store::open(path, &mut |_| {}).await.map(|_| ())

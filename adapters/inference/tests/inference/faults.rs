@@ -1,6 +1,4 @@
 //! What goes wrong ends in a named reason, and the next request is served.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-mod common;
 
 use std::{
     fs,
@@ -10,10 +8,10 @@ use std::{
     time::Duration,
 };
 
+use super::common::{World, ask, fixture, long};
 use autopilot_core::ports::model::{Model, ModelError, ModelErrorCode};
 use autopilot_inference::{ModelFile, WorkerConfig};
 use autopilot_proto::inference::v1::{self as wire, inference_client::InferenceClient};
-use common::{World, ask, fixture, long};
 use hyper_util::rt::TokioIo;
 use nix::{
     sys::signal::{Signal, kill},

@@ -1,14 +1,12 @@
 //! What a working model does: outputs, receipts, bounds, cancel and deadline. Never what it says.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
-mod common;
 
 use std::time::{Duration, Instant};
 
+use super::common::{World, ask, fixture, job, long};
 use autopilot_core::ports::model::{
     FinishReason, Generation, Input, Message, Model, ModelError, Role, Sampling,
 };
 use autopilot_events::words::Digest;
-use common::{World, ask, fixture, job, long};
 
 fn check_receipt(generation: &Generation, streamed: &str) {
     let receipt = &generation.receipt;

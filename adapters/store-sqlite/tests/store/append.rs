@@ -1,10 +1,8 @@
 //! What a commit takes, what it refuses, and that a refusal leaves nothing behind.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, where a panic is the verdict
-mod support;
 
+use super::support::{Pen, World};
 use autopilot_events::{Event, Head, pb};
 use autopilot_store_sqlite::{AppendError, Commit, OpenError, Store};
-use support::{Pen, World};
 
 fn facts(facts: &[autopilot_events::Recorded]) -> Commit<'_> {
     Commit {

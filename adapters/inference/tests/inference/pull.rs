@@ -1,5 +1,4 @@
 //! Pulls against a server on loopback that knows Range, cuts connections, and lies.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
     fs,

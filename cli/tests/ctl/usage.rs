@@ -1,7 +1,6 @@
 //! What the command line refuses, and how it says so.
-mod support;
 
-use support::{Home, run};
+use super::support::{Home, run};
 
 #[test]
 fn what_makes_no_sense_is_a_usage_error_with_a_suggestion() {

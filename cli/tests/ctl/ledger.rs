@@ -1,14 +1,13 @@
 //! The ledger commands on real ledgers, without a host and beside a writer.
-mod support;
 
 use std::{
     io::{BufRead, BufReader},
     process::Stdio,
 };
 
+use super::support::{Home, NEEDLE, command, run};
 use autopilot_projections::State;
 use autopilot_store_sqlite::Snapshot;
-use support::{Home, NEEDLE, command, run};
 
 #[tokio::test]
 async fn the_head_is_the_last_facts_number_and_chain() {

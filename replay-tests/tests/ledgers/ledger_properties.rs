@@ -1,5 +1,4 @@
 //! Same facts, same order: same digests, however they were batched, read, compacted or resumed.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, where a panic is the verdict
 use std::{path::Path, process::Command};
 
 use autopilot_events::{Event, Head, Recorded, words::Digest};

@@ -1,5 +1,4 @@
 //! The pages of the format are true: test vectors, the numbers of fields, the catalogue of facts.
-#![allow(clippy::unwrap_used, clippy::expect_used)] // helpers of tests, where a panic is the verdict
 use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
 
 use autopilot_events::{

@@ -1,0 +1,7 @@
+//! Tests of the store on real files. One program: each more would link everything again.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // In tests a panic is the verdict.
+mod append;
+mod beside;
+mod mutation;
+mod open;
+mod support;
