@@ -15,7 +15,10 @@ const SERDE: &str = "#[derive(serde::Serialize, serde::Deserialize)]";
 
 /// Paths of the single `bytes` fields of the facts: as JSON they read as hexadecimal text.
 fn bytes_fields(descriptors: &prost_types::FileDescriptorSet) -> Vec<String> {
-    let facts = descriptors.file.iter().filter(|file| file.package() == &FACTS[1..]);
+    let facts = descriptors
+        .file
+        .iter()
+        .filter(|file| file.package() == &FACTS[1..]);
     facts
         .flat_map(|file| &file.message_type)
         .flat_map(|message| message.field.iter().map(move |field| (message, field)))

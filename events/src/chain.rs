@@ -75,7 +75,10 @@ mod tests {
     fn frames_give_back_what_was_pushed() {
         let facts: [&[u8]; 3] = [b"one", b"", b"three"];
         let block = block(&facts);
-        assert_eq!(frames(&block).collect::<Result<Vec<_>, _>>().as_deref(), Ok(facts.as_slice()));
+        assert_eq!(
+            frames(&block).collect::<Result<Vec<_>, _>>().as_deref(),
+            Ok(facts.as_slice())
+        );
         assert_eq!(frames(&[]).count(), 0);
     }
 
@@ -88,13 +91,23 @@ mod tests {
                 assert_eq!(read, [Ok(b"one".as_slice())], "the cut falls between two facts");
             } else {
                 let offset = if length > 7 { 7 } else { 0 };
-                assert_eq!(read.last(), Some(&Err(FrameError::Short { offset })), "cut to {length}");
+                assert_eq!(
+                    read.last(),
+                    Some(&Err(FrameError::Short { offset })),
+                    "cut to {length}"
+                );
             }
         }
         let mut lying = whole;
         lying[..4].copy_from_slice(&(MAX_FACT_BYTES as u32 + 1).to_le_bytes());
         let read: Vec<_> = frames(&lying).collect();
-        assert_eq!(read, [Err(FrameError::TooLong { offset: 0, length: MAX_FACT_BYTES + 1 })]);
+        assert_eq!(
+            read,
+            [Err(FrameError::TooLong {
+                offset: 0,
+                length: MAX_FACT_BYTES + 1
+            })]
+        );
     }
 
     #[test]
@@ -102,10 +115,17 @@ mod tests {
         let chain = |facts: &[&[u8]]| facts.iter().fold(genesis(), |chain, fact| link(&chain, fact));
         let sound = chain(&[b"a", b"b", b"c"]);
         assert_eq!(sound, chain(&[b"a", b"b", b"c"]));
-        for other in [&[b"a".as_slice(), b"c", b"b"], &[b"a", b"b", b"C"], &[b"ab", b"", b"c"]] {
+        for other in [
+            &[b"a".as_slice(), b"c", b"b"],
+            &[b"a", b"b", b"C"],
+            &[b"ab", b"", b"c"],
+        ] {
             assert_ne!(sound, chain(other));
         }
         assert_ne!(sound, chain(&[b"a", b"b"]));
-        assert_eq!(genesis(), ChainHash(*blake3::hash(b"autopilot/ledger/1").as_bytes()));
+        assert_eq!(
+            genesis(),
+            ChainHash(*blake3::hash(b"autopilot/ledger/1").as_bytes())
+        );
     }
 }

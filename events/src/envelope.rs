@@ -82,7 +82,11 @@ pub struct Head {
 impl Head {
     /// Head of a ledger without facts.
     pub fn empty() -> Head {
-        Head { sequence: 0, chain: crate::chain::genesis(), recorded_at_ms: i64::MIN }
+        Head {
+            sequence: 0,
+            chain: crate::chain::genesis(),
+            recorded_at_ms: i64::MIN,
+        }
     }
 }
 
@@ -104,7 +108,12 @@ pub fn seal(head: &Head, stream_version: u64, draft: Draft, causation: u64, utc_
         payload: draft.event.encode(),
     };
     let bytes = fact.encode_to_vec();
-    Recorded { chain: link(&head.chain, &bytes), fact, event: draft.event, bytes }
+    Recorded {
+        chain: link(&head.chain, &bytes),
+        fact,
+        event: draft.event,
+        bytes,
+    }
 }
 
 /// Reads the fact that follows `head` from its stored bytes and computes its chain value.
@@ -113,20 +122,37 @@ pub fn seal(head: &Head, stream_version: u64, draft: Draft, causation: u64, utc_
 /// [`EnvelopeError`], with the number of the fact.
 pub fn open(head: &Head, bytes: &[u8]) -> Result<Recorded, EnvelopeError> {
     let expected = head.sequence + 1;
-    let fact = pb::Fact::decode(bytes)
-        .map_err(|e| EnvelopeError::Malformed { expected, cause: e.to_string() })?;
+    let fact = pb::Fact::decode(bytes).map_err(|e| EnvelopeError::Malformed {
+        expected,
+        cause: e.to_string(),
+    })?;
     if fact.sequence != expected {
-        return Err(EnvelopeError::Sequence { expected, found: fact.sequence });
+        return Err(EnvelopeError::Sequence {
+            expected,
+            found: fact.sequence,
+        });
     }
-    let event = Event::decode(&fact.r#type, fact.version, &fact.payload)
-        .map_err(|cause| EnvelopeError::Payload { sequence: expected, cause })?;
-    Ok(Recorded { chain: link(&head.chain, bytes), fact, event, bytes: bytes.to_vec() })
+    let event =
+        Event::decode(&fact.r#type, fact.version, &fact.payload).map_err(|cause| EnvelopeError::Payload {
+            sequence: expected,
+            cause,
+        })?;
+    Ok(Recorded {
+        chain: link(&head.chain, bytes),
+        fact,
+        event,
+        bytes: bytes.to_vec(),
+    })
 }
 
 impl Recorded {
     /// The head of a ledger that ends with this fact.
     pub fn head(&self) -> Head {
-        Head { sequence: self.fact.sequence, chain: self.chain, recorded_at_ms: self.fact.recorded_at_ms }
+        Head {
+            sequence: self.fact.sequence,
+            chain: self.chain,
+            recorded_at_ms: self.fact.recorded_at_ms,
+        }
     }
 
     /// Whether this program must stop writing: an unknown fact that is marked critical.

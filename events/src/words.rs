@@ -128,7 +128,11 @@ impl JobId {
     /// `blake3("autopilot/job/1" ‖ 0 ‖ market ‖ 0 ‖ native id)`.
     pub fn derive(market: &str, native_id: &[u8]) -> JobId {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(b"autopilot/job/1\0").update(market.as_bytes()).update(b"\0").update(native_id);
+        hasher
+            .update(b"autopilot/job/1\0")
+            .update(market.as_bytes())
+            .update(b"\0")
+            .update(native_id);
         JobId(*hasher.finalize().as_bytes())
     }
 }

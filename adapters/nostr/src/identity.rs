@@ -2,7 +2,7 @@
 
 use autopilot_events::words::PublicKey;
 use nostr::Keys;
-use nostr::nips::nip06::FromMnemonic;
+use nostr::nips::{nip06::FromMnemonic, nip19::ToBech32};
 
 /// The words are no BIP39 mnemonic. The words themselves are never part of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,12 @@ impl Identity {
     /// The public key.
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.0.public_key().to_bytes())
+    }
+
+    /// The public key as people pass it on (NIP-19, `npub1…`).
+    pub fn npub(&self) -> String {
+        let Ok(npub) = self.0.public_key().to_bech32();
+        npub
     }
 
     /// The keys, for this crate only.
@@ -55,6 +61,10 @@ mod tests {
         let identity = Identity::from_mnemonic(words).expect("valid words");
         let expected = "17162c921dc4d2518f9a101db33695df1afb56ab82f5ff3e5da6eec3ca5cd917";
         assert_eq!(identity.public_key().to_string(), expected);
+        assert_eq!(
+            identity.npub(),
+            "npub1zutzeysacnf9rru6zqwmxd54mud0k44tst6l70ja5mhv8jjumytsd2x7nu"
+        );
         assert!(!format!("{identity:?}").contains("leader"));
         assert_eq!(
             Identity::from_mnemonic("leader monkey").expect_err("too short"),
