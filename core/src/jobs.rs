@@ -155,7 +155,7 @@ pub fn another_attempt(state: &State, id: &JobId, why: &str, now_ms: i64) -> Vec
                 detail,
             )
         }
-        _ if job.money != Money::Settled && now_ms >= job.deadline_ms => {
+        _ if !job.money.arrived() && now_ms >= job.deadline_ms => {
             let detail = format!("{why}; there is no time for another attempt");
             failed(
                 id,
@@ -257,9 +257,24 @@ pub fn published(state: &State, event_id: EventId, accepted: u32, tried: u32) ->
             relays_tried: tried,
         };
         drafts.push(of_job(&job_id, Source::Relay, delivered));
+        drafts.extend(state.jobs.get(&owed.job).and_then(|job| earned(&job_id, job)));
     }
     drafts.push(of_owed(owed, Source::Relay, published));
     drafts
+}
+
+/// What was paid before the work is earned with the delivery.
+fn earned(job_id: &[u8], job: &Job) -> Option<Draft> {
+    let (prepayment, invoice) = job.prepayment.as_ref().zip(job.invoice.as_ref())?;
+    let settled = pb::JobSettled {
+        job_id: job_id.to_vec(),
+        payment_hash: invoice.payment_hash.to_vec(),
+        amount_msat: prepayment.amount_msat,
+        settled_at_ms: prepayment.settled_at_ms,
+        payment_id: prepayment.payment_id.clone(),
+        prepaid: true,
+    };
+    (job.money == Money::Prepaid).then(|| of_job(job_id, Source::Wallet, settled))
 }
 
 /// A fact about an owed event, in the stream of its job or purchase.
@@ -278,7 +293,7 @@ pub fn cancelled(state: &State, cancelled: &Cancelled) -> Vec<Draft> {
         .jobs
         .get(&id)
         .filter(|job| job.requester == cancelled.author);
-    if !ours.is_some_and(|job| job.work <= Work::Running && job.money != Money::Settled) {
+    if !ours.is_some_and(|job| job.work <= Work::Running && !job.money.arrived()) {
         return Vec::new();
     }
     vec![failed(

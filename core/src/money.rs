@@ -42,35 +42,43 @@ pub fn observed(state: &State, observed: WalletInput, now_ms: i64) -> Vec<Draft>
     }
 }
 
-/// Money arrived. It settles a job by payment hash and by nothing else.
+/// Money arrived. It settles a job by payment hash and by nothing else. What is paid before the work is owed until the
+/// delivery, and no earning yet.
 fn received(state: &State, payment: pb::WalletPaymentReceived, bound: Option<JobId>) -> Vec<Draft> {
     let hash = PaymentHash::of(&payment.payment_hash);
-    let open = state
-        .jobs
-        .by_payment_hash(&hash)
-        .map(|(id, job)| (*id, job.pay_first && job.work == Work::Accepted));
+    let open = state.jobs.by_payment_hash(&hash);
+    let owed = open.is_some_and(|(_, job)| job.pay_first && job.work != Work::Delivered);
+    let starts = open.is_some_and(|(_, job)| job.pay_first && job.work == Work::Accepted);
+    let id = open.map(|(id, _)| *id).or(bound);
     let key = received_key(&payment.payment_hash);
-    let settled = open.map(|(id, _)| id).or(bound).map(|id| pb::JobSettled {
-        job_id: id.to_vec(),
-        payment_hash: payment.payment_hash.clone(),
-        amount_msat: payment.amount_msat,
-        settled_at_ms: payment.settled_at_ms,
-        payment_id: payment.payment_id.clone(),
-    });
-    let mut drafts = vec![keyed(of_wallet(&hash.0, payment), key)];
-    if let Some(settled) = settled {
-        let id = settled.job_id.clone();
-        drafts.push(of_job(&id, Source::Wallet, settled));
-        if open.is_some_and(|(_, waits)| waits) {
-            drafts.push(of_job(
-                &id,
-                Source::Policy,
-                pb::JobStarted {
-                    job_id: id.clone(),
-                    attempt: 1,
-                },
-            ));
-        }
+    let mut drafts = vec![keyed(of_wallet(&hash.0, payment.clone()), key)];
+    let Some(id) = id else { return drafts };
+    if owed {
+        let prepaid = pb::JobPrepaid {
+            job_id: id.to_vec(),
+            payment_hash: payment.payment_hash,
+            amount_msat: payment.amount_msat,
+            settled_at_ms: payment.settled_at_ms,
+            payment_id: payment.payment_id,
+        };
+        drafts.push(of_job(&id.0, Source::Wallet, prepaid));
+    } else {
+        let settled = pb::JobSettled {
+            job_id: id.to_vec(),
+            payment_hash: payment.payment_hash,
+            amount_msat: payment.amount_msat,
+            settled_at_ms: payment.settled_at_ms,
+            payment_id: payment.payment_id,
+            prepaid: false,
+        };
+        drafts.push(of_job(&id.0, Source::Wallet, settled));
+    }
+    if starts {
+        let started = pb::JobStarted {
+            job_id: id.to_vec(),
+            attempt: 1,
+        };
+        drafts.push(of_job(&id.0, Source::Policy, started));
     }
     drafts
 }

@@ -61,8 +61,7 @@ fn overdue(id: &[u8], job: &Job, now_ms: i64) -> Option<Vec<Draft>> {
             },
         )
     };
-    if job.pay_first && job.work == Work::Accepted && job.money != Money::Settled && now_ms >= job.deadline_ms
-    {
+    if job.pay_first && job.work == Work::Accepted && !job.money.arrived() && now_ms >= job.deadline_ms {
         let failed = pb::JobFailed {
             job_id: job_id.clone(),
             class: FailureClass::Deadline as i32,

@@ -117,6 +117,7 @@ catalogue! {
     JobDelivered = "job.delivered" 1 false [job_id: 32, event_id: 32];
     InvoiceIssued = "invoice.issued" 1 true [job_id: 32, payment_hash: 32];
     InvoiceExpired = "invoice.expired" 1 true [job_id: 32, payment_hash: 32];
+    JobPrepaid = "job.prepaid" 1 true [job_id: 32, payment_hash: 32];
     JobSettled = "job.settled" 1 true [job_id: 32, payment_hash: 32];
     EventSigned = "event.signed" 1 false [event_id: 32, job_id: 32];
     EventPublished = "event.published" 1 false [event_id: 32, job_id: 32];

@@ -1,18 +1,22 @@
 //! The outside world as the host holds it: one handle per port.
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use autopilot_core::input::Bill;
 use autopilot_core::ports::{
     market::{Market, MarketError, MarketItem},
-    wallet::{DecodedInvoice, Wallet},
+    wallet::{DecodedInvoice, Wallet, WalletError, WalletErrorCode},
 };
 use autopilot_events::pb::BodyRef;
 use autopilot_inference::WorkerProcess;
 use autopilot_lightning::WalletClient;
 use autopilot_nostr::RelayMarket;
-use tokio::sync::broadcast;
+use tokio::{sync::broadcast, time::Instant};
 
 use crate::ledger::Ledger;
+
+/// How long a wallet that does not answer is waited for, and how often it is asked.
+const WALLET_PATIENCE: Duration = Duration::from_secs(20);
+const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Ports, and the ledger that everything goes through.
 #[derive(Clone)]
@@ -49,9 +53,22 @@ impl Outside {
             .map_err(|e| e.to_string())
     }
 
+    /// A wallet that is just starting again is no fault of the invoice: it is waited for, within a bound.
+    async fn decoded(&self, bolt11: &str) -> Result<DecodedInvoice, WalletError> {
+        let deadline = Instant::now() + WALLET_PATIENCE;
+        loop {
+            match self.wallet.decode_invoice(bolt11).await {
+                Err(error) if error.code == WalletErrorCode::Unavailable && Instant::now() < deadline => {
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// Reads somebody else's invoice, and whether it was paid before.
     pub async fn bill(&self, bolt11: &str) -> Result<Bill, String> {
-        let decoded = self.wallet.decode_invoice(bolt11).await.map_err(|e| e.message)?;
+        let decoded = self.decoded(bolt11).await.map_err(|e| e.message)?;
         let key = autopilot_core::input::sent_key(&decoded.payment_hash.0);
         if self
             .ledger

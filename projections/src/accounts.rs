@@ -22,6 +22,8 @@ pub enum Account {
     EquityDeposits,
     /// Sent away by the owner.
     EquityWithdrawals,
+    /// Paid by buyers for work that is not delivered: owed to them.
+    LiabilitiesPrepaid,
     /// Earned by jobs.
     IncomeJobs,
     /// Spent on jobs of others.
@@ -57,6 +59,8 @@ pub fn postings(event: &Event) -> Vec<Posting> {
     };
     let all = match event {
         Event::WalletPaymentReceived(m) => vec![moved(m.amount_msat, EquityUnbound, AssetsLightning)],
+        Event::JobPrepaid(m) => vec![moved(m.amount_msat, LiabilitiesPrepaid, EquityUnbound)],
+        Event::JobSettled(m) if m.prepaid => vec![moved(m.amount_msat, IncomeJobs, LiabilitiesPrepaid)],
         Event::JobSettled(m) => vec![moved(m.amount_msat, IncomeJobs, EquityUnbound)],
         Event::WalletPaymentSent(m) => vec![
             moved(m.amount_msat, AssetsLightning, EquityWithdrawals),

@@ -39,10 +39,30 @@ pub enum Money {
     Priced,
     /// An invoice is out.
     Invoiced,
+    /// The wallet has it, and the work is still owed.
+    Prepaid,
     /// The wallet has it.
     Settled,
     /// The invoice ran out unpaid.
     Expired,
+}
+
+impl Money {
+    /// The wallet has the buyer's money.
+    pub fn arrived(self) -> bool {
+        matches!(self, Money::Prepaid | Money::Settled)
+    }
+}
+
+/// What a buyer paid before the work, as the wallet said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prepayment {
+    /// What arrived.
+    pub amount_msat: u64,
+    /// The wallet's time.
+    pub settled_at_ms: i64,
+    /// The wallet's id of it.
+    pub payment_id: Vec<u8>,
 }
 
 /// The one invoice of a job.
@@ -89,6 +109,8 @@ pub struct Job {
     pub output: Option<pb::BodyRef>,
     /// The invoice, once issued.
     pub invoice: Option<Invoice>,
+    /// What was paid before the work.
+    pub prepayment: Option<Prepayment>,
     /// Why it failed or was refused.
     pub failure: Option<String>,
     /// A refusal or failure that the buyer is told.
@@ -119,8 +141,9 @@ impl Job {
             }
             (Work::Delivered, Money::Settled) => self.has_sent(pb::Purpose::Success),
             (Work::Delivered, Money::Expired) => true,
-            // Paid and never delivered: a debt that stays in sight. Work-first can't get here but by a lying relay.
-            (Work::Failed, Money::Settled) => !self.pay_first,
+            // The buyer could pay, so it has the result: a relay lied about not having taken it.
+            (Work::Failed, Money::Settled) => true,
+            // Failed and prepaid: a debt that stays in sight.
             _ => false,
         }
     }
@@ -243,6 +266,7 @@ impl Jobs {
             attempts: 0,
             output: None,
             invoice: None,
+            prepayment: None,
             failure: None,
             reply: false,
             signed: Vec::new(),
@@ -361,6 +385,14 @@ impl Projection for Jobs {
             Event::JobDelivered(m) => self.change(&m.job_id, |job| job.work = Work::Delivered),
             Event::InvoiceIssued(m) => self.invoice(m),
             Event::InvoiceExpired(m) => self.expire(m, at_ms),
+            Event::JobPrepaid(m) => self.change(&m.job_id, |job| {
+                job.money = Money::Prepaid;
+                job.prepayment = Some(Prepayment {
+                    amount_msat: m.amount_msat,
+                    settled_at_ms: m.settled_at_ms,
+                    payment_id: m.payment_id.clone(),
+                });
+            }),
             Event::JobSettled(m) => self.change(&m.job_id, |job| job.money = Money::Settled),
             Event::EventSigned(m) => self.change(&m.job_id, |job| job.signed.push(m.purpose)),
             Event::EventPublished(m) => self.change(&m.job_id, |job| job.sent.push(m.purpose)),

@@ -37,6 +37,7 @@ fn fold<P: Projection>(events: Vec<(i64, Event)>) -> P {
 fn settled(times_ms: &[i64]) -> Earnings {
     let settled = times_ms.iter().enumerate().map(|(n, settled_at_ms)| {
         let m = pb::JobSettled {
+            prepaid: false,
             job_id: vec![n as u8; 32],
             payment_hash: vec![n as u8; 32],
             amount_msat: 10_u64.pow(n as u32),
@@ -103,6 +104,7 @@ fn a_span_that_is_empty_or_turned_round_holds_nothing() {
 fn sums_that_would_overflow_stand_still_at_the_top() {
     let mut earnings = settled(&[0]);
     let most = pb::JobSettled {
+        prepaid: false,
         job_id: vec![9; 32],
         payment_hash: vec![9; 32],
         amount_msat: u64::MAX,

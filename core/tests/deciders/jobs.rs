@@ -205,7 +205,7 @@ fn only_its_author_takes_a_request_back_and_only_in_time() {
     paid.quoted(1);
     paid.check(
         received(hash(1), 1_000),
-        &["wallet.payment_received", "job.settled 1000", "job.started 1"],
+        &["wallet.payment_received", "job.prepaid", "job.started 1"],
     );
     paid.check(cancelled(1, 1), &[]);
 }

@@ -11,6 +11,7 @@ use autopilot_projections::{
 #[derive(Default)]
 pub struct Promises {
     settled: BTreeSet<Vec<u8>>,
+    delivered: BTreeSet<Vec<u8>>,
     executed: BTreeSet<Vec<u8>>,
     /// Payment hash to job.
     invoices: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -48,7 +49,12 @@ impl Promises {
                 );
             }
             Event::WalletPaymentReceived(m) => assert!(self.received.insert(m.payment_hash.clone())),
+            Event::JobDelivered(m) => drop(self.delivered.insert(m.job_id.clone())),
             Event::JobSettled(m) => {
+                assert!(
+                    !m.prepaid || self.delivered.contains(&m.job_id),
+                    "earned before it was delivered"
+                );
                 assert!(self.settled.insert(m.job_id.clone()), "settled twice");
                 assert!(
                     self.received.contains(&m.payment_hash),

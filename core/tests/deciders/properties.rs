@@ -77,7 +77,7 @@ proptest! {
         prop_assert_eq!(state.purchases.open().count(), 0);
         prop_assert_eq!(state.wallet.outgoing().count(), 0);
         for (_, job) in state.jobs.open() {
-            let debt = job.pay_first && job.work == Work::Failed && job.money == Money::Settled;
+            let debt = job.pay_first && job.work == Work::Failed && job.money == Money::Prepaid;
             prop_assert!(debt, "only a debt stays in sight: {:?}", job);
         }
     }

@@ -124,7 +124,7 @@ fn a_quote_is_worked_once_it_is_paid() {
     ledger.now_ms += 59_999;
     ledger.check(
         received(hash(1), 1_000),
-        &["wallet.payment_received", "job.settled 1000", "job.started 1"],
+        &["wallet.payment_received", "job.prepaid", "job.started 1"],
     );
     // It is owed whatever the hour, and begun again after a restart.
     ledger.later(600_000, &[]);
@@ -135,6 +135,14 @@ fn a_quote_is_worked_once_it_is_paid() {
         job: job(1),
         purpose: Purpose::Result as i32,
     }]);
+    // Earned with the delivery, not before.
+    assert_eq!(ledger.engine.state().earnings.earned_msat, 0);
+    ledger.check(signed(1, Purpose::Result), &["event.signed result"]);
+    ledger.check(
+        published(1, Purpose::Result, 1),
+        &["job.delivered", "job.settled 1000", "event.published result"],
+    );
+    assert_eq!(ledger.engine.state().earnings.earned_msat, 1_000);
 }
 
 #[test]
@@ -146,7 +154,10 @@ fn a_quote_that_is_not_taken_ends_and_a_payment_that_still_comes_is_a_debt_in_si
     ledger.later(1, &[]);
     ledger.check(signed(1, Purpose::Error), &["event.signed error"]);
     ledger.check(published(1, Purpose::Error, 1), &["event.published error"]);
-    ledger.check(received(hash(1), 1_000), SETTLED);
+    ledger.check(
+        received(hash(1), 1_000),
+        &["wallet.payment_received", "job.prepaid"],
+    );
     ledger.later(1, &[]);
     let debt = ledger
         .engine
@@ -154,7 +165,7 @@ fn a_quote_that_is_not_taken_ends_and_a_payment_that_still_comes_is_a_debt_in_si
         .jobs
         .get(&job(1))
         .expect("a debt stays in sight");
-    assert_eq!((debt.work, debt.money), (Work::Failed, Money::Settled));
+    assert_eq!((debt.work, debt.money), (Work::Failed, Money::Prepaid));
     // Without a payment the invoice runs out, and all is forgotten.
     let mut unpaid = online();
     unpaid.quoted(1);
@@ -171,7 +182,7 @@ fn paid_first_and_not_delivered_is_a_debt_in_sight() {
     ledger.quoted(1);
     ledger.check(
         received(hash(1), 1_000),
-        &["wallet.payment_received", "job.settled 1000", "job.started 1"],
+        &["wallet.payment_received", "job.prepaid", "job.started 1"],
     );
     ledger.check(Input::Person(Command::Abort(job(1))), &["job.failed aborted"]);
     ledger.check(signed(1, Purpose::Error), &["event.signed error"]);
@@ -180,7 +191,7 @@ fn paid_first_and_not_delivered_is_a_debt_in_sight() {
     ledger.reopen(3);
     assert_eq!(
         ledger.engine.state().jobs.get(&job(1)).unwrap().money,
-        Money::Settled
+        Money::Prepaid
     );
 }
 
@@ -234,11 +245,14 @@ fn the_same_figures_again_are_no_fact() {
 }
 
 #[test]
-fn a_cancelled_job_that_is_paid_all_the_same_settles_and_starts_nothing() {
+fn a_cancelled_quote_that_is_paid_all_the_same_is_owed_and_starts_nothing() {
     let mut ledger = online();
     ledger.quoted(1);
     ledger.check(crate::given::cancelled(1, 1), &["job.failed cancelled"]);
-    ledger.check(received(hash(1), 1_000), SETTLED);
+    ledger.check(
+        received(hash(1), 1_000),
+        &["wallet.payment_received", "job.prepaid"],
+    );
     ledger.owes(&[]);
     ledger.check(
         Input::Request(request(2)),

@@ -31,6 +31,7 @@ fn payload(event: &Event) -> Value {
         JobDelivered,
         InvoiceIssued,
         InvoiceExpired,
+        JobPrepaid,
         JobSettled,
         EventSigned,
         EventPublished,

@@ -11,7 +11,7 @@ use autopilot_events::{
     pb::{self, FailureClass},
     words::JobId,
 };
-use autopilot_projections::jobs::{Job, Money, Work};
+use autopilot_projections::jobs::{Job, Work};
 
 use super::{NotYet, happened};
 use crate::{clock::now_ms, crash, outside::Outside};
@@ -87,7 +87,7 @@ async fn attempt_at(
         ));
     };
     let left_ms = match job.money {
-        Money::Settled => PAID_BOUND_MS,
+        money if money.arrived() => PAID_BOUND_MS,
         _ => u64::try_from(job.deadline_ms.saturating_sub(now_ms()))
             .unwrap_or(0)
             .max(1),

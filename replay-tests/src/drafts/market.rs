@@ -79,6 +79,7 @@ pub(super) fn paid_job(
         (delivered.into(), Source::Relay, false),
     ];
     let settled = pb::JobSettled {
+        prepaid: false,
         job_id: job_id(),
         payment_hash: hash.to_vec(),
         amount_msat: price_msat,

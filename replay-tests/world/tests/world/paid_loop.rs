@@ -145,12 +145,12 @@ async fn pay_first_is_paid_before_it_is_worked() {
         .unwrap();
     let mut facts = facts.into_inner();
     let mut order = Vec::new();
-    while order.len() < 2 {
+    while order.len() < 3 {
         let fact = facts.message().await.unwrap().expect("the provider runs");
-        if ["job.settled", "job.executed"].contains(&fact.r#type.as_str()) {
+        if ["job.prepaid", "job.executed", "job.settled"].contains(&fact.r#type.as_str()) {
             order.push(fact.r#type);
         }
     }
-    assert_eq!(order, ["job.settled", "job.executed"]);
+    assert_eq!(order, ["job.prepaid", "job.executed", "job.settled"], "owed until it is delivered");
     stage.strike().await;
 }
