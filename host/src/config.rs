@@ -198,7 +198,11 @@ impl Config {
         Ok(write_private(path, text.as_bytes())?)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Whether it makes sense.
+    ///
+    /// # Errors
+    /// What does not, in a sentence.
+    pub fn check(&self) -> Result<(), String> {
         if !["bitcoin", "testnet", "signet", "regtest"].contains(&self.network.as_str()) {
             return Err(format!(
                 "network {:?} is none of bitcoin, testnet, signet, regtest",
@@ -207,6 +211,15 @@ impl Config {
         }
         if let Some(peer) = self.wallet.peers.iter().find(|peer| peer_of(peer).is_none()) {
             return Err(format!("peer {peer:?} is not of the form node-id@host:port"));
+        }
+        let is_none = |relay: &&String| {
+            let host = relay
+                .strip_prefix("ws://")
+                .or_else(|| relay.strip_prefix("wss://"));
+            host.is_none_or(|host| host.is_empty() || host.starts_with('/'))
+        };
+        if let Some(relay) = self.relays.iter().find(is_none) {
+            return Err(format!("{relay:?} is no relay address: write ws://… or wss://…"));
         }
         if self.relays.is_empty() && self.provider.enabled {
             return Err("a provider needs at least one relay".to_owned());

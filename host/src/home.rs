@@ -83,6 +83,11 @@ impl Home {
         }
     }
 
+    /// Whether a host was set up at `path`: only looks, makes nothing.
+    pub fn is_set_up(path: &Path) -> bool {
+        Home(path.to_owned()).config_file().exists()
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0

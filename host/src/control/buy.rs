@@ -24,6 +24,11 @@ impl Service {
             .await
             .map_err(errors::submit)?;
         let kind = u16::try_from(request.kind).map_err(|_| errors::invalid("kinds lie in 5000–5999"))?;
+        let own = self
+            .look(|engine| engine.state().provider.identity.clone())
+            .await?
+            .map(|identity| identity.public_key)
+            .unwrap_or_default();
         let provider: Option<PublicKey> = match request.provider.as_str() {
             "" => None,
             text => Some(
@@ -31,6 +36,13 @@ impl Service {
                     .map_err(|_| errors::invalid("a provider's key has 64 hexadecimal digits"))?,
             ),
         };
+        if provider.is_some_and(|key| key.to_string() == own) {
+            return Err(errors::coded(
+                tonic::Code::FailedPrecondition,
+                "self-purchase",
+                "that provider is this home folder: nobody buys from himself",
+            ));
+        }
         let deadline_s = if request.deadline_s == 0 {
             60
         } else {
@@ -90,10 +102,7 @@ impl Service {
 
     /// How a purchase stands; with `wait_s`, once it is over or the time is up.
     pub(super) async fn answer_purchase(&self, request: PurchaseRequest) -> Result<PurchaseReply, Status> {
-        let id: JobId = request
-            .purchase_id
-            .parse()
-            .map_err(|_| errors::invalid("a purchase id has 64 hexadecimal digits"))?;
+        let id = self.find(&request.purchase_id).await?.job_id;
         let wait = Duration::from_secs(u64::from(request.wait_s.min(3_600)));
         let over = async {
             let mut head = self.outside.ledger.head();

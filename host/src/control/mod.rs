@@ -1,10 +1,14 @@
 //! `control/v1` over a local socket: faces read views and hand in commands; nothing is decided here.
+mod bought;
 mod buy;
 mod client;
 mod errors;
 mod follow;
+mod model;
+mod pay;
 mod serve;
 mod service;
+mod terms;
 mod views;
 mod wallet;
 mod why;

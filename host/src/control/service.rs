@@ -14,6 +14,7 @@ pub struct Service {
     pub(crate) outside: Outside,
     pub(crate) home: Home,
     pub(crate) config: Arc<Config>,
+    pub(crate) npub: String,
     pub(crate) warnings: Arc<Vec<String>>,
     pub(crate) heartbeat: watch::Receiver<Option<i64>>,
     pub(crate) stop: Arc<Notify>,

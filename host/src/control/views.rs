@@ -4,17 +4,13 @@ use std::time::Duration;
 use autopilot_core::{
     Engine, Input,
     input::Command,
-    policy,
     ports::{
         market::{Market, RelayState},
         model::Model as _,
     },
     presence::blockers,
 };
-use autopilot_events::{
-    pb::{PaymentOrder, Policy},
-    words::JobId,
-};
+use autopilot_events::words::JobId;
 use autopilot_projections::{
     jobs::{Job, Money, Work},
     rows::Role,
@@ -23,7 +19,7 @@ use autopilot_proto::control::v1::{self as pb};
 use autopilot_store_sqlite::rows::{HistoryQuery, HistoryRow};
 use tonic::Status;
 
-use super::{Service, errors};
+use super::{Service, errors, terms::order_name};
 use crate::{clock, secrets};
 
 /// Rows on a page of history at most.
@@ -58,6 +54,7 @@ impl Service {
     pub(super) async fn answer_status(&self, _: pb::StatusRequest) -> Result<pb::StatusReply, Status> {
         let mut reply = self.look(of_engine).await?;
         reply.home = self.home.path().display().to_string();
+        reply.npub.clone_from(&self.npub);
         reply.network.clone_from(&self.config.network);
         reply.chain_source = self.config.chain.name().to_owned();
         reply.version = env!("CARGO_PKG_VERSION").to_owned();
@@ -116,46 +113,6 @@ impl Service {
         self.answer_status(pb::StatusRequest {}).await
     }
 
-    pub(super) async fn answer_get_policy(&self, _: pb::GetPolicyRequest) -> Result<pb::PolicyReply, Status> {
-        self.look(|engine| pb::PolicyReply {
-            basis: Some(basis(engine, "ledger")),
-            policy: Some(shown(&engine.state().provider.policy())),
-            digest: engine.state().provider.policy_digest.to_string(),
-        })
-        .await
-    }
-
-    pub(super) async fn answer_set_policy(
-        &self,
-        request: pb::SetPolicyRequest,
-    ) -> Result<pb::PolicyReply, Status> {
-        let wanted = request
-            .policy
-            .ok_or_else(|| errors::invalid("a policy is needed"))?;
-        let order = order_of(&wanted.order)?;
-        let current = self.look(|engine| engine.state().provider.policy.clone()).await?;
-        let base = current.unwrap_or_else(|| policy::default_policy(wanted.min_price_msat));
-        let policy = Policy {
-            min_price_msat: wanted.min_price_msat,
-            kinds: wanted.kinds,
-            max_input_bytes: wanted.max_input_bytes,
-            max_in_flight: wanted.max_in_flight,
-            per_buyer_per_hour: wanted.per_buyer_per_hour,
-            global_per_hour: wanted.global_per_hour,
-            unpaid_jobs_per_buyer: wanted.unpaid_jobs_per_buyer,
-            unpaid_jobs_total: wanted.unpaid_jobs_total,
-            order: order as i32,
-            accept_open: wanted.accept_open,
-            accept_targeted: wanted.accept_targeted,
-            max_output_tokens: wanted.max_output_tokens,
-            invoice_expiry_s: wanted.invoice_expiry_s,
-            quote_without_bid: wanted.quote_without_bid,
-            ..base
-        };
-        self.command(Command::SetPolicy(policy)).await?;
-        self.answer_get_policy(pb::GetPolicyRequest {}).await
-    }
-
     pub(super) async fn answer_jobs(&self, _: pb::JobsRequest) -> Result<pb::JobsReply, Status> {
         self.look(|engine| pb::JobsReply {
             basis: Some(basis(engine, "ledger")),
@@ -170,10 +127,7 @@ impl Service {
     }
 
     pub(super) async fn answer_abort(&self, request: pb::AbortRequest) -> Result<pb::AbortReply, Status> {
-        let id: JobId = request
-            .job_id
-            .parse()
-            .map_err(|_| errors::invalid("a job id has 64 hexadecimal digits"))?;
+        let id = self.find(&request.job_id).await?.job_id;
         self.command(Command::Abort(id)).await?;
         self.look(|engine| pb::AbortReply {
             basis: Some(basis(engine, "ledger")),
@@ -266,52 +220,6 @@ impl Service {
         })
     }
 
-    pub(super) async fn answer_model(&self, request: pb::ModelRequest) -> Result<pb::ModelReply, Status> {
-        let Some(model) = &self.outside.model else {
-            let problem = "no model is configured in this home folder".to_owned();
-            return Ok(pb::ModelReply {
-                state: "none".to_owned(),
-                problem,
-                ..pb::ModelReply::default()
-            });
-        };
-        match request.action.as_str() {
-            "warm" => drop(model.describe().await.map_err(errors::model)?),
-            "unload" => model.unload().await,
-            "" | "describe" => {}
-            _ => return Err(errors::invalid("the action is describe, warm or unload")),
-        }
-        crate::treasury::observe(&self.outside)
-            .await
-            .map_err(errors::submit)?;
-        let health = model.health().await;
-        let state = match (&health.model, health.running) {
-            (None, _) => "unloaded",
-            (Some(_), None) => "ready",
-            (Some(_), Some(_)) => "working",
-        };
-        let described = health.model;
-        Ok(pb::ModelReply {
-            state: state.to_owned(),
-            name: described.as_ref().map(|m| m.name.clone()).unwrap_or_default(),
-            digest: described
-                .as_ref()
-                .map(|m| m.digest.to_string())
-                .unwrap_or_default(),
-            n_ctx: described.as_ref().map_or(0, |m| m.n_ctx),
-            runtime: described
-                .as_ref()
-                .map(|m| m.runtime_build.clone())
-                .unwrap_or_default(),
-            device: described
-                .as_ref()
-                .map(|m| m.cpu_features.clone())
-                .unwrap_or_default(),
-            memory_bytes: health.resident_bytes,
-            problem: String::new(),
-        })
-    }
-
     pub(super) async fn answer_stop(&self, _: pb::StopRequest) -> Result<pb::StopReply, Status> {
         self.stop.notify_one();
         Ok(pb::StopReply {})
@@ -326,6 +234,14 @@ fn of_engine(engine: &Engine) -> pb::StatusReply {
     } else {
         Vec::new()
     };
+    let provider = &state.provider;
+    // What the facts prove, and for a run that is online now the time since it went online.
+    let this_run = provider
+        .online_since_ms
+        .filter(|_| engine.is_online())
+        .and_then(|since| u64::try_from(clock::now_ms().saturating_sub(since)).ok())
+        .unwrap_or(0)
+        .max(provider.run_online_ms);
     let online = match (engine.is_online(), blockers.is_empty()) {
         (false, _) => "offline",
         (true, true) => "online",
@@ -345,50 +261,12 @@ fn of_engine(engine: &Engine) -> pb::StatusReply {
         order: order_name(policy.order).to_owned(),
         kinds: policy.kinds,
         model: engine.readiness().model.clone().unwrap_or_default(),
-        uptime_ms: state
-            .provider
-            .uptime_ms
-            .saturating_add(state.provider.run_online_ms),
+        uptime_ms: provider.uptime_ms.saturating_add(this_run),
         jobs_in_flight: u32::try_from(state.jobs.in_flight()).unwrap_or(u32::MAX),
         relays_connected: engine.readiness().relays_connected,
         earned_msat: state.earnings.earned_msat,
         spendable_msat: state.wallet.figures.spendable_msat,
         ..pb::StatusReply::default()
-    }
-}
-
-pub(super) fn order_name(order: i32) -> &'static str {
-    if order == PaymentOrder::PayFirst as i32 {
-        "pay-first"
-    } else {
-        "work-first"
-    }
-}
-
-fn order_of(name: &str) -> Result<PaymentOrder, Status> {
-    match name {
-        "work-first" => Ok(PaymentOrder::WorkFirst),
-        "pay-first" => Ok(PaymentOrder::PayFirst),
-        _ => Err(errors::invalid("the order is work-first or pay-first")),
-    }
-}
-
-fn shown(policy: &Policy) -> pb::Policy {
-    pb::Policy {
-        min_price_msat: policy.min_price_msat,
-        kinds: policy.kinds.clone(),
-        max_input_bytes: policy.max_input_bytes,
-        max_in_flight: policy.max_in_flight,
-        per_buyer_per_hour: policy.per_buyer_per_hour,
-        global_per_hour: policy.global_per_hour,
-        unpaid_jobs_per_buyer: policy.unpaid_jobs_per_buyer,
-        unpaid_jobs_total: policy.unpaid_jobs_total,
-        order: order_name(policy.order).to_owned(),
-        accept_open: policy.accept_open,
-        accept_targeted: policy.accept_targeted,
-        max_output_tokens: policy.max_output_tokens,
-        invoice_expiry_s: policy.invoice_expiry_s,
-        quote_without_bid: policy.quote_without_bid,
     }
 }
 

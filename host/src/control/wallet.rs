@@ -5,15 +5,12 @@ use autopilot_core::{
     input::Command,
     ports::wallet::{ChannelId, NodeId, OpenChannel, Payment, PaymentKind, PaymentStatus, Wallet},
 };
-use autopilot_events::{
-    Event, pb as facts,
-    words::{Msat, PaymentHash},
-};
+use autopilot_events::{Event, pb as facts, words::Msat};
 use autopilot_proto::control::v1::{self as pb};
 use tonic::Status;
 
 use super::{Service, errors, views::basis};
-use crate::{outside, secrets};
+use crate::secrets;
 
 /// Until a wallet that pays without an event is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -140,112 +137,6 @@ impl Service {
             payment_hash: decoded.payment_hash.to_string(),
             expires_at_ms: i64::try_from(decoded.expires_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
             description: decoded.description,
-        })
-    }
-
-    /// Approves and waits for the outcome, as long as asked. The same invoice twice answers with the first payment.
-    pub(super) async fn answer_pay(&self, request: pb::PayRequest) -> Result<pb::PayReply, Status> {
-        let decoded = self
-            .outside
-            .wallet
-            .decode_invoice(&request.payment_request)
-            .await
-            .map_err(errors::wallet)?;
-        let hash = decoded.payment_hash;
-        crate::treasury::observe(&self.outside)
-            .await
-            .map_err(errors::submit)?;
-        if let Some(done) = self.sent(hash).await? {
-            return Ok(done);
-        }
-        let after = self.outside.ledger.head().borrow().sequence;
-        let command = Command::Pay {
-            bill: outside::bill(&request.payment_request, decoded),
-            amount: request.amount_msat.map(Msat),
-            fee_ceiling: Msat(request.fee_ceiling_msat),
-        };
-        self.command(command).await?;
-        let wait = Duration::from_secs(u64::from(request.wait_s.min(600)));
-        let outcome = tokio::time::timeout(wait, self.outcome(hash, after)).await;
-        match outcome {
-            Ok(reply) => reply,
-            Err(_) => Ok(pb::PayReply {
-                basis: Some(self.look(|engine| basis(engine, "ledger")).await?),
-                payment_hash: hash.to_string(),
-                status: "pending".to_owned(),
-                ..pb::PayReply::default()
-            }),
-        }
-    }
-
-    /// The first outcome of a payment that was recorded after a fact.
-    async fn outcome(&self, hash: PaymentHash, mut after: u64) -> Result<pb::PayReply, Status> {
-        let mut head = self.outside.ledger.head();
-        loop {
-            head.borrow_and_update();
-            loop {
-                let facts = self
-                    .outside
-                    .ledger
-                    .reader()
-                    .facts(after, 500)
-                    .await
-                    .map_err(errors::read)?;
-                let Some(last) = facts.last() else { break };
-                after = last.fact.sequence;
-                for fact in &facts {
-                    match &fact.event {
-                        Event::WalletPaymentSent(m) if m.payment_hash == hash.0 => {
-                            return self.succeeded(m).await;
-                        }
-                        Event::WalletPaymentFailed(m) if m.payment_hash == hash.0 => {
-                            return self.failed(m).await;
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            if head.changed().await.is_err() {
-                return Err(errors::submit(crate::ledger::SubmitError::Stopped));
-            }
-        }
-    }
-
-    async fn sent(&self, hash: PaymentHash) -> Result<Option<pb::PayReply>, Status> {
-        let key = autopilot_core::input::sent_key(&hash.0);
-        let reader = self.outside.ledger.reader();
-        let Some((sequence, _)) = reader.lookup(&key).await.map_err(errors::read)? else {
-            return Ok(None);
-        };
-        let facts = reader
-            .facts(sequence.saturating_sub(1), 1)
-            .await
-            .map_err(errors::read)?;
-        match facts.first().map(|fact| &fact.event) {
-            Some(Event::WalletPaymentSent(m)) => self.succeeded(m).await.map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    async fn succeeded(&self, m: &facts::WalletPaymentSent) -> Result<pb::PayReply, Status> {
-        Ok(pb::PayReply {
-            basis: Some(self.look(|engine| basis(engine, "wallet")).await?),
-            payment_hash: hex::encode(&m.payment_hash),
-            status: "succeeded".to_owned(),
-            amount_msat: Some(m.amount_msat),
-            fee_msat: Some(m.fee_msat),
-            preimage: hex::encode(&m.preimage),
-            reason: String::new(),
-        })
-    }
-
-    async fn failed(&self, m: &facts::WalletPaymentFailed) -> Result<pb::PayReply, Status> {
-        Ok(pb::PayReply {
-            basis: Some(self.look(|engine| basis(engine, "wallet")).await?),
-            payment_hash: hex::encode(&m.payment_hash),
-            status: "failed".to_owned(),
-            reason: m.reason.clone(),
-            ..pb::PayReply::default()
         })
     }
 

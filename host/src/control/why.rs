@@ -12,7 +12,10 @@ const SEARCH: u32 = 500;
 
 impl Service {
     pub(super) async fn answer_why(&self, request: WhyRequest) -> Result<WhyReply, Status> {
-        let row = self.find(&request.job.to_lowercase()).await?;
+        let row = self.find(&request.job).await?;
+        if row.role.as_deref() == Some("buyer") {
+            return self.why_bought(row).await;
+        }
         let mut ladder = Ladder::default();
         let reader = self.outside.ledger.reader();
         let stream = format!("job/{}", row.job_id);
@@ -33,7 +36,7 @@ impl Service {
             .look(|engine| engine.state().wallet.reconciled.map(|r| r.difference_msat))
             .await?;
         let basis = self.look(|engine| basis(engine, "ledger")).await?;
-        let answer = ladder.answer(&row, difference);
+        let answer = ladder.answer(difference);
         Ok(WhyReply {
             basis: Some(basis),
             job_id: row.job_id.to_string(),
@@ -44,7 +47,9 @@ impl Service {
     }
 
     /// By job id, market id, or a prefix of either that fits one job only.
-    async fn find(&self, text: &str) -> Result<HistoryRow, Status> {
+    pub(super) async fn find(&self, text: &str) -> Result<HistoryRow, Status> {
+        let text = text.to_lowercase();
+        let text = text.as_str();
         let reader = self.outside.ledger.reader();
         if let Ok(id) = text.parse::<JobId>()
             && let Some(row) = reader.history_one(&id).await.map_err(errors::read)?
@@ -175,10 +180,7 @@ impl Ladder {
         };
     }
 
-    fn answer(&self, row: &HistoryRow, difference_msat: Option<i64>) -> String {
-        if row.role.as_deref() == Some("buyer") {
-            return "this is a purchase of ours: we pay for it, nobody pays us".to_owned();
-        }
+    fn answer(&self, difference_msat: Option<i64>) -> String {
         if self.paid {
             return match difference_msat {
                 Some(0) | None => "it was paid, and wallet and ledger agree".to_owned(),

@@ -102,7 +102,7 @@ pub async fn run(
     let config = Config::read(&home.config_file())?;
     let secrets = Secrets::open_or_create(&home, options.passphrase_file.as_deref())?;
     let identity = Identity::from_mnemonic(&secrets.words()).map_err(|_| SecretsError::NotWords)?;
-    let pubkey = identity.public_key();
+    let (pubkey, npub) = (identity.public_key(), identity.npub());
 
     let (fatal_tell, mut fatal) = mpsc::unbounded_channel();
     let (ledger, start) =
@@ -132,15 +132,31 @@ pub async fn run(
         tokens: broadcast::channel(TOKENS_HELD).0,
     };
 
-    let keeper = wallet::Keeper::start(&home, &config, &secrets, &outside)
-        .await
-        .map_err(HostError::Wallet)?;
+    tracing::info!(
+        chain = config.chain.name(),
+        "starting the wallet; it needs its source of blocks"
+    );
+    // A wallet waits for its lock and its blocks: whoever asks to stop is heard meanwhile.
+    let mut stop = std::pin::pin!(stop);
+    let keeper = tokio::select! {
+        keeper = wallet::Keeper::start(&home, &config, &secrets, &outside) => {
+            keeper.map_err(HostError::Wallet)?
+        }
+        () = &mut stop => {
+            if let Some(market) = &outside.market {
+                market.close().await;
+            }
+            outside.ledger.stop().await;
+            return Ok(());
+        }
+    };
     let (heartbeat_tell, heartbeat) = watch::channel(None);
     let asked = Arc::new(Notify::new());
     let service = Service {
         outside: outside.clone(),
         home: home.clone(),
         config: Arc::new(config.clone()),
+        npub,
         warnings: Arc::new(start.notes),
         heartbeat,
         stop: asked.clone(),
@@ -176,7 +192,7 @@ pub async fn run(
         network: config.network.clone(),
     });
     let result = tokio::select! {
-        () = stop => Ok(()),
+        () = &mut stop => Ok(()),
         () = asked.notified() => Ok(()),
         cause = fatal.recv() => Err(HostError::Fatal(cause.unwrap_or_default())),
         served = &mut control => match served {

@@ -60,6 +60,21 @@ impl Chain {
         }
     }
 
+    /// Refuses a folder whose wallets stand on another chain: they would find none of their coins.
+    pub(super) fn fits(kind: ChainKind, home: &Path) -> Result<(), SandboxError> {
+        let used = crate::home::Home::is_set_up(&home.join("hub"));
+        let blocks = home.join("chain.blocks").exists();
+        let why = match kind {
+            ChainKind::Bitcoind if used => "Bitcoin Core starts a new chain each time",
+            ChainKind::Simulated if used && !blocks => "their chain was another one",
+            _ => return Ok(()),
+        };
+        Err(SandboxError::Options(format!(
+            "the wallets in {} can't go on: {why}. Name a new folder with --home",
+            home.display()
+        )))
+    }
+
     pub(super) fn config(&self) -> config::Chain {
         let (host, port, user, password) = match self {
             Chain::Simulated(chain) => (

@@ -1,5 +1,9 @@
 //! Builds the world step by step, and takes it down in the other order.
-use std::time::Duration;
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    path::Path,
+    time::Duration,
+};
 
 use autopilot_nostr::relay::EmbeddedRelay;
 use autopilot_proto::control::v1 as pb;
@@ -30,6 +34,48 @@ pub struct World {
     pub buyer: Child,
     chain: Chain,
     running: Vec<EmbeddedRelay>,
+    /// Held for as long as the world lives: one chain file has one writer.
+    _lock: File,
+}
+
+/// Takes a world's folder for this process; the kernel gives it back, however that ends.
+fn hold(folder: &Path) -> Result<File, SandboxError> {
+    let path = folder.join("world.lock");
+    let at = |e: std::io::Error| SandboxError::Options(format!("{}: {e}", path.display()));
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(at)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SandboxError::Options(format!(
+            "a sandbox runs in {} already: stop it first, or name another folder with --home",
+            folder.display()
+        ))),
+        Err(TryLockError::Error(e)) => Err(at(e)),
+    }
+}
+
+/// A world that is continued has its policy in the ledger: price and order are set anew where they differ.
+async fn agree_on_terms(provider: &Child, options: &Options) -> Result<(), SandboxError> {
+    let mut client = provider.client()?;
+    let reply = client
+        .get_policy(pb::GetPolicyRequest {})
+        .await
+        .map_err(call("the policy"))?;
+    let Some(mut policy) = reply.into_inner().policy else {
+        return Ok(());
+    };
+    if policy.min_price_msat == options.price_msat && policy.order == options.order {
+        return Ok(());
+    }
+    policy.min_price_msat = options.price_msat;
+    policy.order.clone_from(&options.order);
+    let request = pb::SetPolicyRequest { policy: Some(policy) };
+    client.set_policy(request).await.map_err(call("the policy"))?;
+    Ok(())
 }
 
 fn call(what: &'static str) -> impl Fn(tonic::Status) -> SandboxError {
@@ -51,6 +97,8 @@ impl World {
             ));
         }
         let home = crate::home::Home::open(&options.home)?;
+        let lock = hold(home.path())?;
+        Chain::fits(options.chain, home.path())?;
         tell("chain");
         let chain = Chain::start(options.chain, home.path()).await?;
         tell("relays");
@@ -128,6 +176,7 @@ impl World {
         );
         let buyer = Child::start(&options.program, "buyer", &buyer_home, &buyer_config, &[]);
         let (provider, buyer) = tokio::try_join!(provider, buyer)?;
+        agree_on_terms(&provider, &options).await?;
 
         tell("zero-conf channels from the hub");
         open_channel(&hub, &provider, PROVIDER_CHANNEL_SAT, PROVIDER_PUSH_MSAT).await?;
@@ -142,6 +191,7 @@ impl World {
             buyer,
             chain,
             running,
+            _lock: lock,
         })
     }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     args::Model,
     connect::{call_waiting, connect},
-    failure::{Failure, Outcome},
+    failure::{Failure, Kind, Outcome},
     output::{Out, bytes, clean_line, fields, table},
     progress::Progress,
 };
@@ -197,5 +197,10 @@ async fn at_host(home: &Path, out: Out, action: &str) -> Outcome {
             ("device", reply.device.clone()),
             ("problem", clean_line(&reply.problem)),
         ])
-    })
+    })?;
+    match reply.state == "none" && action == "warm" {
+        true => Err(Failure::new(Kind::Refused, "no-model", reply.problem)
+            .next("a provider's home folder names its model in config.toml; `autopilotctl doctor` shows it")),
+        false => Ok(()),
+    }
 }

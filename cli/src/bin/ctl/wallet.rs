@@ -290,17 +290,11 @@ async fn can_receive(client: &mut Client, out: Out, amount: Amount) -> Outcome {
         .ok_or_else(|| Failure::usage("name the sum: AMOUNT (such as 10sat) or --sats N"))?;
     let reply = call(client.can_receive(CanReceiveRequest { amount_msat })).await?;
     out.show(&reply, |reply| {
-        let answer = if reply.yes { "yes" } else { "no" };
-        let reason = clean_line(&reply.reason);
-        let because = if reason.is_empty() {
-            String::new()
-        } else {
-            format!(": {reason}")
-        };
-        format!(
-            "{answer}{because} (at most {} would arrive now)",
-            show_msat(reply.limit_msat)
-        )
+        let limit = show_msat(reply.limit_msat);
+        match reply.yes {
+            true => format!("yes: up to {limit} can arrive now"),
+            false => format!("no: {} (up to {limit} can arrive now)", clean_line(&reply.reason)),
+        }
     })
 }
 

@@ -1,4 +1,6 @@
 //! Hosts and the relay: until Ctrl-C, SIGTERM, or a closed leash.
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, bail, ensure};
 use autopilot_cli::home::resolve;
 use autopilot_host::{
@@ -55,14 +57,22 @@ pub async fn relay(args: args::Relay) -> anyhow::Result<()> {
 
 pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
     let path = resolve(args.home.as_deref())?;
-    let home = Home::open(&path)?;
-    if !home.config_file().exists() {
-        new_config(&args, role)?.write(&home.config_file())?;
-    }
-    let config = Config::read(&home.config_file())?;
+    // Nothing is made before everything that can be checked is checked.
+    let fresh = match Home::is_set_up(&path) {
+        false => Some(new_config(&args, role)?),
+        true => None,
+    };
+    let config = match &fresh {
+        Some(config) => config.clone(),
+        None => kept_config(&path, &args)?,
+    };
     eprintln!("network: {}", config.network);
     if config.network == "bitcoin" && !args.accept_risks {
         bail!(RISKS);
+    }
+    let home = Home::open(&path)?;
+    if let Some(config) = &fresh {
+        config.write(&home.config_file())?;
     }
     let options = run::Options {
         home: path,
@@ -85,6 +95,57 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
     };
     run::run(options, ready, asked_to_stop(args.leash)).await?;
     Ok(())
+}
+
+/// The configuration that a home folder has. A network never changes; what else is named differs only in the file.
+fn kept_config(path: &Path, args: &args::Host) -> anyhow::Result<Config> {
+    let file = Home::open(path)?.config_file();
+    let config = Config::read(&file)?;
+    if let Some(network) = args.network {
+        ensure!(
+            network.name() == config.network,
+            "{} is a home folder for {}, not for {}: name another one with --home",
+            path.display(),
+            config.network,
+            network.name()
+        );
+    }
+    let named = [
+        ("--relay", !args.relay.is_empty() && args.relay != config.relays),
+        (
+            "--esplora, --electrum, --bitcoind",
+            args.esplora.is_some() || args.electrum.is_some() || args.bitcoind.is_some(),
+        ),
+        (
+            "--listen",
+            !args.listen.is_empty() && args.listen != config.wallet.listen,
+        ),
+        (
+            "--peer",
+            !args.peer.is_empty() && args.peer != config.wallet.peers,
+        ),
+        (
+            "--trust-0conf",
+            !args.trust_0conf.is_empty() && args.trust_0conf != config.wallet.trusted_peers_0conf,
+        ),
+    ];
+    for (option, _) in named.iter().filter(|(_, differs)| *differs) {
+        eprintln!(
+            "{option}: this home folder is set up already; change it in {}",
+            file.display()
+        );
+    }
+    Ok(config)
+}
+
+/// The model file to serve, by its full path.
+fn model_file(path: &Path) -> anyhow::Result<PathBuf> {
+    ensure!(
+        path.is_file(),
+        "there is no model file at {}: name a GGUF file with --model, or see `autopilotctl model pull`",
+        path.display()
+    );
+    std::path::absolute(path).context("the model's place")
 }
 
 /// The configuration of a new home folder.
@@ -121,7 +182,14 @@ fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
         role != "provider" || args.model.is_some(),
         "a provider needs a model: --model FILE.gguf, or `autopilotctl model pull`"
     );
-    Ok(Config {
+    let model = match &args.model {
+        Some(path) if role == "provider" => Some(Model {
+            path: model_file(path)?,
+            sha256: None,
+        }),
+        _ => None,
+    };
+    let config = Config {
         network: network.name().to_owned(),
         relays,
         chain,
@@ -136,15 +204,13 @@ fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
             },
             forwarding: role == "hub",
         },
-        model: args
-            .model
-            .clone()
-            .filter(|_| role == "provider")
-            .map(|path| Model { path, sha256: None }),
+        model,
         provider: Provider {
             enabled: role == "provider",
             price_msat: args.price_sats.saturating_mul(1_000),
             order: args.order.name().to_owned(),
         },
-    })
+    };
+    config.check().map_err(anyhow::Error::msg)?;
+    Ok(config)
 }

@@ -28,6 +28,8 @@ fn main() -> ExitCode {
             Command::Demo(args) => demo::demo(args).await,
         }
     });
+    // A read of standard input can't be cancelled: whoever holds our leash must not hold up our end.
+    runtime.shutdown_background();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error),

@@ -82,6 +82,29 @@ pub async fn refused(home: &Path, arguments: &[&str], code: i32, error: &str) ->
     answer
 }
 
+/// These fields are there.
+pub fn has(value: &Value, fields: &[&str]) {
+    for field in fields {
+        assert!(value.get(field).is_some(), "{field} is missing in {value}");
+    }
+}
+
+/// Buys an answer of up to 25 sat, with whatever else is named.
+pub async fn buy(buyer: &Path, question: &str, more: &[&str]) -> Value {
+    let buy = [
+        "buy",
+        question,
+        "--budget",
+        "25sat",
+        "--max-tokens",
+        "8",
+        "--deadline",
+        "240",
+        "--yes",
+    ];
+    json(buyer, &[&buy, more].concat()).await
+}
+
 /// Runs `autopilot-headless ARGUMENTS` to its end.
 pub async fn headless(arguments: &[&str]) -> Answer {
     let mut command = Command::new(program("autopilot-headless").unwrap());
@@ -161,25 +184,28 @@ impl Sandbox {
         .collect()
     }
 
-    /// Sends a signal and waits for the end; then nothing may be left: no process, no port, no further output.
-    pub async fn end_by(mut self, signal: &str) -> ExitStatus {
+    /// Sends a signal and waits for the end; then nothing may be left.
+    pub async fn end_by(self, signal: &str) -> ExitStatus {
         let pid = self.process.id().unwrap().to_string();
-        let sent = Command::new("sh")
-            .args(["-c", &format!("kill -{signal} {pid}")])
-            .status()
-            .await
-            .unwrap();
+        let kill = format!("kill -{signal} {pid}");
+        let sent = Command::new("sh").args(["-c", &kill]).status().await.unwrap();
         assert!(sent.success());
+        self.ended().await
+    }
+
+    /// Waits for the end; then nothing may be left: no process, no port, no further output.
+    pub async fn ended(mut self) -> ExitStatus {
         let status = timeout(END, self.process.wait())
             .await
             .expect("an end in time")
             .unwrap();
         let deadline = Instant::now() + END;
         // Those whose parent was killed end by themselves, and tell nobody: looked for, within a bound.
-        while signal == "KILL" && !self.alive().is_empty() && Instant::now() < deadline {
+        let killed = status.code().is_none();
+        while killed && !self.alive().is_empty() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        assert_eq!(self.alive(), Vec::<String>::new(), "left after SIG{signal}");
+        assert_eq!(self.alive(), Vec::<String>::new(), "left after {status}");
         for address in self.ports() {
             assert!(TcpStream::connect(&address).is_err(), "{address} is still open");
         }
