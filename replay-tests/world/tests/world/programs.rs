@@ -65,6 +65,9 @@ async fn a_sandbox_stays_ends_and_goes_on() {
     let bought = buy(&buyer, "Say yes.", &["--pay-first-ceiling", "25sat"]).await;
     assert_eq!(bought["paid_msat"], 25_000, "{bought}");
 
+    let id = bought["purchase_id"].as_str().unwrap();
+    json(&provider, &["wait", "job-paid", id]).await;
+
     let second = headless(&[
         "sandbox",
         "--home",
