@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod earnings;
 pub mod jobs;
+pub mod ladder;
 pub mod outbox;
 pub mod provider;
 pub mod purchases;

@@ -105,6 +105,7 @@ const NAMES: [&str; 7] = [
 struct Ladder {
     rungs: [Rung; 7],
     paid: bool,
+    prepaid: bool,
     ended: Option<String>,
 }
 
@@ -117,6 +118,7 @@ impl Default for Ladder {
         Ladder {
             rungs,
             paid: false,
+            prepaid: false,
             ended: None,
         }
     }
@@ -149,6 +151,10 @@ impl Ladder {
                     hex::encode(&m.payment_hash)
                 ),
             ),
+            Event::JobPrepaid(_) => {
+                self.prepaid = true;
+                return;
+            }
             Event::JobSettled(m) => (5, format!("{} msat by the wallet", m.amount_msat)),
             Event::EventPublished(m) if m.purpose == facts::Purpose::Success as i32 => (6, String::new()),
             Event::JobRefused(m) => {
@@ -190,7 +196,10 @@ impl Ladder {
             };
         }
         if let Some(ended) = &self.ended {
-            return format!("not paid: {ended}");
+            return match self.prepaid {
+                true => format!("not earned, and owed back: the buyer paid first, and then {ended}"),
+                false => format!("not paid: {ended}"),
+            };
         }
         let missing = self
             .rungs

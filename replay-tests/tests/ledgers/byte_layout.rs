@@ -40,6 +40,7 @@ fn example() -> Vec<Recorded> {
         program: "vectors".into(),
     };
     let settled = pb::JobSettled {
+        prepaid: false,
         job_id: vec![0x22; 32],
         payment_hash: vec![0x33; 32],
         amount_msat: 10_000,

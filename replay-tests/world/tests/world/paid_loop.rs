@@ -151,6 +151,10 @@ async fn pay_first_is_paid_before_it_is_worked() {
             order.push(fact.r#type);
         }
     }
-    assert_eq!(order, ["job.prepaid", "job.executed", "job.settled"], "owed until it is delivered");
+    assert_eq!(
+        order,
+        ["job.prepaid", "job.executed", "job.settled"],
+        "owed until it is delivered"
+    );
     stage.strike().await;
 }

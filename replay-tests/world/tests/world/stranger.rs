@@ -145,3 +145,80 @@ async fn our_buyer_buys_from_a_strangers_provider() {
     stranger.shutdown().await;
     stage.strike().await;
 }
+
+/// Two providers answer an open request: the first valid result is paid, the other is told so, never "success".
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_result_is_answered_and_not_paid() {
+    let stage = Stage::build(ChainKind::Simulated).await.unwrap();
+    stage.world.go_online().await.unwrap();
+    let (stranger, keys) = client(&stage.world.relays[0]).await;
+    let mut buyer = stage.world.buyer.client().unwrap();
+    let id = order(&mut buyer, "", "Open to anybody.").await.unwrap();
+    let asked = Filter::new().kind(Kind::Custom(5050));
+    let request = first(&stranger, asked, |event| event.content.is_empty()).await;
+    let reply = outcome(&mut buyer, &id).await.unwrap();
+    assert_eq!(reply.provider, stage.world.provider.pubkey, "{reply:?}");
+
+    let receive = pb::ReceiveRequest {
+        amount_msat: 1_000,
+        ..Default::default()
+    };
+    let invoice = stage
+        .world
+        .hub
+        .client()
+        .unwrap()
+        .receive(receive)
+        .await
+        .unwrap()
+        .into_inner();
+    let late = EventBuilder::new(Kind::Custom(6050), "cheaper, and too late")
+        .tag(tag(&["request", &request.as_json()]))
+        .tag(tag(&["e", &request.id.to_hex(), &stage.world.relays[0]]))
+        .tag(tag(&["p", &request.pubkey.to_hex()]))
+        .tag(tag(&["amount", "1000", &invoice.payment_request]))
+        .sign_with_keys(&keys)
+        .unwrap();
+    stranger.send_event(&late).await.unwrap();
+    let told = Filter::new().kind(Kind::Custom(7000)).pubkey(keys.public_key());
+    let told = first(&stranger, told, |event| value(event, "status").is_some()).await;
+    let status = value(&told, "status").unwrap();
+    assert_eq!(
+        (status[1].as_str(), status[2].as_str()),
+        ("error", "late-result-unpaid")
+    );
+    let spent = autopilot_world_tests::stage::balance(&mut buyer)
+        .await
+        .unwrap()
+        .sent_msat;
+    assert_eq!(spent, PRICE_MSAT, "one obligation, one payment");
+    stranger.shutdown().await;
+    stage.strike().await;
+}
+
+/// Online is announced with what is servable, and offline leaves nothing that says "online".
+#[tokio::test(flavor = "multi_thread")]
+async fn presence_is_announced_and_withdrawn() {
+    let stage = Stage::build(ChainKind::Simulated).await.unwrap();
+    let (stranger, _) = client(&stage.world.relays[0]).await;
+    let provider = PublicKey::from_hex(&stage.world.provider.pubkey).unwrap();
+    stage.world.go_online().await.unwrap();
+    let handler = || Filter::new().kind(Kind::Custom(31990)).author(provider);
+    let online = first(&stranger, handler(), |event| value(event, "k").is_some()).await;
+    assert_eq!(value(&online, "k").unwrap()[1], "5050");
+    let mut client = stage.world.provider.client().unwrap();
+    let offline = client
+        .go_offline(pb::GoOfflineRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(offline.state, "offline");
+    let gone = first(&stranger, handler(), |event| value(event, "k").is_none()).await;
+    assert_eq!(
+        value(&gone, "d"),
+        value(&online, "d"),
+        "the newer one replaces it"
+    );
+    stranger.shutdown().await;
+    stage.strike().await;
+}
