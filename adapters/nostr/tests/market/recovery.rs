@@ -33,12 +33,13 @@ async fn an_overflow_is_told_and_made_good() {
     for id in asked {
         provider.job(id).await;
     }
-    assert!(
-        provider
-            .heard
-            .iter()
-            .any(|notice| matches!(notice, Notice::Lagged { skipped: 40 }))
-    );
+    let skips = provider.heard.iter().map(|notice| match notice {
+        Notice::Lagged { skipped } => *skipped,
+        _ => 0,
+    });
+    // The hundredth is counted a moment before it is queued: it may find the queue emptied already.
+    let skipped: u64 = skips.sum();
+    assert!((39..=40).contains(&skipped), "60 fit, {skipped} were skipped");
     assert_eq!(provider.items().len(), 100);
 }
 
