@@ -1,6 +1,6 @@
 //! `demo`: the paid loop as a story. Ends by itself, and fails if a job was not paid or the withdrawal failed.
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -50,7 +50,7 @@ pub async fn demo(args: args::Demo) -> anyhow::Result<()> {
         started.elapsed().as_secs(),
         home.display()
     );
-    println!("  autopilotctl --home {} ledger tail", provider.display());
+    println!("  {} --home {} ledger tail", ctl()?.display(), provider.display());
     println!("regtest: these sats have no value.");
     Ok(())
 }
@@ -176,9 +176,14 @@ async fn withdraw(world: &World, provider: &mut Client) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// `autopilotctl`, beside this program.
+fn ctl() -> anyhow::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name("autopilotctl"))
+}
+
 /// Runs `autopilotctl ledger …` on a home without a host.
 fn ledger(home: &Path, what: &str) -> anyhow::Result<()> {
-    let program = std::env::current_exe()?.with_file_name("autopilotctl");
+    let program = ctl()?;
     println!("\n$ autopilotctl ledger {what}");
     let status = Command::new(&program)
         .arg("--home")
