@@ -110,28 +110,7 @@ pub async fn run(
     start.notes.iter().for_each(|note| tracing::warn!("{note}"));
     begin(&ledger, &config, pubkey.to_vec()).await?;
 
-    let client = WalletClient::new(&home.wallet_socket()).map_err(|e| HostError::Wallet(e.message))?;
-    let market = match config.relays.is_empty() {
-        true => None,
-        false => {
-            let connected = RelayMarket::connect(identity, RelayConfig::new(config.relays.clone())).await;
-            Some(Arc::new(connected.map_err(|e| HostError::Market(e.to_string()))?))
-        }
-    };
-    let model = config
-        .model
-        .as_ref()
-        .map(|model| model::worker(&home, model))
-        .transpose()
-        .map_err(HostError::Model)?;
-    let outside = Outside {
-        ledger,
-        market,
-        wallet: client,
-        model,
-        tokens: broadcast::channel(TOKENS_HELD).0,
-    };
-
+    let outside = outside(&home, &config, identity, ledger).await?;
     tracing::info!(
         chain = config.chain.name(),
         "starting the wallet; it needs its source of blocks"
@@ -162,18 +141,7 @@ pub async fn run(
         stop: asked.clone(),
     };
 
-    let mut tasks = JoinSet::new();
-    tasks.spawn(effects::run(outside.clone()));
-    tasks.spawn(treasury::run(outside.clone(), outside.wallet.events()));
-    tasks.spawn(pulse::tick(outside.clone()));
-    tasks.spawn(pulse::observe(outside.clone(), config.peers()));
-    if outside.market.is_some() {
-        tasks.spawn(intake::run(outside.clone()));
-        tasks.spawn(pulse::presence(outside.clone(), heartbeat_tell));
-    }
-    if let Some(model) = outside.model.clone() {
-        tasks.spawn(model::warm(outside.clone(), model));
-    }
+    let tasks = start_tasks(&outside, &config, heartbeat_tell);
     let (end_control, control_ends) = tokio::sync::oneshot::channel::<()>();
     let listener = control::bind(&home.control_socket())
         .await
@@ -202,6 +170,57 @@ pub async fn run(
     };
     shut_down(outside, keeper, tasks, end_control, &home.control_socket()).await;
     result
+}
+
+/// The ports of this home: wallet, relays where there are any, a model where there is one.
+async fn outside(
+    home: &Home,
+    config: &Config,
+    identity: Identity,
+    ledger: Ledger,
+) -> Result<Outside, HostError> {
+    let client = WalletClient::new(&home.wallet_socket()).map_err(|e| HostError::Wallet(e.message))?;
+    let market = match config.relays.is_empty() {
+        true => None,
+        false => {
+            let connected = RelayMarket::connect(identity, RelayConfig::new(config.relays.clone())).await;
+            Some(Arc::new(connected.map_err(|e| HostError::Market(e.to_string()))?))
+        }
+    };
+    let model = config
+        .model
+        .as_ref()
+        .map(|model| model::worker(home, model))
+        .transpose()
+        .map_err(HostError::Model)?;
+    Ok(Outside {
+        ledger,
+        market,
+        wallet: client,
+        model,
+        tokens: broadcast::channel(TOKENS_HELD).0,
+    })
+}
+
+/// Everything that runs beside the ledger until it stops.
+fn start_tasks(
+    outside: &Outside,
+    config: &Config,
+    heartbeat_tell: watch::Sender<Option<i64>>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(effects::run(outside.clone()));
+    tasks.spawn(treasury::run(outside.clone(), outside.wallet.events()));
+    tasks.spawn(pulse::tick(outside.clone()));
+    tasks.spawn(pulse::observe(outside.clone(), config.peers()));
+    if outside.market.is_some() {
+        tasks.spawn(intake::run(outside.clone()));
+        tasks.spawn(pulse::presence(outside.clone(), heartbeat_tell));
+    }
+    if let Some(model) = outside.model.clone() {
+        tasks.spawn(model::warm(outside.clone(), model));
+    }
+    tasks
 }
 
 /// First facts of a ledger, and of a run.
