@@ -35,7 +35,7 @@ tests_main() {
 
 tests_wallet() {
     if has_nextest; then
-        cargo_wallet nextest run --config-file "$ROOT/.config/nextest.toml" --locked --no-fail-fast --no-tests=pass "$@"
+        cargo_wallet nextest run --locked --no-fail-fast --no-tests=pass "$@"
     else
         cargo_wallet test --locked --no-fail-fast "$@"
     fi
