@@ -11,7 +11,7 @@ use autopilot_projections::{
 
 use crate::{
     draft::{keyed, of_purchase},
-    input::{Answer, AnswerKind, Bill},
+    input::{Answer, AnswerKind, Bill, market_key},
     money,
     refusal::{Code, Refusal},
 };
@@ -269,5 +269,5 @@ fn offered(answer: &Answer, bill: Option<&Bill>) -> Draft {
 }
 
 fn noted(answer: &Answer, draft: Draft) -> Draft {
-    keyed(draft, format!("nip90/{}", answer.event_id))
+    keyed(draft, market_key(&answer.event_id))
 }

@@ -4,6 +4,8 @@ use autopilot_events::{
     words::{EventId, JobId, Msat, PaymentHash, PublicKey},
 };
 
+use crate::ports::market::MARKET_NIP90;
+
 /// One input.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
@@ -253,13 +255,13 @@ impl Input {
     /// The key under which this observation is recorded once. The driver looks it up before the engine decides.
     pub fn identity(&self) -> Option<String> {
         Some(match self {
-            Input::Request(r) => format!("nip90/{}", r.native_id),
-            Input::Answer(a) => format!("nip90/{}", a.event_id),
+            Input::Request(r) => market_key(&r.native_id),
+            Input::Answer(a) => market_key(&a.event_id),
             Input::Invoiced(invoice) => invoice_key(&invoice.payment_hash),
             Input::Wallet(WalletInput::Received { payment, .. }) => received_key(&payment.payment_hash),
             Input::Wallet(WalletInput::Sent(payment)) => sent_key(&payment.payment_hash),
-            Input::Wallet(WalletInput::ChannelOpened(c)) => format!("wallet/channel-opened/{}", c.channel_id),
-            Input::Wallet(WalletInput::ChannelClosed(c)) => format!("wallet/channel-closed/{}", c.channel_id),
+            Input::Wallet(WalletInput::ChannelOpened(c)) => channel_opened_key(&c.channel_id),
+            Input::Wallet(WalletInput::ChannelClosed(c)) => channel_closed_key(&c.channel_id),
             _ => return None,
         })
     }
@@ -302,6 +304,21 @@ impl Input {
             _ => false,
         }
     }
+}
+
+/// Idempotency key of a signed event of the market.
+pub fn market_key(native_id: &EventId) -> String {
+    format!("{MARKET_NIP90}/{native_id}")
+}
+
+/// Idempotency key of a channel's opening.
+pub fn channel_opened_key(channel_id: &str) -> String {
+    format!("wallet/channel-opened/{channel_id}")
+}
+
+/// Idempotency key of a channel's closing.
+pub fn channel_closed_key(channel_id: &str) -> String {
+    format!("wallet/channel-closed/{channel_id}")
 }
 
 /// Idempotency key of a received payment.

@@ -13,7 +13,7 @@ use autopilot_projections::{
 use crate::{
     admission,
     draft::{keyed, of_job, of_purchase},
-    input::{Cancelled, Outcome, Readiness, Request, Worked, invoice_key},
+    input::{Cancelled, Outcome, Readiness, Request, Worked, invoice_key, market_key},
     ports::market::MARKET_NIP90,
     presence::Presence,
     refusal::{Code, Refusal},
@@ -63,7 +63,7 @@ pub fn received(
         now_ms,
     );
     let policy_digest = state.provider.policy_digest.to_vec();
-    let (targeted, key) = (request.targeted, format!("nip90/{}", request.native_id));
+    let (targeted, key) = (request.targeted, market_key(&request.native_id));
     let mut drafts = vec![keyed(of_job(&id.0, Source::Relay, intake(id, request)), key)];
     match judged {
         Ok(terms) => {

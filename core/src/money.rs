@@ -12,7 +12,7 @@ use autopilot_projections::{
 
 use crate::{
     draft::{fact, keyed, of_job, of_purchase, of_wallet},
-    input::{Bill, WalletInput, received_key, sent_key},
+    input::{Bill, WalletInput, channel_closed_key, channel_opened_key, received_key, sent_key},
     refusal::{Code, Refusal},
 };
 
@@ -28,11 +28,11 @@ pub fn observed(state: &State, observed: WalletInput, now_ms: i64) -> Vec<Draft>
         WalletInput::Sent(payment) => sent(state, payment),
         WalletInput::Failed(payment) => failed(state, payment, now_ms),
         WalletInput::ChannelOpened(m) => {
-            let key = format!("wallet/channel-opened/{}", m.channel_id);
+            let key = channel_opened_key(&m.channel_id);
             vec![keyed(fact("wallet", Source::Wallet, m), key)]
         }
         WalletInput::ChannelClosed(m) => {
-            let key = format!("wallet/channel-closed/{}", m.channel_id);
+            let key = channel_closed_key(&m.channel_id);
             vec![keyed(fact("wallet", Source::Wallet, m), key)]
         }
         WalletInput::Balances(m) => balances(state, m),

@@ -47,3 +47,8 @@ pub trait Projection: Default + Clone + Serialize + DeserializeOwned {
         Digest(*hasher.finalize().as_bytes())
     }
 }
+
+/// Bytes of any length as lower-case hexadecimal text.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

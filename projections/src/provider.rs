@@ -2,7 +2,7 @@
 use autopilot_events::{Event, Recorded, pb, words::Digest};
 use serde::{Deserialize, Serialize};
 
-use crate::Projection;
+use crate::{Projection, hexadecimal};
 
 /// What the ledger says of this home folder.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,9 +59,9 @@ impl Projection for Provider {
         match &fact.event {
             Event::LedgerOpened(m) => {
                 self.identity = Some(Identity {
-                    ledger_id: m.ledger_id.iter().map(|b| format!("{b:02x}")).collect(),
+                    ledger_id: hexadecimal(&m.ledger_id),
                     network: m.network.clone(),
-                    public_key: m.identity.iter().map(|b| format!("{b:02x}")).collect(),
+                    public_key: hexadecimal(&m.identity),
                 });
             }
             Event::PolicyChanged(m) => {

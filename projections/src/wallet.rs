@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use autopilot_events::{Event, Recorded, pb, words::PaymentHash};
 use serde::{Deserialize, Serialize};
 
-use crate::Projection;
+use crate::{Projection, hexadecimal};
 
 /// The last figures that the wallet gave. They overlap by nature and are never summed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -80,10 +80,6 @@ impl Wallet {
     pub fn onchain(&self) -> impl Iterator<Item = (&String, &pb::OnchainApproved)> {
         self.onchain.iter()
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 impl Projection for Wallet {

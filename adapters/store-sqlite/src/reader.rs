@@ -143,6 +143,17 @@ impl Reader {
         Ok(Some((row.try_get::<i64, _>(0)? as u64, digest)))
     }
 
+    /// The fact that took an idempotency key.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn fact_by_key(&self, key: &str) -> Result<Option<Recorded>, ReadError> {
+        let Some((sequence, _)) = self.lookup(key).await? else {
+            return Ok(None);
+        };
+        Ok(self.facts(sequence.saturating_sub(1), 1).await?.pop())
+    }
+
     /// How many facts a stream has.
     ///
     /// # Errors

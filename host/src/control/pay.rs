@@ -49,30 +49,36 @@ impl Service {
     }
 
     /// The first outcome of a payment that was recorded after a fact.
-    async fn outcome(&self, hash: PaymentHash, mut after: u64) -> Result<pb::PayReply, Status> {
+    async fn outcome(&self, hash: PaymentHash, after: u64) -> Result<pb::PayReply, Status> {
+        let is_outcome = |event: &Event| match event {
+            Event::WalletPaymentSent(m) => m.payment_hash == hash.0,
+            Event::WalletPaymentFailed(m) => m.payment_hash == hash.0,
+            _ => false,
+        };
+        match self.first_after(after, is_outcome).await? {
+            Event::WalletPaymentFailed(m) => self.failed(&m).await,
+            Event::WalletPaymentSent(m) => self.succeeded(&m).await,
+            // Nothing else fits the question above.
+            other => Err(errors::invalid(format!("{} is no outcome", other.kind()))),
+        }
+    }
+
+    /// The first fact after a number that fits, once it is there.
+    pub(super) async fn first_after(
+        &self,
+        mut after: u64,
+        fits: impl Fn(&Event) -> bool,
+    ) -> Result<Event, Status> {
         let mut head = self.outside.ledger.head();
         loop {
             head.borrow_and_update();
             loop {
-                let facts = self
-                    .outside
-                    .ledger
-                    .reader()
-                    .facts(after, 500)
-                    .await
-                    .map_err(errors::read)?;
+                let reader = self.outside.ledger.reader();
+                let facts = reader.facts(after, 500).await.map_err(errors::read)?;
                 let Some(last) = facts.last() else { break };
                 after = last.fact.sequence;
-                for fact in &facts {
-                    match &fact.event {
-                        Event::WalletPaymentSent(m) if m.payment_hash == hash.0 => {
-                            return self.succeeded(m).await;
-                        }
-                        Event::WalletPaymentFailed(m) if m.payment_hash == hash.0 => {
-                            return self.failed(m).await;
-                        }
-                        _ => {}
-                    }
+                if let Some(fact) = facts.into_iter().find(|fact| fits(&fact.event)) {
+                    return Ok(fact.event);
                 }
             }
             if head.changed().await.is_err() {
@@ -83,16 +89,15 @@ impl Service {
 
     async fn sent(&self, hash: PaymentHash) -> Result<Option<pb::PayReply>, Status> {
         let key = autopilot_core::input::sent_key(&hash.0);
-        let reader = self.outside.ledger.reader();
-        let Some((sequence, _)) = reader.lookup(&key).await.map_err(errors::read)? else {
-            return Ok(None);
-        };
-        let facts = reader
-            .facts(sequence.saturating_sub(1), 1)
+        let fact = self
+            .outside
+            .ledger
+            .reader()
+            .fact_by_key(&key)
             .await
             .map_err(errors::read)?;
-        match facts.first().map(|fact| &fact.event) {
-            Some(Event::WalletPaymentSent(m)) => self.succeeded(m).await.map(Some),
+        match fact.map(|fact| fact.event) {
+            Some(Event::WalletPaymentSent(m)) => self.succeeded(&m).await.map(Some),
             _ => Ok(None),
         }
     }

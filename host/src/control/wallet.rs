@@ -12,9 +12,6 @@ use tonic::Status;
 use super::{Service, errors, views::basis};
 use crate::secrets;
 
-/// Until a wallet that pays without an event is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
-
 impl Service {
     pub(super) async fn answer_balance(&self, _: pb::BalanceRequest) -> Result<pb::BalanceReply, Status> {
         crate::treasury::observe(&self.outside)
@@ -176,16 +173,15 @@ impl Service {
         let Some(hash) = payment.payment_hash.filter(|_| !payment.outbound) else {
             return Ok(String::new());
         };
-        let reader = self.outside.ledger.reader();
         let key = autopilot_core::input::invoice_key(&hash.0);
-        let Some((sequence, _)) = reader.lookup(&key).await.map_err(errors::read)? else {
-            return Ok(String::new());
-        };
-        let facts = reader
-            .facts(sequence.saturating_sub(1), 1)
+        let fact = self
+            .outside
+            .ledger
+            .reader()
+            .fact_by_key(&key)
             .await
             .map_err(errors::read)?;
-        Ok(match facts.first().map(|fact| &fact.event) {
+        Ok(match fact.map(|fact| fact.event) {
             Some(Event::InvoiceIssued(m)) => hex::encode(&m.job_id),
             _ => String::new(),
         })
@@ -250,8 +246,12 @@ impl Service {
             status: "pending".to_owned(),
             ..Default::default()
         };
-        if let Ok(event) = tokio::time::timeout(wait, self.onchain_outcome(&approved.intent_id, after)).await
-        {
+        let outcome = self.first_after(after, |event| match event {
+            Event::OnchainSent(m) => m.intent_id == approved.intent_id,
+            Event::OnchainFailed(m) => m.intent_id == approved.intent_id,
+            _ => false,
+        });
+        if let Ok(event) = tokio::time::timeout(wait, outcome).await {
             match event? {
                 Event::OnchainSent(m) => (reply.status, reply.txid) = ("sent".to_owned(), m.txid),
                 Event::OnchainFailed(m) => (reply.status, reply.reason) = ("failed".to_owned(), m.reason),
@@ -260,29 +260,6 @@ impl Service {
         }
         reply.basis = Some(self.look(|engine| basis(engine, "wallet")).await?);
         Ok(reply)
-    }
-
-    async fn onchain_outcome(&self, intent: &[u8], mut after: u64) -> Result<Event, Status> {
-        loop {
-            let facts = self
-                .outside
-                .ledger
-                .reader()
-                .facts(after, 500)
-                .await
-                .map_err(errors::read)?;
-            for fact in &facts {
-                after = fact.fact.sequence;
-                match &fact.event {
-                    Event::OnchainSent(m) if m.intent_id == intent => return Ok(fact.event.clone()),
-                    Event::OnchainFailed(m) if m.intent_id == intent => return Ok(fact.event.clone()),
-                    _ => {}
-                }
-            }
-            if facts.is_empty() {
-                tokio::time::sleep(ASK_AGAIN).await;
-            }
-        }
     }
 
     pub(super) async fn answer_open_channel(

@@ -194,14 +194,8 @@ impl Driver {
         if let Some(fact) = group.keys.get(key).and_then(|index| group.facts.get(*index)) {
             return Ok(Some((fact.fact.sequence, input.agrees_with(&fact.event))));
         }
-        let Some((sequence, _)) = self.reader.lookup(key).await? else {
-            return Ok(None);
-        };
-        let facts = self.reader.facts(sequence.saturating_sub(1), 1).await?;
-        Ok(Some((
-            sequence,
-            facts.first().is_some_and(|fact| input.agrees_with(&fact.event)),
-        )))
+        let fact = self.reader.fact_by_key(key).await?;
+        Ok(fact.map(|fact| (fact.fact.sequence, input.agrees_with(&fact.event))))
     }
 
     /// Finds the job of a payment by its hash, where that job is over already.
@@ -209,11 +203,12 @@ impl Driver {
         let Input::Wallet(WalletInput::Received { payment, bound }) = input else {
             return Ok(());
         };
-        if let Some((sequence, _)) = self.reader.lookup(&invoice_key(&payment.payment_hash)).await? {
-            let facts = self.reader.facts(sequence.saturating_sub(1), 1).await?;
-            if let Some(Event::InvoiceIssued(invoice)) = facts.first().map(|fact| &fact.event) {
-                *bound = Some(JobId::of(&invoice.job_id));
-            }
+        let issued = self
+            .reader
+            .fact_by_key(&invoice_key(&payment.payment_hash))
+            .await?;
+        if let Some(Event::InvoiceIssued(invoice)) = issued.map(|fact| fact.event) {
+            *bound = Some(JobId::of(&invoice.job_id));
         }
         Ok(())
     }

@@ -104,6 +104,27 @@ async fn a_strangers_buyer_buys_from_our_provider() {
     stage.strike().await;
 }
 
+/// A stranger's result for a request, with an invoice of a wallet of its own.
+async fn billed_result(stage: &Stage, keys: &Keys, request: &Event, text: &str, amount_msat: u64) -> Event {
+    let receive = pb::ReceiveRequest {
+        amount_msat,
+        ..Default::default()
+    };
+    let mut wallet = stage.world.hub.client().unwrap();
+    let invoice = wallet.receive(receive).await.unwrap().into_inner();
+    EventBuilder::new(Kind::Custom(6050), text)
+        .tag(tag(&["request", &request.as_json()]))
+        .tag(tag(&["e", &request.id.to_hex(), &stage.world.relays[0]]))
+        .tag(tag(&["p", &request.pubkey.to_hex()]))
+        .tag(tag(&[
+            "amount",
+            &amount_msat.to_string(),
+            &invoice.payment_request,
+        ]))
+        .sign_with_keys(keys)
+        .unwrap()
+}
+
 /// Our buyer buys from a stranger's provider, which is paid by a wallet of its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn our_buyer_buys_from_a_strangers_provider() {
@@ -115,26 +136,7 @@ async fn our_buyer_buys_from_a_strangers_provider() {
         .unwrap();
     let asked = Filter::new().kind(Kind::Custom(5050)).pubkey(keys.public_key());
     let request = first(&stranger, asked, |event| event.kind == Kind::Custom(5050)).await;
-    let receive = pb::ReceiveRequest {
-        amount_msat: 7_000,
-        ..Default::default()
-    };
-    let invoice = stage
-        .world
-        .hub
-        .client()
-        .unwrap()
-        .receive(receive)
-        .await
-        .unwrap()
-        .into_inner();
-    let result = EventBuilder::new(Kind::Custom(6050), "anything")
-        .tag(tag(&["request", &request.as_json()]))
-        .tag(tag(&["e", &request.id.to_hex(), &stage.world.relays[0]]))
-        .tag(tag(&["p", &request.pubkey.to_hex()]))
-        .tag(tag(&["amount", "7000", &invoice.payment_request]))
-        .sign_with_keys(&keys)
-        .unwrap();
+    let result = billed_result(&stage, &keys, &request, "anything", 7_000).await;
     stranger.send_event(&result).await.unwrap();
     let reply = outcome(&mut buyer, &id).await.unwrap();
     assert_eq!(
@@ -159,26 +161,7 @@ async fn a_late_result_is_answered_and_not_paid() {
     let reply = outcome(&mut buyer, &id).await.unwrap();
     assert_eq!(reply.provider, stage.world.provider.pubkey, "{reply:?}");
 
-    let receive = pb::ReceiveRequest {
-        amount_msat: 1_000,
-        ..Default::default()
-    };
-    let invoice = stage
-        .world
-        .hub
-        .client()
-        .unwrap()
-        .receive(receive)
-        .await
-        .unwrap()
-        .into_inner();
-    let late = EventBuilder::new(Kind::Custom(6050), "cheaper, and too late")
-        .tag(tag(&["request", &request.as_json()]))
-        .tag(tag(&["e", &request.id.to_hex(), &stage.world.relays[0]]))
-        .tag(tag(&["p", &request.pubkey.to_hex()]))
-        .tag(tag(&["amount", "1000", &invoice.payment_request]))
-        .sign_with_keys(&keys)
-        .unwrap();
+    let late = billed_result(&stage, &keys, &request, "cheaper, and too late", 1_000).await;
     stranger.send_event(&late).await.unwrap();
     let told = Filter::new().kind(Kind::Custom(7000)).pubkey(keys.public_key());
     let told = first(&stranger, told, |event| value(event, "status").is_some()).await;
