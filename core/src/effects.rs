@@ -54,6 +54,11 @@ pub enum Effect {
         /// Which attempt.
         attempt: u32,
     },
+    /// Pay an approved offer. Keyed by intent inside the wallet, which asks the payee once for it.
+    PayOffer {
+        /// Which intent, as hexadecimal text.
+        intent: String,
+    },
     /// Send on chain. Keyed by intent inside the wallet.
     SendOnchain {
         /// Which intent, as hexadecimal text.
@@ -92,6 +97,9 @@ pub fn outstanding(state: &State) -> Vec<Effect> {
             }),
     );
     effects.extend(state.wallet.onchain().map(|(intent, _)| Effect::SendOnchain {
+        intent: intent.clone(),
+    }));
+    effects.extend(state.wallet.offers().map(|(intent, _)| Effect::PayOffer {
         intent: intent.clone(),
     }));
     effects

@@ -1,12 +1,12 @@
 //! The engine: a state machine without a task, a socket or a clock. The host drives it for real, a simulator with
 //! seeded faults and virtual time drives the very same code.
-use autopilot_events::{Draft, Head, Recorded, envelope};
+use autopilot_events::{Draft, Head, Recorded, envelope, pb::Source};
 use autopilot_projections::State;
 
 use crate::{
     Effect, Input, Refusal, buyer, effects,
     input::{Command, Readiness, WalletInput},
-    jobs, money, presence,
+    jobs, money, offers, presence,
     presence::Presence,
     refusal::Code,
     tick,
@@ -121,7 +121,9 @@ impl Engine {
                 bill,
                 amount,
                 fee_ceiling,
-            } => money::approve(&self.state, bill, amount, fee_ceiling, now_ms),
+                resolution,
+            } => money::approve(&self.state, bill, amount, fee_ceiling, resolution, now_ms),
+            Command::PayOffer(wish) => offers::approve(&self.state, wish, Source::Person, now_ms),
             Command::SendOnchain(approved) => money::approve_onchain(&self.state, approved),
             Command::Buy { terms, event } => buyer::request(&self.state, terms, event, now_ms),
             Command::CancelPurchase(id) => buyer::cancel(&self.state, id),

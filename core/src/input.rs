@@ -4,7 +4,7 @@ use autopilot_events::{
     words::{EventId, JobId, Msat, PaymentHash, PublicKey},
 };
 
-use crate::ports::market::MARKET_NIP90;
+use crate::{offers::OfferWish, ports::market::MARKET_NIP90};
 
 /// One input.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,6 +163,8 @@ pub enum WalletInput {
     OnchainSent(pb::OnchainSent),
     /// It was not.
     OnchainFailed(pb::OnchainFailed),
+    /// A payment to an offer ended without success, or can't be told.
+    OfferFailed(pb::OfferFailed),
 }
 
 /// An answer to a purchase of ours.
@@ -237,7 +239,11 @@ pub enum Command {
         amount: Option<Msat>,
         /// Routing fees above this fail the payment.
         fee_ceiling: Msat,
+        /// What the destination that a person gave turned out to be.
+        resolution: Option<pb::Resolution>,
     },
+    /// Pay a BOLT12 offer out of the wallet.
+    PayOffer(OfferWish),
     /// Send on chain.
     SendOnchain(pb::OnchainApproved),
     /// Buy a job: its request is signed and sealed away, and published once this is durable.

@@ -8,6 +8,7 @@ pub mod engine;
 pub mod input;
 mod jobs;
 mod money;
+pub mod offers;
 pub mod policy;
 pub mod ports;
 pub mod presence;

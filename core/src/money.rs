@@ -13,6 +13,7 @@ use autopilot_projections::{
 use crate::{
     draft::{fact, keyed, of_job, of_purchase, of_wallet},
     input::{Bill, WalletInput, channel_closed_key, channel_opened_key, received_key, sent_key},
+    offers,
     refusal::{Code, Refusal},
 };
 
@@ -39,6 +40,7 @@ pub fn observed(state: &State, observed: WalletInput, now_ms: i64) -> Vec<Draft>
         WalletInput::Reconciled(m) => vec![fact("wallet", Source::Wallet, m)],
         WalletInput::OnchainSent(m) => onchain(state, &m.intent_id.clone(), m),
         WalletInput::OnchainFailed(m) => onchain(state, &m.intent_id.clone(), m),
+        WalletInput::OfferFailed(m) => offers::failed(state, m),
     }
 }
 
@@ -190,6 +192,7 @@ pub fn approve_purchase(id: &JobId, purchase: &Purchase, bill: &Bill, amount: Ms
         Msat(purchase.terms.fee_ceiling_msat),
         PaymentPurpose::Purchase,
         id.to_vec(),
+        None,
         Source::Policy,
     )
 }
@@ -200,6 +203,7 @@ fn approval(
     fee_ceiling: Msat,
     purpose: PaymentPurpose,
     purchase_id: Vec<u8>,
+    resolution: Option<pb::Resolution>,
     by: Source,
 ) -> Vec<Draft> {
     let approved = pb::PaymentApproved {
@@ -210,6 +214,7 @@ fn approval(
         purpose: purpose as i32,
         purchase_id,
         bolt11: bill.bolt11.clone(),
+        resolution,
     };
     vec![
         of_wallet(&bill.payment_hash.0, approved).by(by),
@@ -223,6 +228,7 @@ pub fn approve(
     bill: Bill,
     amount: Option<Msat>,
     fee_ceiling: Msat,
+    resolution: Option<pb::Resolution>,
     now_ms: i64,
 ) -> Result<Vec<Draft>, Refusal> {
     let unusable = |sentence: String| Err(Refusal::new(Code::InvoiceUnusable, sentence));
@@ -280,6 +286,7 @@ pub fn approve(
         fee_ceiling,
         PaymentPurpose::Withdrawal,
         Vec::new(),
+        resolution,
         Source::Person,
     ))
 }

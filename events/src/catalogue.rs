@@ -136,6 +136,8 @@ catalogue! {
     OnchainApproved = "onchain.approved" 1 true [intent_id: 16];
     OnchainSent = "onchain.sent" 1 true [intent_id: 16];
     OnchainFailed = "onchain.failed" 1 true [intent_id: 16];
+    OfferApproved = "offer.approved" 1 true [intent_id: 16, offer_id: 32];
+    OfferFailed = "offer.failed" 1 true [intent_id: 16];
     PurchaseRequested = "purchase.requested" 1 true [purchase_id: 32, native_id: 32];
     PurchaseOffered = "purchase.offered" 1 false [purchase_id: 32, provider: 32, event_id: 32];
     PurchaseRejected = "purchase.rejected" 1 false [purchase_id: 32, provider: 32, event_id: 32];

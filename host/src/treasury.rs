@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::{
     clock::now_ms,
     crash,
-    effects::settled,
+    effects::{intent_of, settled},
     ledger::{Done, Ledger, SubmitError},
     outside::Outside,
 };
@@ -89,6 +89,7 @@ async fn record(ledger: &Ledger, event: WalletEvent) -> Result<(), SubmitError> 
             amount,
             fee,
             settled_at_s,
+            key,
         } => WalletInput::Sent(pb::WalletPaymentSent {
             payment_id: payment_id.to_vec(),
             payment_hash: payment_hash.to_vec(),
@@ -103,11 +104,22 @@ async fn record(ledger: &Ledger, event: WalletEvent) -> Result<(), SubmitError> 
             fee_msat: fee.0,
             preimage: preimage.map(|preimage| preimage.to_vec()).unwrap_or_default(),
             settled_at_ms: at_ms(settled_at_s),
+            intent_id: intent_of(key.as_deref()),
+        }),
+        Kind::PaymentFailed {
+            reason,
+            key: Some(key),
+            ..
+        } => WalletInput::OfferFailed(pb::OfferFailed {
+            intent_id: intent_of(Some(&key)),
+            reason,
+            in_doubt: false,
         }),
         Kind::PaymentFailed {
             payment_id,
             payment_hash: Some(hash),
             reason,
+            key: None,
         } => {
             let payment_id = payment_id.to_vec();
             WalletInput::Failed(pb::WalletPaymentFailed {
@@ -288,7 +300,11 @@ async fn missing(
         },
         (None, _) => return Ok(None),
     };
-    Ok(settled(payment, &approval))
+    let mut outcome = settled(payment, &approval);
+    if let Some(WalletInput::Sent(sent)) = &mut outcome {
+        sent.intent_id = intent_of(payment.key.as_deref());
+    }
+    Ok(outcome)
 }
 
 /// Connects to the peers that we have channels with, where the wallet is not connected to them.

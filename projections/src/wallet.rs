@@ -63,6 +63,7 @@ pub struct Wallet {
     pub channels: BTreeMap<String, u64>,
     outgoing: BTreeMap<PaymentHash, Outgoing>,
     onchain: BTreeMap<String, pb::OnchainApproved>,
+    offers: BTreeMap<String, pb::OfferApproved>,
 }
 
 impl Wallet {
@@ -80,11 +81,21 @@ impl Wallet {
     pub fn onchain(&self) -> impl Iterator<Item = (&String, &pb::OnchainApproved)> {
         self.onchain.iter()
     }
+
+    /// Approved payments to offers without an outcome, by intent id in hexadecimal.
+    pub fn offers(&self) -> impl Iterator<Item = (&String, &pb::OfferApproved)> {
+        self.offers.iter()
+    }
+
+    /// One of them, by its intent's 16 bytes.
+    pub fn offer(&self, intent_id: &[u8]) -> Option<&pb::OfferApproved> {
+        self.offers.get(&hexadecimal(intent_id))
+    }
 }
 
 impl Projection for Wallet {
     const NAME: &'static str = "wallet";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, fact: &Recorded) {
         match &fact.event {
@@ -112,8 +123,12 @@ impl Projection for Wallet {
                 self.sent_msat = self.sent_msat.saturating_add(m.amount_msat);
                 self.fees_msat = self.fees_msat.saturating_add(m.fee_msat);
                 let done = self.outgoing.remove(&PaymentHash::of(&m.payment_hash));
-                let purchase = pb::PaymentPurpose::Purchase as i32;
-                if done.is_none_or(|o| o.approval.purpose != purchase) {
+                let offer = self.offers.remove(&hexadecimal(&m.intent_id));
+                let purpose = done
+                    .map(|o| o.approval.purpose)
+                    .or(offer.map(|offer| offer.purpose));
+                let kept = [pb::PaymentPurpose::Purchase, pb::PaymentPurpose::Refund];
+                if !kept.iter().any(|kept| purpose == Some(*kept as i32)) {
                     self.withdrawn_msat = self.withdrawn_msat.saturating_add(m.amount_msat);
                 }
             }
@@ -139,6 +154,8 @@ impl Projection for Wallet {
             Event::OnchainApproved(m) => drop(self.onchain.insert(hexadecimal(&m.intent_id), m.clone())),
             Event::OnchainSent(m) => drop(self.onchain.remove(&hexadecimal(&m.intent_id))),
             Event::OnchainFailed(m) => drop(self.onchain.remove(&hexadecimal(&m.intent_id))),
+            Event::OfferApproved(m) => drop(self.offers.insert(hexadecimal(&m.intent_id), m.clone())),
+            Event::OfferFailed(m) => drop(self.offers.remove(&hexadecimal(&m.intent_id))),
             _ => {}
         }
     }

@@ -2,9 +2,9 @@
 use std::{future::Future, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 use autopilot_core::ports::wallet::{
-    Balances, CanReceive, ChannelId, DecodedInvoice, Invoice, NodeId, OnchainAmount, OnchainSend,
-    OpenChannel, PayRequest, Payment, PaymentPage, Wallet, WalletError, WalletErrorCode, WalletEvent,
-    WalletInfo,
+    Balances, CanReceive, ChannelId, DecodedInvoice, DecodedOffer, Invoice, NodeId, OnchainAmount,
+    OnchainSend, OpenChannel, PayOffer, PayRequest, Payment, PaymentPage, Wallet, WalletError,
+    WalletErrorCode, WalletEvent, WalletInfo,
 };
 use autopilot_events::words::{Msat, PaymentHash};
 use autopilot_proto::wallet::v1::{self as rpc, send_onchain_request::What, wallet_client};
@@ -155,6 +155,23 @@ impl Wallet for WalletClient {
             payee: request.payee.map(|payee| payee.to_vec()).unwrap_or_default(),
         };
         convert::payment(within(SLOW, self.rpc().pay(request)).await?)
+    }
+
+    async fn decode_offer(&self, bolt12: &str) -> Result<DecodedOffer, WalletError> {
+        let request = rpc::DecodeOfferRequest {
+            bolt12: bolt12.to_owned(),
+        };
+        convert::decoded_offer(within(QUICK, self.rpc().decode_offer(request)).await?)
+    }
+
+    async fn pay_offer(&self, request: PayOffer) -> Result<Payment, WalletError> {
+        let request = rpc::PayOfferRequest {
+            key: request.key,
+            bolt12: request.bolt12,
+            amount_msat: request.amount.0,
+            fee_ceiling_msat: request.fee_ceiling.0,
+        };
+        convert::payment(within(SLOW, self.rpc().pay_offer(request)).await?)
     }
 
     async fn payment(&self, hash: PaymentHash) -> Result<Payment, WalletError> {

@@ -1,7 +1,7 @@
 //! `wallet/v1` messages as the port's types. Lengths are checked: the other process is ours, its version may not be.
 use autopilot_core::ports::wallet::{
-    Balances, Channel, DecodedInvoice, Invoice, NodeId, Payment, PaymentKind, PaymentStatus, Peer,
-    PendingClose, WalletError, WalletErrorCode as Code, WalletEvent, WalletEventKind, WalletInfo,
+    Balances, Channel, DecodedInvoice, DecodedOffer, Invoice, NodeId, Payment, PaymentKind, PaymentStatus,
+    Peer, PendingClose, WalletError, WalletErrorCode as Code, WalletEvent, WalletEventKind, WalletInfo,
 };
 use autopilot_events::words::{Msat, PaymentHash};
 use autopilot_proto::wallet::v1::{self as rpc, FailureCode, event::Kind};
@@ -181,6 +181,17 @@ pub(crate) fn decoded(invoice: rpc::DecodedInvoice) -> Read<DecodedInvoice> {
     })
 }
 
+pub(crate) fn decoded_offer(offer: rpc::DecodedOffer) -> Read<DecodedOffer> {
+    Ok(DecodedOffer {
+        offer_id: bytes32(&offer.offer_id, "an offer id")?,
+        payee: optional_node(&offer.payee)?,
+        amount: offer.amount_msat.map(Msat),
+        networks: offer.networks,
+        expires_at_s: offer.expires_at_s,
+        description: offer.description,
+    })
+}
+
 pub(crate) fn payment(payment: rpc::Payment) -> Read<Payment> {
     let status = match payment.status() {
         rpc::PaymentStatus::Unknown => PaymentStatus::Unknown,
@@ -217,6 +228,7 @@ pub(crate) fn payment(payment: rpc::Payment) -> Read<Payment> {
         txid: text(payment.txid),
         confirmed_height: (payment.confirmed_height > 0).then_some(payment.confirmed_height),
         failure: text(payment.failure),
+        key: text(payment.key),
     })
 }
 
@@ -239,11 +251,13 @@ pub(crate) fn event(event: rpc::Event) -> Read<WalletEvent> {
             amount: done.amount_msat.map(Msat),
             fee: Msat(done.fee_msat),
             settled_at_s: done.settled_at_s,
+            key: text(done.key),
         },
         Some(Kind::PaymentFailed(failed)) => WalletEventKind::PaymentFailed {
             payment_id: bytes32(&failed.payment_id, "a payment id")?,
             payment_hash: optional_hash(&failed.payment_hash)?,
             reason: failed.reason,
+            key: text(failed.key),
         },
         Some(Kind::ChannelPending(pending)) => WalletEventKind::ChannelPending {
             channel_id: bytes32(&pending.channel_id, "a channel id")?,

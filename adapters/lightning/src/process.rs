@@ -87,6 +87,8 @@ pub struct WalletdConfig {
     pub start_timeout_s: u64,
     /// Seconds to wait for another process to leave the wallet folder.
     pub lock_timeout_s: u64,
+    /// Seconds after a start in which an earlier payment to an offer counts as under way, and not as in doubt.
+    pub doubt_after_s: u64,
 }
 
 impl WalletdConfig {
@@ -104,6 +106,7 @@ impl WalletdConfig {
             forwarding: false,
             start_timeout_s: 60,
             lock_timeout_s: 30,
+            doubt_after_s: 180,
         }
     }
 }

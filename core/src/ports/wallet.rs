@@ -1,7 +1,7 @@
 //! The wallet port: what the engine asks of money's outside world.
 //!
 //! Every effect is keyed, so that repeating it is harmless: invoices by job, payments by payment hash, on-chain sends
-//! by intent. Events are given again until they are acknowledged: append first, acknowledge after.
+//! and payments to offers by intent. Events are given again until they are acknowledged: append first, acknowledge after.
 mod types;
 
 use std::future::Future;
@@ -9,9 +9,9 @@ use std::future::Future;
 use autopilot_events::words::{Msat, PaymentHash};
 
 pub use types::{
-    Balances, CanReceive, Channel, ChannelId, DecodedInvoice, Invoice, NodeId, OnchainAmount, OnchainSend,
-    OpenChannel, PayRequest, Payment, PaymentKind, PaymentPage, PaymentStatus, Peer, PendingClose,
-    WalletEvent, WalletEventKind, WalletInfo,
+    Balances, CanReceive, Channel, ChannelId, DecodedInvoice, DecodedOffer, Invoice, NodeId, OnchainAmount,
+    OnchainSend, OpenChannel, PayOffer, PayRequest, Payment, PaymentKind, PaymentPage, PaymentStatus, Peer,
+    PendingClose, WalletEvent, WalletEventKind, WalletInfo,
 };
 
 /// Why a call to the wallet failed. The code is closed; the sentence is for a person and holds no secret.
@@ -106,6 +106,11 @@ pub trait Wallet: Send + Sync {
     fn can_receive(&self, amount: Msat) -> impl Future<Output = Result<CanReceive, WalletError>> + Send;
     /// Pays, keyed by payment hash. Answers with the status now; the outcome is an event.
     fn pay(&self, request: PayRequest) -> impl Future<Output = Result<Payment, WalletError>> + Send;
+    /// Reads a BOLT12 offer, on any network, without paying it.
+    fn decode_offer(&self, bolt12: &str) -> impl Future<Output = Result<DecodedOffer, WalletError>> + Send;
+    /// Pays an offer, at most once for a key: a key that was used before is answered with how far that payment is.
+    /// [`PaymentStatus::InDoubt`]: the wallet stopped in between and can't tell. The outcome is an event.
+    fn pay_offer(&self, request: PayOffer) -> impl Future<Output = Result<Payment, WalletError>> + Send;
     /// The payment under this hash; `Unknown` when there is none.
     fn payment(&self, hash: PaymentHash) -> impl Future<Output = Result<Payment, WalletError>> + Send;
     /// A page of at most `limit` (1–500) payments after `page`.

@@ -234,6 +234,7 @@ fn input(any: &Any, now_ms: i64) -> Input {
                 bill,
                 amount: None,
                 fee_ceiling: Msat(10),
+                resolution: None,
             })
         }
         Any::Abort(n) => Input::Person(Command::Abort(job(n))),
@@ -316,7 +317,7 @@ fn outcome(effect: &Effect, well: bool, ledger: &Ledger) -> Option<Input> {
                 not_sent(*payment_hash)
             }
         }
-        Effect::SendOnchain { .. } | Effect::Invoice { .. } => return None,
+        Effect::SendOnchain { .. } | Effect::PayOffer { .. } | Effect::Invoice { .. } => return None,
     })
 }
 

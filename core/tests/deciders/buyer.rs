@@ -97,6 +97,7 @@ fn the_approval_names_payee_hash_and_ceiling() {
         purpose: pb::PaymentPurpose::Purchase as i32,
         purchase_id: job(1).to_vec(),
         bolt11: "lnbcrt50".to_owned(),
+        resolution: None,
     };
     assert_eq!(*m, expected);
 }
@@ -114,6 +115,7 @@ fn a_payment_hash_is_paid_for_one_thing_only() {
         bill: bill(50, 4_000),
         amount: None,
         fee_ceiling: Msat(1),
+        resolution: None,
     };
     paying.check(Input::Person(pay), &["payment.approved", "payment.attempted 1"]);
     paying.check(result(1, TARGET, 1, 50), &["purchase.rejected reused-invoice"]);

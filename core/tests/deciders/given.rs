@@ -157,6 +157,7 @@ pub fn sent(hash: PaymentHash, amount_msat: u64) -> Input {
         amount_msat,
         fee_msat: 3,
         preimage: vec![7; 32],
+        intent_id: Vec::new(),
         settled_at_ms: NOON_MS + 5_000,
     }))
 }

@@ -2,6 +2,7 @@
 use autopilot_core::{
     Effect, Input,
     input::{Bill, Command, WalletInput},
+    offers::{Offer, OfferWish},
 };
 use autopilot_events::{pb, words::Msat};
 use autopilot_projections::accounts::Account;
@@ -18,6 +19,7 @@ fn pay(bill: Bill, amount: Option<u64>) -> Input {
         bill,
         amount: amount.map(Msat),
         fee_ceiling: Msat(50),
+        resolution: None,
     })
 }
 
@@ -105,6 +107,7 @@ fn an_onchain_payment_has_one_outcome() {
         intent_id: vec![4; 16],
         address: "bcrt1q".to_owned(),
         amount_sat,
+        resolution: None,
     };
     let send = |amount_sat| Input::Person(Command::SendOnchain(approved(amount_sat)));
     let mut ledger = offline(policy());
@@ -142,4 +145,99 @@ fn an_onchain_payment_has_one_outcome() {
         &["onchain.failed"],
     );
     all.owes(&[]);
+}
+
+fn offer_wish(amount: Option<u64>) -> OfferWish {
+    OfferWish {
+        intent_id: [6; 16],
+        offer: Offer {
+            bolt12: "lno1…".to_owned(),
+            offer_id: [8; 32],
+            payee: Vec::new(),
+            amount: None,
+            networks: vec!["regtest".to_owned()],
+            expires_at_ms: None,
+        },
+        amount: amount.map(Msat),
+        fee_ceiling: Msat(50),
+        purpose: pb::PaymentPurpose::Withdrawal,
+        job_id: Vec::new(),
+        resolution: None,
+    }
+}
+
+fn to_offer(wish: OfferWish) -> Input {
+    Input::Person(Command::PayOffer(wish))
+}
+
+fn offer_failed(in_doubt: bool) -> Input {
+    Input::Wallet(WalletInput::OfferFailed(pb::OfferFailed {
+        intent_id: vec![6; 16],
+        reason: "no answer".to_owned(),
+        in_doubt,
+    }))
+}
+
+fn offer_paid() -> Input {
+    let Input::Wallet(WalletInput::Sent(payment)) = sent(hash(9), 10_000) else {
+        unreachable!()
+    };
+    Input::Wallet(WalletInput::Sent(pb::WalletPaymentSent {
+        intent_id: vec![6; 16],
+        ..payment
+    }))
+}
+
+#[test]
+fn an_offer_that_cannot_be_paid_is_refused() {
+    let check = |change: fn(&mut OfferWish), code: &str| {
+        let mut wish = offer_wish(Some(10));
+        change(&mut wish);
+        offline(policy()).check(to_offer(wish), &[&format!("no: {code}")]);
+    };
+    check(|wish| wish.amount = None, "invoice-unusable");
+    check(|wish| wish.amount = Some(Msat(0)), "invoice-unusable");
+    check(|wish| wish.offer.amount = Some(Msat(11)), "invoice-unusable");
+    check(
+        |wish| wish.offer.networks = vec!["bitcoin".to_owned()],
+        "invoice-unusable",
+    );
+    check(
+        |wish| wish.offer.expires_at_ms = Some(NOON_MS),
+        "invoice-unusable",
+    );
+    check(|wish| wish.amount = Some(Msat(100_001)), "insufficient-funds");
+}
+
+#[test]
+fn an_offer_is_paid_once_for_an_intent() {
+    let mut ledger = offline(policy());
+    let owed = [Effect::PayOffer {
+        intent: "06".repeat(16),
+    }];
+    ledger.check(to_offer(offer_wish(Some(10_000))), &["offer.approved"]);
+    ledger.owes(&owed);
+    ledger.check(to_offer(offer_wish(Some(10_000))), &["no: already-paid"]);
+    ledger.restart(&[]);
+    ledger.owes(&owed);
+    ledger.check(offer_paid(), &["wallet.payment_sent"]);
+    ledger.check(offer_paid(), &["duplicate"]);
+    ledger.check(offer_failed(false), &[]);
+    ledger.owes(&[]);
+    let state = ledger.engine.state();
+    assert_eq!(state.wallet.withdrawn_msat, 10_000);
+    assert_eq!(state.accounts.balance_msat(Account::AssetsLightning), -10_003);
+}
+
+#[test]
+fn an_offer_in_doubt_is_never_asked_again_and_can_still_turn_out_paid() {
+    let mut ledger = offline(policy());
+    ledger.check(to_offer(offer_wish(Some(10_000))), &["offer.approved"]);
+    ledger.check(offer_failed(true), &["offer.failed"]);
+    ledger.check(offer_failed(true), &[]);
+    ledger.owes(&[]);
+    ledger.restart(&[]);
+    ledger.owes(&[]);
+    ledger.check(offer_paid(), &["wallet.payment_sent"]);
+    assert_eq!(ledger.engine.state().wallet.sent_msat, 10_000);
 }

@@ -50,6 +50,8 @@ fn payload(event: &Event) -> Value {
         OnchainApproved,
         OnchainSent,
         OnchainFailed,
+        OfferApproved,
+        OfferFailed,
         PurchaseRequested,
         PurchaseOffered,
         PurchaseRejected,

@@ -33,6 +33,7 @@ impl Service {
             bill: outside::bill(&request.payment_request, decoded),
             amount: request.amount_msat.map(Msat),
             fee_ceiling: Msat(request.fee_ceiling_msat),
+            resolution: None,
         };
         self.command(command).await?;
         let wait = Duration::from_secs(u64::from(request.wait_s.min(600)));

@@ -238,6 +238,7 @@ impl Service {
             intent_id,
             address: request.address,
             amount_sat: request.amount_sat,
+            resolution: None,
         };
         self.command(Command::SendOnchain(approved.clone())).await?;
         let wait = Duration::from_secs(u64::from(request.wait_s.clamp(1, 600)));

@@ -2,6 +2,8 @@
 //! outstanding is dropped, and dropping a task cancels it.
 mod money;
 pub(crate) use money::settled;
+mod offers;
+pub(crate) use offers::intent_of;
 mod publish;
 pub(crate) use publish::broadcast;
 mod sign;
@@ -89,6 +91,7 @@ async fn perform(outside: &Outside, effect: &Effect) -> Result<(), NotYet> {
             payment_hash,
             attempt,
         } => money::pay(outside, *payment_hash, *attempt).await,
+        Effect::PayOffer { intent } => offers::pay(outside, intent).await,
         Effect::SendOnchain { intent } => money::send_onchain(outside, intent).await,
     }
 }
@@ -102,6 +105,7 @@ fn name(effect: &Effect) -> &'static str {
         Effect::TellLoser { .. } => "tell-loser",
         Effect::Publish { .. } => "publish",
         Effect::Pay { .. } => "pay",
+        Effect::PayOffer { .. } => "pay-offer",
         Effect::SendOnchain { .. } => "send-onchain",
     }
 }

@@ -86,7 +86,7 @@ fn pause_before(attempt: u32) -> Duration {
 }
 
 /// Whether asking again can't help, so that the failure is the outcome.
-fn is_final(error: &WalletError) -> bool {
+pub(super) fn is_final(error: &WalletError) -> bool {
     !matches!(
         error.code,
         Code::Unavailable | Code::ChainBehind | Code::PeerUnreachable | Code::Fault
@@ -115,6 +115,7 @@ pub(crate) fn settled(payment: &Payment, approval: &pb::PaymentApproved) -> Opti
                 .map(|preimage| preimage.to_vec())
                 .unwrap_or_default(),
             settled_at_ms: i64::try_from(payment.updated_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
+            intent_id: Vec::new(),
         })),
         PaymentStatus::Failed => {
             let reason = payment

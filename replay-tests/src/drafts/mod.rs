@@ -176,6 +176,7 @@ pub fn drafts(story: &Story, n: u64) -> Vec<Draft> {
                 intent_id: intent_id.clone(),
                 address: "bcrt1q…".into(),
                 amount_sat: sent.then_some(n + 1),
+                resolution: None,
             };
             tell(approved.into(), "wallet", Source::Person, true);
             let outcome = match sent {
@@ -265,6 +266,7 @@ fn sent(n: u64, hash: &[u8], amount_msat: u64) -> Event {
         amount_msat,
         fee_msat: n % 3_000,
         preimage: id("preimage", n),
+        intent_id: Vec::new(),
         settled_at_ms: 1_700_000_000_000 + n as i64,
     }
     .into()

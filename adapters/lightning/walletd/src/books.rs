@@ -34,6 +34,19 @@ pub(crate) struct PayRecord {
     pub(crate) failure: Option<String>,
 }
 
+/// A payment to an offer that was asked for, written before the payee is asked and again with what became of it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct OfferRecord {
+    pub(crate) key: String,
+    pub(crate) bolt12: String,
+    pub(crate) amount_msat: u64,
+    pub(crate) fee_ceiling_msat: u64,
+    pub(crate) asked_at_s: u64,
+    /// The engine's id, once it said it.
+    pub(crate) payment_id: Option<String>,
+    pub(crate) failure: Option<String>,
+}
+
 /// An on-chain send, written before it is sent and again with its transaction.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct SendRecord {
@@ -129,6 +142,9 @@ pub(crate) struct Books {
     pub(crate) invoice_keys: Book,
     pub(crate) payments: Book,
     pub(crate) sends: Book,
+    pub(crate) offers: Book,
+    /// The engine's payment id → offer key.
+    pub(crate) offer_keys: Book,
     pub(crate) channels: Book,
     pub(crate) counters: Book,
 }
@@ -140,6 +156,8 @@ impl Books {
             invoice_keys: Book::open(root, "invoice-keys")?,
             payments: Book::open(root, "payments")?,
             sends: Book::open(root, "sends")?,
+            offers: Book::open(root, "offers")?,
+            offer_keys: Book::open(root, "offer-keys")?,
             channels: Book::open(root, "channels")?,
             counters: Book::open(root, "counters")?,
         })

@@ -33,6 +33,14 @@ pub(crate) struct Config {
     /// How long to wait for another process to leave the wallet folder.
     #[serde(default = "default_lock_timeout_s")]
     pub(crate) lock_timeout_s: u64,
+    /// How long after a start an earlier payment to an offer counts as under way. The engine itself gives up on a payee
+    /// that does not answer at its second timer tick, after one to two minutes.
+    #[serde(default = "default_doubt_after_s")]
+    pub(crate) doubt_after_s: u64,
+}
+
+fn default_doubt_after_s() -> u64 {
+    180
 }
 
 fn default_start_timeout_s() -> u64 {

@@ -142,6 +142,10 @@ fn describe(wallet: &Wallet, event: &Event) -> Answer<rpc::Event> {
         } => {
             let payment_id = payment_id.unwrap_or(PaymentId(payment_hash.0));
             let id = identity("payment-successful", &[&payment_id.0]);
+            let offer = wallet.offer_of(&payment_id, Some(&payment_hash.0))?;
+            if let Some(offer) = &offer {
+                wallet.note_offer(offer, &payment_id, None)?;
+            }
             let done = rpc::PaymentSuccessful {
                 payment_id: payment_id.0.to_vec(),
                 payment_hash: payment_hash.0.to_vec(),
@@ -152,8 +156,10 @@ fn describe(wallet: &Wallet, event: &Event) -> Answer<rpc::Event> {
                 amount_msat: wallet
                     .node
                     .payment(&payment_id)
-                    .and_then(|payment| payment.amount_msat),
+                    .and_then(|payment| payment.amount_msat)
+                    .or(offer.as_ref().map(|offer| offer.amount_msat)),
                 settled_at_s: updated_at_s(wallet, &payment_id),
+                key: offer.map(|offer| offer.key).unwrap_or_default(),
             };
             (id, Kind::PaymentSuccessful(done))
         }
@@ -170,6 +176,14 @@ fn describe(wallet: &Wallet, event: &Event) -> Answer<rpc::Event> {
             if let Some(hash) = payment_hash {
                 wallet.note_failure(&hash.0, &reason)?;
             }
+            let hash = payment_hash.as_ref().map(|hash| &hash.0);
+            let offer = match payment_id {
+                Some(id) => wallet.offer_of(id, hash)?,
+                None => None,
+            };
+            if let (Some(offer), Some(id)) = (&offer, payment_id) {
+                wallet.note_offer(offer, id, Some(&reason))?;
+            }
             // A payment may be tried again after a failure, and fail again: each try is a happening of its own.
             let tried_at_s = match payment_hash {
                 Some(hash) => {
@@ -184,6 +198,7 @@ fn describe(wallet: &Wallet, event: &Event) -> Answer<rpc::Event> {
                 payment_id: subject.to_vec(),
                 payment_hash: hash,
                 reason,
+                key: offer.map(|offer| offer.key).unwrap_or_default(),
             };
             (id, Kind::PaymentFailed(failed))
         }

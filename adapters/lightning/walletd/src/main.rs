@@ -13,6 +13,7 @@ mod events;
 mod failure;
 mod log;
 mod node;
+mod offers;
 mod onchain;
 mod payments;
 mod process;

@@ -4,16 +4,15 @@ use std::time::Duration;
 use autopilot_proto::wallet::v1::{self as rpc, FailureCode};
 use ldk_node::{
     NodeError,
-    lightning::{
-        ln::channelmanager::PaymentId, offers::offer::Offer, routing::router::RouteParametersConfig,
-    },
+    lightning::{ln::channelmanager::PaymentId, routing::router::RouteParametersConfig},
     lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescription, Bolt11InvoiceDescriptionRef, Description},
     payment::{ConfirmationStatus, PaymentDetails, PaymentDirection, PaymentKind, PaymentStatus},
 };
 
 use crate::{
-    books::{InvoiceRecord, PayRecord},
+    books::{InvoiceRecord, OfferRecord, PayRecord},
     failure::{Answer, Failed, failed, invalid},
+    offers::key_in,
     wallet::{Wallet, check_key, now_s},
 };
 
@@ -77,26 +76,6 @@ impl Wallet {
         self.books.invoice_keys.write(&record.payment_hash, &record.key)?;
         self.books.invoices.write(&record.key, &record)?;
         invoice(&record, false)
-    }
-
-    pub(crate) fn create_offer(&self, request: &rpc::CreateOfferRequest) -> Answer<rpc::Offer> {
-        if request.description.len() > DESCRIPTION_LIMIT {
-            return Err(invalid(format!(
-                "a description has at most {DESCRIPTION_LIMIT} bytes"
-            )));
-        }
-        let payments = self.node.bolt12_payment();
-        let offer: Offer = match request.amount_msat {
-            Some(amount_msat) => {
-                check_amount(amount_msat)?;
-                payments.receive(amount_msat, &request.description, request.expiry_s, None)?
-            }
-            None => payments.receive_variable_amount(&request.description, request.expiry_s)?,
-        };
-        Ok(rpc::Offer {
-            bolt12: offer.to_string(),
-            offer_id: offer.id().0.to_vec(),
-        })
     }
 
     pub(crate) fn decode_invoice(&self, text: &str) -> Answer<rpc::DecodedInvoice> {
@@ -166,6 +145,21 @@ impl Wallet {
             return Err(failed(FailureCode::Expired, "the invoice has expired"));
         }
         self.at_tip()?;
+        self.check_spendable(amount_msat)?;
+        let record = PayRecord {
+            bolt11: request.bolt11.clone(),
+            amount_msat,
+            fee_ceiling_msat: request.fee_ceiling_msat,
+            asked_at_s: now_s(),
+            failure: None,
+        };
+        self.books.payments.write(&key, &record)?;
+        self.send(&invoice, amount_msat, request.fee_ceiling_msat, &hash)?;
+        self.payment(hash)
+    }
+
+    /// No more than can be sent now.
+    pub(crate) fn check_spendable(&self, amount_msat: u64) -> Answer<()> {
         let spendable_msat: u64 = self
             .node
             .list_channels()
@@ -177,16 +171,7 @@ impl Wallet {
             let message = format!("{amount_msat} msat asked for, {spendable_msat} msat can be sent now");
             return Err(failed(FailureCode::InsufficientFunds, message));
         }
-        let record = PayRecord {
-            bolt11: request.bolt11.clone(),
-            amount_msat,
-            fee_ceiling_msat: request.fee_ceiling_msat,
-            asked_at_s: now_s(),
-            failure: None,
-        };
-        self.books.payments.write(&key, &record)?;
-        self.send(&invoice, amount_msat, request.fee_ceiling_msat, &hash)?;
-        self.payment(hash)
+        Ok(())
     }
 
     fn send(
@@ -278,7 +263,7 @@ impl Wallet {
         })
     }
 
-    fn describe_payment(&self, payment: &PaymentDetails) -> Answer<rpc::Payment> {
+    pub(crate) fn describe_payment(&self, payment: &PaymentDetails) -> Answer<rpc::Payment> {
         let outbound = payment.direction == PaymentDirection::Outbound;
         let hash = payment_hash(&payment.kind);
         let mut answer = rpc::Payment {
@@ -330,6 +315,11 @@ impl Wallet {
                 .and_then(|record| record.failure)
                 .unwrap_or_else(|| "it failed".into());
         }
+        if let Some(key) = key_in(payment) {
+            let record: Option<OfferRecord> = self.books.offers.read(&key)?;
+            answer.failure = record.and_then(|record| record.failure).unwrap_or_default();
+            answer.key = key;
+        }
         Ok(answer)
     }
 }
@@ -377,7 +367,7 @@ fn payment_hash(kind: &PaymentKind) -> Option<[u8; 32]> {
     }
 }
 
-fn check_amount(amount_msat: u64) -> Answer<()> {
+pub(crate) fn check_amount(amount_msat: u64) -> Answer<()> {
     match amount_msat {
         1..=AMOUNT_LIMIT_MSAT => Ok(()),
         _ => Err(invalid(

@@ -92,6 +92,21 @@ impl wallet_server::Wallet for Service {
         self.run(move |wallet| wallet.pay(request.get_ref())).await
     }
 
+    async fn decode_offer(
+        &self,
+        request: Request<rpc::DecodeOfferRequest>,
+    ) -> Result<Response<rpc::DecodedOffer>, Status> {
+        self.run(move |wallet| wallet.decode_offer(&request.get_ref().bolt12))
+            .await
+    }
+
+    async fn pay_offer(
+        &self,
+        request: Request<rpc::PayOfferRequest>,
+    ) -> Result<Response<rpc::Payment>, Status> {
+        self.run(move |wallet| wallet.pay_offer(request.get_ref())).await
+    }
+
     async fn get_payment(
         &self,
         request: Request<rpc::GetPaymentRequest>,

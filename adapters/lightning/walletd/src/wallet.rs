@@ -22,6 +22,8 @@ pub(crate) struct Wallet {
     pub(crate) books: Books,
     network: String,
     chain: ChainSource,
+    started_at_s: u64,
+    doubt_after_s: u64,
     /// Keyed effects run one at a time: look, record, act.
     effects: Mutex<()>,
 }
@@ -35,6 +37,8 @@ impl Wallet {
             books,
             network,
             chain: config.chain.clone(),
+            started_at_s: now_s(),
+            doubt_after_s: config.doubt_after_s,
             effects: Mutex::new(()),
         })
     }
@@ -44,6 +48,16 @@ impl Wallet {
         self.effects
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Unix seconds at which this process began.
+    pub(crate) fn started_at_s(&self) -> u64 {
+        self.started_at_s
+    }
+
+    /// Seconds after a start in which an earlier payment to an offer may still go on by itself.
+    pub(crate) fn doubt_after_s(&self) -> u64 {
+        self.doubt_after_s
     }
 
     /// Follows the chain to its tip.

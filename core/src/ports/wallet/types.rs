@@ -156,6 +156,36 @@ pub struct DecodedInvoice {
     pub ours: bool,
 }
 
+/// An offer that somebody gave us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodedOffer {
+    /// Names the offer.
+    pub offer_id: [u8; 32],
+    /// The issuer's signing key; `None` where the offer hides it.
+    pub payee: Option<NodeId>,
+    /// What it asks for; `None`: the payer chooses.
+    pub amount: Option<Msat>,
+    /// Where it can be paid: "bitcoin", "testnet", "signet" or "regtest".
+    pub networks: Vec<String>,
+    /// Unix seconds; `None`: never.
+    pub expires_at_s: Option<u64>,
+    /// The payee's words; untrusted.
+    pub description: String,
+}
+
+/// An offer to pay, within what an approval allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PayOffer {
+    /// The intent's name, 1–200 bytes. The payee can see it: it is the note by which the payment is found again.
+    pub key: String,
+    /// The offer.
+    pub bolt12: String,
+    /// How much.
+    pub amount: Msat,
+    /// Routing fees above this fail the payment.
+    pub fee_ceiling: Msat,
+}
+
 /// Whether a payment of some amount would arrive now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanReceive {
@@ -187,7 +217,8 @@ pub struct PayRequest {
 pub enum PaymentStatus {
     /// Never asked for here.
     Unknown,
-    /// Asked for, with no record: the wallet stopped in between. Paying again is safe.
+    /// Asked for, with no record: the wallet stopped in between. Paying an invoice again is safe; an offer is not asked
+    /// again.
     InDoubt,
     /// Under way.
     Pending,
@@ -237,6 +268,8 @@ pub struct Payment {
     pub confirmed_height: Option<u32>,
     /// Why it failed, in a sentence for a person.
     pub failure: Option<String>,
+    /// The key of [`PayOffer`], for payments to offers.
+    pub key: Option<String>,
 }
 
 /// One page of payments, oldest change first.
@@ -287,6 +320,8 @@ pub enum WalletEventKind {
         fee: Msat,
         /// Unix seconds, by the wallet.
         settled_at_s: u64,
+        /// The key of [`PayOffer`], for payments to offers.
+        key: Option<String>,
     },
     /// A payment of ours failed.
     PaymentFailed {
@@ -296,6 +331,8 @@ pub enum WalletEventKind {
         payment_hash: Option<PaymentHash>,
         /// A sentence for a person.
         reason: String,
+        /// The key of [`PayOffer`], for payments to offers.
+        key: Option<String>,
     },
     /// A channel is being opened.
     ChannelPending {
