@@ -3,6 +3,8 @@
 pub mod catalogue;
 pub mod chain;
 pub mod envelope;
+pub mod head;
+pub mod tree;
 pub mod words;
 
 pub use autopilot_proto::events::v1 as pb;

@@ -122,6 +122,8 @@ thirty_two_bytes! {
     ChainHash;
     /// A blake3 digest of some bytes.
     Digest;
+    /// A node of the Merkle tree over the ledger (SHA-256, RFC 6962, section 2.1).
+    TreeHash;
 }
 
 impl JobId {

@@ -1,7 +1,13 @@
 //! One commit: facts, bodies, rows and journal in one transaction, durable when it returns.
 use std::collections::HashMap;
 
-use autopilot_events::{Head, Recorded, chain::link, pb, words::Digest};
+use autopilot_events::{
+    Head, Recorded,
+    chain::link,
+    pb,
+    tree::{Tile, leaf},
+    words::Digest,
+};
 use sqlx::{Row, SqliteConnection};
 
 use crate::{
@@ -11,6 +17,7 @@ use crate::{
     row_store,
     sql::{begin, finish, insert_many, select_in},
     store::Store,
+    tiles,
     vault::SealedBody,
 };
 
@@ -66,6 +73,10 @@ impl Store {
         }
         let streams = check(&self.head, commit)?;
         let block = Block::of(&self.head, commit.facts);
+        let (mut edge, mut tiles) = (self.edge.clone(), Vec::new());
+        for fact in commit.facts {
+            edge.push(leaf(&fact.bytes), &mut |tile| tiles.push(tile));
+        }
         begin(&mut self.connection)
             .await
             .map_err(|error| self.note(error.into()))?;
@@ -73,7 +84,7 @@ impl Store {
             &mut self.connection,
             &self.head,
             &self.rows,
-            &block,
+            (&block, &tiles),
             &streams,
             commit,
         )
@@ -81,6 +92,7 @@ impl Store {
         match finish(&mut self.connection, work).await {
             Ok(digests) => {
                 self.rows = digests;
+                self.edge = edge;
                 self.tail.grew(&block);
                 self.head = commit.facts.last().map_or(self.head, Recorded::head);
                 self.journal.grew(commit.journal.len());
@@ -187,7 +199,7 @@ async fn write(
     connection: &mut SqliteConnection,
     head: &Head,
     digests: &row_store::Digests,
-    block: &Block,
+    (block, tiles): (&Block, &[Tile]),
     streams: &Streams<'_>,
     commit: Commit<'_>,
 ) -> Result<row_store::Digests, AppendError> {
@@ -195,6 +207,7 @@ async fn write(
     advance_streams(connection, streams).await?;
     claim_keys(connection, commit.facts).await?;
     insert_block(connection, block).await?;
+    tiles::write(connection, tiles).await?;
     write_bodies(connection, commit.bodies).await?;
     let digests = row_store::apply(connection, digests, commit.facts).await?;
     journal::write(connection, commit.journal).await?;

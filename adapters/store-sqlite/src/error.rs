@@ -103,6 +103,12 @@ pub enum ReadError {
         /// Name of the table.
         table: &'static str,
     },
+    /// The file was last written by a program that kept no Merkle tree.
+    #[error("this ledger has no Merkle tree yet: a host that opens it builds one")]
+    NoTree,
+    /// What was to be proven does not lie in the tree.
+    #[error(transparent)]
+    Proof(#[from] autopilot_events::tree::ProofError),
     /// SQLite failed.
     #[error("reading the ledger failed: {0}")]
     Sqlite(#[from] sqlx::Error),

@@ -20,6 +20,7 @@ mod row_store;
 mod schema;
 mod sql;
 mod store;
+mod tiles;
 mod vault;
 
 pub use append::{Commit, MAX_COMMIT_BODY_BYTES, MAX_COMMIT_BYTES, MAX_COMMIT_FACTS, payload_digest};

@@ -168,9 +168,9 @@ pub(crate) async fn create(connection: &mut SqliteConnection) -> Result<(), sqlx
     begin(&mut *connection).await?;
     let work = async {
         sqlx::raw_sql(TABLES).execute(&mut *connection).await?;
-        sqlx::raw_sql(crate::rows::TABLES)
-            .execute(&mut *connection)
-            .await?;
+        for tables in [crate::rows::TABLES, crate::tiles::TABLES] {
+            sqlx::raw_sql(tables).execute(&mut *connection).await?;
+        }
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
             "PRAGMA application_id = {APPLICATION_ID}"
         )))

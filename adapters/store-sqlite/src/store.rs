@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use autopilot_events::Head;
+use autopilot_events::{Head, tree::Edge};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     schema::{self, Kind},
     snapshot::{self, DroppedSnapshot},
     sql::{begin, finish},
+    tiles,
 };
 
 /// What opening found, beyond the ledger itself.
@@ -40,6 +41,7 @@ pub struct Store {
     pub(crate) head: Head,
     pub(crate) tail: Tail,
     pub(crate) rows: row_store::Digests,
+    pub(crate) edge: Edge,
     pub(crate) journal: crate::journal::Bounds,
     pub(crate) unknown_critical: Option<(u64, String)>,
     pub(crate) failed: bool,
@@ -103,6 +105,9 @@ impl Store {
         let (digests, rebuilt_rows) = row_store::load_or_rebuild(&mut connection, &reader, &head)
             .await
             .map_err(of_read)?;
+        let edge = tiles::load_or_rebuild(&mut connection, &reader, &head, progress)
+            .await
+            .map_err(of_read)?;
         let tail = Tail::load(&mut connection).await.map_err(of_sqlite)?;
         let journal = crate::journal::Bounds::load(&mut connection)
             .await
@@ -120,6 +125,7 @@ impl Store {
             head,
             tail,
             rows: digests,
+            edge,
             journal,
             unknown_critical,
             failed: false,

@@ -14,6 +14,7 @@ use crate::{
     reader::{self, Progress, Reader},
     row_store,
     sql::select_in,
+    tiles,
 };
 
 /// Streams held in memory in one pass; a ledger of more takes more passes.
@@ -56,7 +57,7 @@ impl VerifyReport {
 
 impl Reader {
     /// Recomputes the chain over all stored bytes and checks blocks, sequence, payloads, stream versions, the
-    /// idempotency index, the history's rows and the bodies against it.
+    /// idempotency index, the Merkle tree's tiles, the history's rows and the bodies against it.
     ///
     /// # Errors
     /// [`ReadError`] when the database can't be read; what is wrong with the ledger is in the report.
@@ -92,6 +93,7 @@ async fn check_all(
     let streams = crate::schema::scalar(moment, "SELECT count(*) FROM stream").await? as u64;
     let passes = streams.div_ceil(STREAMS_PER_PASS).max(1);
     let mut keys = Keys::default();
+    let mut tree = tiles::Check::begin(moment).await?;
     for pass in 0..passes {
         let mut versions = Versions {
             pass,
@@ -106,6 +108,7 @@ async fn check_all(
                 versions.take(fact);
                 if pass == 0 {
                     keys.take(fact);
+                    tree.take(&fact.bytes);
                     report.unknown += u64::from(matches!(fact.event, Event::Unknown { .. }));
                     bodies.extend(body_ref(&fact.event).cloned());
                 }
@@ -117,6 +120,7 @@ async fn check_all(
             }
             let flow = flow?;
             versions.broken.take().map_or(Ok(()), Err)?;
+            tree.against_table(moment).await?;
             check_bodies(moment, &bodies, &mut report.bodies).await?;
             progress(Progress {
                 facts: at.sequence,
@@ -129,6 +133,7 @@ async fn check_all(
         versions.against_table(moment).await?;
     }
     keys.against_table(moment).await?;
+    tree.finish(moment).await?;
     let table = history::digest_of_table(moment).await?;
     // A checkpoint elsewhere means that the rows are rebuilt when a host opens the ledger.
     if let Some((sequence, chain, digest)) = row_store::checkpoint(moment).await?

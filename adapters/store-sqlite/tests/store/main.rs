@@ -5,3 +5,4 @@ mod beside;
 mod mutation;
 mod open;
 mod support;
+mod tree;
