@@ -1,4 +1,5 @@
 //! Signed heads: read back as they were signed, and by nothing else.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // In tests a panic is the verdict.
 use std::collections::BTreeMap;
 
 use autopilot_events::{

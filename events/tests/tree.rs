@@ -1,5 +1,6 @@
 //! The tree against RFC 6962's own definition, written down recursively here, and against the known vectors of
 //! Certificate Transparency.
+#![allow(clippy::unwrap_used, clippy::expect_used)] // In tests a panic is the verdict.
 use autopilot_events::{
     tree::{self, Edge, ProofError, TILE_WIDTH, Tile, TileId, Tiles},
     words::TreeHash,

@@ -6,6 +6,7 @@ use autopilot_events::{
     catalogue::CATALOGUE,
     chain::{genesis, push_frame},
     pb::{self, Source},
+    tree::{Edge, leaf},
 };
 use autopilot_replay_tests::Pen;
 
@@ -82,6 +83,11 @@ fn vectors() -> String {
             fact.chain
         );
     }
+    let mut edge = Edge::default();
+    for fact in &facts {
+        edge.push(leaf(&fact.bytes), &mut |_| {});
+    }
+    text += &format!("\nroot of these three\n          {}\n", edge.root());
     text += &format!(
         "\nbytes of a block of these three\n          {}\n```\n",
         hex::encode(&block)

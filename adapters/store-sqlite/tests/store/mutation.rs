@@ -116,8 +116,16 @@ async fn both_verifiers_agree_on_sound_and_on_mutated_ledgers() {
     let (code, said) = python(&world.path());
     assert_eq!((code, &said["ok"]), (0, &true.into()), "{said}");
     assert_eq!(
-        (said["facts"].as_u64(), said["chain"].as_str()),
-        (Some(15), Some(head.chain.to_string().as_str()))
+        (
+            said["facts"].as_u64(),
+            said["chain"].as_str(),
+            said["root"].as_str()
+        ),
+        (
+            Some(15),
+            Some(head.chain.to_string().as_str()),
+            Some(reader.root_at(15).await.unwrap().to_string().as_str())
+        )
     );
 
     let mut seed = 7_usize;
