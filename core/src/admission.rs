@@ -3,6 +3,7 @@ use autopilot_events::pb::{PaymentOrder, Policy, RefusalReason as Reason};
 use autopilot_projections::State;
 
 use crate::{
+    content,
     input::{Readiness, Request},
     ports::market::MAX_TTL_S,
 };
@@ -42,6 +43,10 @@ pub fn judge(
     servable(&policy, readiness, request)?;
     let deadline_ms = in_time(&policy, request, now_ms)?;
     let order = priced(&policy, request)?;
+    if content::judge(&policy, &request.requester, &request.text, &request.topics).is_some() {
+        // Which rule it was stands in the fact, not in the buyer's answer.
+        return no(Reason::ContentPolicy, "the provider's content policy declines it");
+    }
     within_limits(state, &policy, request, now_ms)?;
     if readiness.receivable.0 < policy.min_price_msat {
         let why = readiness.wallet_problem.clone();

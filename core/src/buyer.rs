@@ -1,4 +1,5 @@
 //! The buyer's decider: one approved budget, one winner, one payment. Race mode: the first valid result wins.
+//! Windowed: valid offers are collected, then `choice` takes one.
 use autopilot_events::{
     Draft,
     pb::{self, Purpose, Source},
@@ -10,6 +11,7 @@ use autopilot_projections::{
 };
 
 use crate::{
+    choice,
     draft::{keyed, of_purchase},
     input::{Answer, AnswerKind, Bill, market_key},
     money,
@@ -23,6 +25,12 @@ pub fn request(
     event: pb::EventSigned,
     now_ms: i64,
 ) -> Result<Vec<Draft>, Refusal> {
+    if terms.choose_at_ms != 0 && !(now_ms..terms.deadline_ms).contains(&terms.choose_at_ms) {
+        return Err(Refusal::new(
+            Code::PolicyInvalid,
+            "the window has to end before the purchase's deadline: the chosen one is paid after it",
+        ));
+    }
     if terms.budget_msat == 0 || terms.deadline_ms <= now_ms {
         return Err(Refusal::new(
             Code::PolicyInvalid,
@@ -73,8 +81,9 @@ pub fn cancel(state: &State, id: JobId) -> Result<Vec<Draft>, Refusal> {
         Some(purchase) if purchase.winner.is_some() => {
             Err(Refusal::new(Code::TooLate, "its payment is approved already"))
         }
-        Some(_) => {
+        Some(purchase) => {
             let mut drafts = vec![money::closed(&id, "cancelled")];
+            drafts.extend(choice::all_lost(&id, purchase));
             // Nobody shall work for what is not wanted any more: a request that no relay took yet goes nowhere.
             let unsent = state
                 .outbox
@@ -103,11 +112,14 @@ pub fn answered(state: &State, answer: Answer, now_ms: i64) -> Vec<Draft> {
     match judge(state, purchase, &answer, now_ms) {
         // A flood of answers hides neither the one that wins nor the one that was paid for.
         Err(_) if flooded => Vec::new(),
-        Ok(Verdict::Note) if flooded && !from_winner(purchase, &answer) => Vec::new(),
+        Ok(Verdict::Note | Verdict::Collect) if flooded && !from_winner(purchase, &answer) => Vec::new(),
         Err(reason) => vec![rejected(&answer, reason)],
         Ok(verdict) => {
             let bill = answer.invoice.as_ref().and_then(|invoice| invoice.as_ref().ok());
-            let mut drafts = vec![noted(&answer, offered(&answer, bill))];
+            let mut drafts = vec![noted(
+                &answer,
+                offered(&answer, bill, verdict == Verdict::Collect),
+            )];
             if let (Verdict::Pay(amount), Some(bill)) = (&verdict, bill) {
                 let won = pb::PurchaseWon {
                     purchase_id: answer.purchase.to_vec(),
@@ -157,7 +169,7 @@ fn late(state: &State, answer: &Answer) -> Vec<Draft> {
 }
 
 /// Reasons that a loser is told.
-const LOST: &str = "lost-race";
+pub(crate) const LOST: &str = "lost-race";
 const LATE: &str = "late-result-unpaid";
 
 fn rejected(answer: &Answer, reason: String) -> Draft {
@@ -177,6 +189,8 @@ fn rejected(answer: &Answer, reason: String) -> Draft {
 enum Verdict {
     /// It wins: pay this.
     Pay(Msat),
+    /// Payable, and it waits for the window's end.
+    Collect,
     /// The result that was paid before.
     Delivered,
     /// Good to know.
@@ -192,6 +206,7 @@ fn judge(state: &State, purchase: &Purchase, answer: &Answer, now_ms: i64) -> Re
     match &answer.kind {
         AnswerKind::Status(_) => Ok(Verdict::Note),
         AnswerKind::Result(Err(reason)) => Err(format!("invalid-result: {reason}")),
+        AnswerKind::Result(Ok(())) if choice::is_due(purchase, now_ms) => Err(LOST.to_owned()),
         AnswerKind::Result(Ok(())) => match (&purchase.winner, from_winner) {
             (None, _) => payable(state, purchase, answer, purchase.terms.budget_msat, now_ms),
             (Some(_), Some(winner)) if winner.delivered => Err("duplicate-result".to_owned()),
@@ -200,7 +215,9 @@ fn judge(state: &State, purchase: &Purchase, answer: &Answer, now_ms: i64) -> Re
             (Some(winner), None) if winner.paid => Err(LATE.to_owned()),
             (Some(_), None) => Err(LOST.to_owned()),
         },
-        AnswerKind::PaymentRequired if purchase.winner.is_some() => Ok(Verdict::Note),
+        AnswerKind::PaymentRequired if purchase.winner.is_some() || choice::is_due(purchase, now_ms) => {
+            Ok(Verdict::Note)
+        }
         AnswerKind::PaymentRequired if purchase.terms.pay_first_ceiling_msat == 0 => Ok(Verdict::Note),
         AnswerKind::PaymentRequired => {
             let ceiling = purchase
@@ -233,6 +250,7 @@ fn payable(
         .unwrap_or_default();
     let used = state.wallet.outgoing_by_hash(&bill.payment_hash).is_some()
         || state.purchases.by_payment_hash(&bill.payment_hash).is_some()
+        || state.purchases.is_candidate(&bill.payment_hash)
         || state.jobs.by_payment_hash(&bill.payment_hash).is_some();
     match bill.amount {
         _ if now_ms >= purchase.terms.deadline_ms => {
@@ -246,16 +264,18 @@ fn payable(
             "over-budget: {amount} is asked, {} is approved",
             Msat(ceiling_msat)
         )),
+        Some(_) if now_ms < purchase.terms.choose_at_ms => Ok(Verdict::Collect),
         Some(amount) => Ok(Verdict::Pay(amount)),
     }
 }
 
-fn offered(answer: &Answer, bill: Option<&Bill>) -> Draft {
+fn offered(answer: &Answer, bill: Option<&Bill>, candidate: bool) -> Draft {
     let status = match &answer.kind {
         AnswerKind::Result(_) => "result",
         AnswerKind::PaymentRequired => "payment-required",
         AnswerKind::Status(status) => status,
     };
+    let chosen = bill.filter(|_| candidate);
     let offered = pb::PurchaseOffered {
         purchase_id: answer.purchase.to_vec(),
         provider: answer.provider.to_vec(),
@@ -264,6 +284,10 @@ fn offered(answer: &Answer, bill: Option<&Bill>) -> Draft {
         amount_msat: bill.and_then(|bill| bill.amount).map(|amount| amount.0),
         bolt11: bill.map(|bill| bill.bolt11.clone()).unwrap_or_default(),
         result: Some(answer.body.clone()),
+        candidate,
+        payment_hash: chosen.map(|bill| bill.payment_hash.to_vec()).unwrap_or_default(),
+        payee: chosen.map(|bill| bill.payee.clone()).unwrap_or_default(),
+        expires_at_ms: chosen.map_or(0, |bill| bill.expires_at_ms),
     };
     of_purchase(&answer.purchase.0, Source::Relay, offered)
 }

@@ -116,6 +116,7 @@ impl Engine {
                 presence::go_online(&self.state, &mut self.presence, &self.readiness, run_id, now_ms)
             }
             Command::GoOffline { reason } => presence::go_offline(&self.state, &mut self.presence, reason),
+            Command::MarkRefusal(mark) => presence::mark_refusal(&self.state, mark),
             Command::Abort(job) => jobs::abort(&self.state, job),
             Command::Pay {
                 bill,

@@ -84,6 +84,10 @@ pub struct Request {
     pub unreadable: String,
     /// Output bound that is asked for.
     pub max_tokens: Option<u32>,
+    /// All text inputs in clear, for the content policy. Never a fact: the body is sealed away.
+    pub text: String,
+    /// Topics that the request names itself (`t` tags).
+    pub topics: Vec<String>,
     /// The signed event, sealed away.
     pub body: pb::BodyRef,
     /// Where it came from.
@@ -229,6 +233,8 @@ pub enum Command {
         /// In words.
         reason: String,
     },
+    /// A refusal was wrong, or right after all. The caller checked that the job was refused.
+    MarkRefusal(pb::RefusalMarked),
     /// Give up a job in flight.
     Abort(JobId),
     /// Pay an invoice out of the wallet.

@@ -11,9 +11,10 @@ use autopilot_projections::{
 };
 
 use crate::{
-    admission,
+    admission, content,
     draft::{keyed, of_job, of_purchase},
     input::{Cancelled, Outcome, Readiness, Request, Worked, invoice_key, market_key},
+    missed,
     ports::market::MARKET_NIP90,
     presence::Presence,
     refusal::{Code, Refusal},
@@ -63,8 +64,8 @@ pub fn received(
         now_ms,
     );
     let policy_digest = state.provider.policy_digest.to_vec();
-    let (targeted, key) = (request.targeted, market_key(&request.native_id));
-    let mut drafts = vec![keyed(of_job(&id.0, Source::Relay, intake(id, request)), key)];
+    let key = market_key(&request.native_id);
+    let mut drafts = vec![keyed(of_job(&id.0, Source::Relay, intake(id, &request)), key)];
     match judged {
         Ok(terms) => {
             let accepted = pb::JobAccepted {
@@ -82,16 +83,28 @@ pub fn received(
         }
         Err((reason, detail)) => {
             let answered = state.jobs.replies_within_hour(now_ms);
-            let reply = targeted
+            let reply = request.targeted
                 && reason != RefusalReason::OwnJob
                 && reason != RefusalReason::Expired
                 && answered < policy.refusal_replies_per_hour as usize;
+            let remedy = missed::remedy(reason, state, readiness, &request, now_ms);
+            let rule = match reason {
+                RefusalReason::ContentPolicy => {
+                    content::judge(&policy, &request.requester, &request.text, &request.topics)
+                }
+                _ => None,
+            };
             let refused = pb::JobRefused {
                 job_id: id.to_vec(),
                 reason: reason as i32,
                 detail,
                 policy_digest,
                 reply,
+                rule: rule.unwrap_or_default(),
+                would_pay_msat: missed::would_pay_msat(&policy, &request),
+                setting: remedy.setting.to_owned(),
+                setting_now: remedy.now,
+                setting_needed: remedy.needed,
             };
             drafts.push(of_job(&id.0, Source::Policy, refused));
         }
@@ -99,7 +112,7 @@ pub fn received(
     drafts
 }
 
-fn intake(id: JobId, request: Request) -> pb::JobReceived {
+fn intake(id: JobId, request: &Request) -> pb::JobReceived {
     pb::JobReceived {
         job_id: id.to_vec(),
         market: MARKET_NIP90.to_owned(),
@@ -112,8 +125,8 @@ fn intake(id: JobId, request: Request) -> pb::JobReceived {
         targeted: request.targeted,
         encrypted: request.encrypted,
         input_bytes: request.input_bytes,
-        request: Some(request.body),
-        relay: request.relay,
+        request: Some(request.body.clone()),
+        relay: request.relay.clone(),
     }
 }
 

@@ -2,11 +2,14 @@
 
 pub mod admission;
 mod buyer;
+mod choice;
+pub mod content;
 mod draft;
 pub mod effects;
 pub mod engine;
 pub mod input;
 mod jobs;
+mod missed;
 mod money;
 pub mod offers;
 pub mod policy;

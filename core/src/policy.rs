@@ -36,6 +36,9 @@ pub fn default_policy(price_msat: u64) -> Policy {
         intake_jobs_per_day: 20_000,
         quote_without_bid: true,
         refusal_replies_per_hour: 60,
+        refused_words: Vec::new(),
+        refused_topics: Vec::new(),
+        refused_requesters: Vec::new(),
     }
 }
 

@@ -7,7 +7,8 @@ use autopilot_events::{
 use autopilot_projections::{State, jobs::Work};
 
 use crate::{
-    draft::fact,
+    content,
+    draft::{fact, of_job},
     input::Readiness,
     jobs, policy,
     refusal::{Code, Refusal},
@@ -64,6 +65,7 @@ pub fn open_ledger(state: &State, opened: pb::LedgerOpened) -> Result<Vec<Draft>
 /// Another policy, unless it is the one in force.
 pub fn set_policy(state: &State, policy: pb::Policy) -> Result<Vec<Draft>, Refusal> {
     policy::check(&policy)?;
+    let policy = content::tidy(policy)?;
     let digest = policy::digest(&policy);
     if state.provider.policy.as_ref() == Some(&policy) {
         return Ok(Vec::new());
@@ -73,6 +75,15 @@ pub fn set_policy(state: &State, policy: pb::Policy) -> Result<Vec<Draft>, Refus
         digest: digest.to_vec(),
     };
     Ok(vec![fact(STREAM, Source::Person, changed)])
+}
+
+/// A person says what a refusal was. Saying it twice changes nothing.
+pub fn mark_refusal(state: &State, mark: pb::RefusalMarked) -> Result<Vec<Draft>, Refusal> {
+    let id = JobId::of(&mark.job_id);
+    match state.missed.marked_wrong(&id) == mark.wrong {
+        true => Ok(Vec::new()),
+        false => Ok(vec![of_job(&id.0, Source::Person, mark)]),
+    }
 }
 
 /// Serve from now on, if everything that earning needs is there.

@@ -10,6 +10,7 @@ use autopilot_projections::{
 };
 
 use crate::{
+    choice,
     draft::{fact, of_job},
     jobs, money,
     presence::Presence,
@@ -33,6 +34,11 @@ pub fn tick(state: &State, presence: &mut Presence, now_ms: i64) -> Vec<Draft> {
         .collect();
     drafts.extend(abandoned(state, now_ms));
     for (id, purchase) in state.purchases.open() {
+        let chosen = choice::choose(state, id, purchase, now_ms);
+        if !chosen.is_empty() {
+            drafts.extend(chosen);
+            continue;
+        }
         let waits = purchase.winner.as_ref().is_none_or(|w| w.paid);
         if waits && now_ms >= purchase.terms.deadline_ms {
             let reason = if purchase.winner.is_some() {

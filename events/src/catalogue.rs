@@ -109,6 +109,8 @@ catalogue! {
     LivenessRecorded = "liveness.recorded" 1 false [];
     JobReceived = "job.received" 1 false [job_id: 32, native_id: 32, requester: 32];
     JobRefused = "job.refused" 1 false [job_id: 32, policy_digest: 32];
+    RefusalMarked = "refusal.marked" 1 false [job_id: 32];
+    DemandSeen = "demand.seen" 1 false [];
     IntakeAggregated = "intake.aggregated" 1 false [ids_digest: 32];
     JobAccepted = "job.accepted" 1 false [job_id: 32, policy_digest: 32];
     JobStarted = "job.started" 1 false [job_id: 32];
@@ -144,4 +146,9 @@ catalogue! {
     PurchaseWon = "purchase.won" 1 false [purchase_id: 32, provider: 32, event_id: 32, payment_hash: 32];
     PurchasePaid = "purchase.paid" 1 true [purchase_id: 32, payment_hash: 32];
     PurchaseClosed = "purchase.closed" 1 false [purchase_id: 32];
+    BuyModeStarted = "buy_mode.started" 1 true [buy_mode_id: 16];
+    BuyModeStopped = "buy_mode.stopped" 1 true [buy_mode_id: 16];
+    CanaryStarted = "canary.started" 1 true [job_id: 32, native_id: 32, requester: 32];
+    CanaryFinished = "canary.finished" 1 false [job_id: 32];
+    CanarySettled = "canary.settled" 1 true [job_id: 32, payment_hash: 32];
 }

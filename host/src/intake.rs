@@ -167,6 +167,8 @@ async fn request_came(outside: &Outside, relay: String, request: JobRequest) -> 
         model: request.params.model.clone(),
         unreadable,
         max_tokens: request.params.max_tokens,
+        text: request.input.clone(),
+        topics: request.topics.clone(),
         body: BodyRef {
             size: request.raw.len() as u64,
             ..BodyRef::default()

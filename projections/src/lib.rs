@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod earnings;
 pub mod jobs;
 pub mod ladder;
+pub mod missed;
 pub mod outbox;
 pub mod provider;
 pub mod purchases;

@@ -33,6 +33,27 @@ pub struct Loser {
     pub result: pb::BodyRef,
 }
 
+/// A valid offer that waits for the choice of a windowed purchase.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Number of its fact: which of two came first.
+    pub sequence: u64,
+    /// Who offers.
+    pub provider: PublicKey,
+    /// Binds the payment, if it is chosen.
+    pub payment_hash: PaymentHash,
+    /// What it asks, within the approved ceiling.
+    pub amount_msat: u64,
+    /// The invoice.
+    pub bolt11: String,
+    /// Whom it pays, 33 bytes.
+    pub payee: Vec<u8>,
+    /// When the invoice runs out.
+    pub expires_at_ms: i64,
+    /// The signed result; none for an offer to be paid first.
+    pub result: Option<pb::BodyRef>,
+}
+
 /// A purchase that is not over, or was over a short while ago.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Purchase {
@@ -42,6 +63,8 @@ pub struct Purchase {
     pub terms: pb::PurchaseRequested,
     /// The provider that is paid, once there is one. One only.
     pub winner: Option<Winner>,
+    /// Windowed: what there is to choose from, by event.
+    pub candidates: BTreeMap<EventId, Candidate>,
     /// Valid results that came too late, whose providers are still to be told.
     pub losers: BTreeMap<EventId, Loser>,
     /// Answers recorded; further ones beyond [`MAX_OFFERS`] are not.
@@ -89,6 +112,53 @@ impl Purchases {
         self.open.iter().chain(&self.recent)
     }
 
+    /// Whether an invoice with this hash waits for a choice.
+    pub fn is_candidate(&self, hash: &PaymentHash) -> bool {
+        let mut candidates = self
+            .open
+            .values()
+            .flat_map(|purchase| purchase.candidates.values());
+        candidates.any(|candidate| candidate.payment_hash == *hash)
+    }
+
+    fn offered(&mut self, m: &pb::PurchaseOffered, sequence: u64) {
+        let provider = PublicKey::of(&m.provider);
+        let Some(purchase) = self.open.get_mut(&JobId::of(&m.purchase_id)) else {
+            return;
+        };
+        purchase.offers += 1;
+        let result = m.status == "result";
+        if m.candidate {
+            let candidate = Candidate {
+                sequence,
+                provider,
+                payment_hash: PaymentHash::of(&m.payment_hash),
+                amount_msat: m.amount_msat.unwrap_or_default(),
+                bolt11: m.bolt11.clone(),
+                payee: m.payee.clone(),
+                expires_at_ms: m.expires_at_ms,
+                result: m.result.clone().filter(|_| result),
+            };
+            purchase.candidates.insert(EventId::of(&m.event_id), candidate);
+        } else if result && let Some(winner) = &mut purchase.winner {
+            winner.delivered |= winner.provider == provider;
+        }
+    }
+
+    fn won(&mut self, m: &pb::PurchaseWon) {
+        let Some(purchase) = self.open.get_mut(&JobId::of(&m.purchase_id)) else {
+            return;
+        };
+        let chosen = std::mem::take(&mut purchase.candidates).remove(&EventId::of(&m.event_id));
+        purchase.winner = Some(Winner {
+            provider: PublicKey::of(&m.provider),
+            payment_hash: PaymentHash::of(&m.payment_hash),
+            amount_msat: m.amount_msat,
+            paid: false,
+            delivered: chosen.is_some_and(|candidate| candidate.result.is_some()),
+        });
+    }
+
     fn any_mut(&mut self, id: &[u8]) -> Option<&mut Purchase> {
         let id = JobId::of(id);
         self.open.get_mut(&id).or_else(|| self.recent.get_mut(&id))
@@ -114,7 +184,7 @@ impl Purchases {
 
 impl Projection for Purchases {
     const NAME: &'static str = "purchases";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, fact: &Recorded) {
         match &fact.event {
@@ -124,22 +194,13 @@ impl Projection for Purchases {
                     native_id,
                     terms: m.clone(),
                     winner: None,
+                    candidates: BTreeMap::new(),
                     losers: BTreeMap::new(),
                     offers: 0,
                 };
                 self.open.insert(JobId::of(&m.purchase_id), purchase);
             }
-            Event::PurchaseOffered(m) => {
-                if let Some(purchase) = self.open.get_mut(&JobId::of(&m.purchase_id)) {
-                    purchase.offers += 1;
-                }
-                let provider = PublicKey::of(&m.provider);
-                if m.status == "result" {
-                    self.winner(&m.purchase_id, |winner| {
-                        winner.delivered |= winner.provider == provider
-                    });
-                }
-            }
+            Event::PurchaseOffered(m) => self.offered(m, fact.fact.sequence),
             Event::PurchaseRejected(m) => {
                 if let Some(purchase) = self.any_mut(&m.purchase_id) {
                     purchase.offers += 1;
@@ -157,17 +218,7 @@ impl Projection for Purchases {
                     purchase.losers.remove(&EventId::of(&m.about));
                 }
             }
-            Event::PurchaseWon(m) => {
-                if let Some(purchase) = self.open.get_mut(&JobId::of(&m.purchase_id)) {
-                    purchase.winner = Some(Winner {
-                        provider: PublicKey::of(&m.provider),
-                        payment_hash: PaymentHash::of(&m.payment_hash),
-                        amount_msat: m.amount_msat,
-                        paid: false,
-                        delivered: false,
-                    });
-                }
-            }
+            Event::PurchaseWon(m) => self.won(m),
             Event::PurchasePaid(m) => {
                 self.paid_count += 1;
                 self.paid_msat = self.paid_msat.saturating_add(m.amount_msat);

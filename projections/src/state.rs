@@ -3,8 +3,8 @@ use autopilot_events::{Recorded, words::Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Projection, accounts::Accounts, earnings::Earnings, jobs::Jobs, outbox::Outbox, provider::Provider,
-    purchases::Purchases, wallet::Wallet,
+    Projection, accounts::Accounts, earnings::Earnings, jobs::Jobs, missed::Missed, outbox::Outbox,
+    provider::Provider, purchases::Purchases, wallet::Wallet,
 };
 
 /// What decisions rest on and what is shown: the same folds.
@@ -24,6 +24,8 @@ pub struct State {
     pub earnings: Earnings,
     /// Double-entry balances.
     pub accounts: Accounts,
+    /// Jobs that were not taken, and demand that could not be.
+    pub missed: Missed,
 }
 
 impl State {
@@ -36,6 +38,7 @@ impl State {
         self.purchases.apply(fact);
         self.earnings.apply(fact);
         self.accounts.apply(fact);
+        self.missed.apply(fact);
     }
 
     /// `label` and digest of every fold, in a fixed order.
@@ -48,6 +51,7 @@ impl State {
             (Purchases::label(), self.purchases.digest()),
             (Earnings::label(), self.earnings.digest()),
             (Accounts::label(), self.accounts.digest()),
+            (Missed::label(), self.missed.digest()),
         ]
     }
 
@@ -61,6 +65,7 @@ impl State {
             Purchases::label(),
             Earnings::label(),
             Accounts::label(),
+            Missed::label(),
         ];
         labels.join("+")
     }

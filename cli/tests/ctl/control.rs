@@ -48,6 +48,37 @@ async fn replies_are_the_contracts_fields_and_text_names_the_network() {
         ),
         (&25_000.into(), &1.into())
     );
+    let rules = [
+        "policy",
+        "set",
+        "--refuse-word",
+        "casino",
+        "--refuse-topic",
+        "cards=poker,skat",
+    ];
+    let policy = check(home.path(), &rules, 0, "").await.json()["policy"].clone();
+    assert_eq!(
+        (
+            &policy["refused_words"][0],
+            &policy["refused_topics"][0]["words"][1]
+        ),
+        (&"casino".into(), &"skat".into())
+    );
+    let only = ["refusals", "--reason", "content-policy", "--rule", "word:casino"];
+    let refusals = check(home.path(), &only, 0, "").await.json()["refusals"][0].clone();
+    assert_eq!(
+        (&refusals["reason"], &refusals["rule"]),
+        (&"content-policy".into(), &"word:casino".into())
+    );
+    let words = run(home.path(), &["refusals"]).await.stdout;
+    assert!(words.contains("casino") && !words.contains('\u{1b}'), "{words}");
+    let marked = check(home.path(), &["refusals", "mark", "aaaaaaaa", "--false"], 0, "")
+        .await
+        .json();
+    assert_eq!(marked["rule"]["wrong"], 1);
+    let missed = run(home.path(), &["missed", "--since", "24h"]).await.stdout;
+    assert!(missed.contains("min-price 1000msat → 400msat"), "{missed}");
+    check(home.path(), &["missed", "--since", "soon"], 2, "usage").await;
     let receive = check(home.path(), &["wallet", "receive", "--sats", "12"], 0, "")
         .await
         .json();

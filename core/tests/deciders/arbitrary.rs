@@ -223,6 +223,11 @@ fn input(any: &Any, now_ms: i64) -> Input {
                 budget_msat: budget,
                 pay_first_ceiling_msat: first,
                 deadline_ms: now_ms.saturating_add(60_000),
+                choose_at_ms: if n % 2 == 0 {
+                    now_ms.saturating_add(20_000)
+                } else {
+                    0
+                },
                 ..purchase(bought(n))
             };
             buy(bought(n), terms)

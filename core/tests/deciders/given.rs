@@ -71,6 +71,8 @@ pub fn request(n: u8) -> Request {
         model: None,
         unreadable: String::new(),
         max_tokens: None,
+        text: "Say yes.".to_owned(),
+        topics: Vec::new(),
         body: body(500),
         relay: "wss://one".to_owned(),
     }
@@ -199,7 +201,7 @@ pub fn purchase(n: u8) -> pb::PurchaseRequested {
         budget_msat: 5_000,
         fee_ceiling_msat: 100,
         deadline_ms: NOON_MS + 60_000,
-        pay_first_ceiling_msat: 0,
+        ..pb::PurchaseRequested::default()
     }
 }
 

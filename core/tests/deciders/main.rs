@@ -4,6 +4,7 @@
 mod admission;
 mod arbitrary;
 mod buyer;
+mod content;
 mod effects;
 mod given;
 mod jobs;
@@ -14,4 +15,5 @@ mod promises;
 mod properties;
 mod race;
 mod settlement;
+mod windowed;
 mod withdrawals;

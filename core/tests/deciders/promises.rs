@@ -1,7 +1,10 @@
 //! What holds after every fact of every story.
 use std::collections::{BTreeMap, BTreeSet};
 
-use autopilot_events::{Event, Head, Recorded, pb::Purpose};
+use autopilot_events::{
+    Event, Head, Recorded,
+    pb::{PaymentPurpose, Purpose},
+};
 use autopilot_projections::{
     State,
     accounts::{Account, postings},
@@ -19,9 +22,13 @@ pub struct Promises {
     received: BTreeSet<Vec<u8>>,
     /// Payment hash to approved amount, attempts made, done.
     approved: BTreeMap<Vec<u8>, (u64, u32, bool)>,
-    won: BTreeSet<Vec<u8>>,
+    /// Purchase to the event that won.
+    won: BTreeMap<Vec<u8>, Vec<u8>>,
     paid: BTreeSet<Vec<u8>>,
-    budgets: BTreeMap<Vec<u8>, u64>,
+    /// Purchase to budget and ceiling of what is paid first.
+    budgets: BTreeMap<Vec<u8>, (u64, u64)>,
+    /// Offers to be paid first.
+    first: BTreeSet<Vec<u8>>,
     said: BTreeSet<(Vec<u8>, i32, Vec<u8>)>,
     earned_msat: u64,
 }
@@ -82,6 +89,13 @@ impl Promises {
         match event {
             Event::PaymentApproved(m) => {
                 assert!(m.amount_msat > 0 && m.payee.len() == 33 && !m.bolt11.is_empty());
+                if m.purpose == PaymentPurpose::Purchase as i32 {
+                    assert!(self.won.contains_key(&m.purchase_id), "paid without a winner");
+                    assert!(
+                        m.amount_msat <= self.budgets[&m.purchase_id].0,
+                        "paid above the budget"
+                    );
+                }
                 let approved =
                     self.approved
                         .entry(m.payment_hash.clone())
@@ -111,20 +125,34 @@ impl Promises {
             Event::PurchaseRequested(m) => {
                 assert!(
                     self.budgets
-                        .insert(m.purchase_id.clone(), m.budget_msat)
+                        .insert(m.purchase_id.clone(), (m.budget_msat, m.pay_first_ceiling_msat))
                         .is_none(),
                     "bought twice"
                 );
             }
             Event::PurchaseWon(m) => {
-                assert!(self.won.insert(m.purchase_id.clone()), "a second winner");
+                let second = self.won.insert(m.purchase_id.clone(), m.event_id.clone());
+                assert!(second.is_none(), "a second winner");
                 assert!(
-                    m.amount_msat <= self.budgets[&m.purchase_id],
+                    m.amount_msat <= self.budgets[&m.purchase_id].0,
                     "above the approved budget"
                 );
+                if self.first.contains(&m.event_id) {
+                    assert!(m.amount_msat <= self.budgets[&m.purchase_id].1);
+                }
+            }
+            Event::PurchaseOffered(m) if m.status == "payment-required" => {
+                self.first.insert(m.event_id.clone());
+                if self.won.get(&m.purchase_id) == Some(&m.event_id) {
+                    let ceiling = self.budgets[&m.purchase_id].1;
+                    assert!(
+                        m.amount_msat.unwrap() <= ceiling,
+                        "paid first above what was approved"
+                    );
+                }
             }
             Event::PurchasePaid(m) => {
-                assert!(self.won.contains(&m.purchase_id));
+                assert!(self.won.contains_key(&m.purchase_id));
                 assert!(self.paid.insert(m.purchase_id.clone()), "paid twice");
             }
             _ => {}

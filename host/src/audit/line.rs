@@ -23,6 +23,8 @@ fn payload(event: &Event) -> Value {
         LivenessRecorded,
         JobReceived,
         JobRefused,
+        RefusalMarked,
+        DemandSeen,
         IntakeAggregated,
         JobAccepted,
         JobStarted,
@@ -58,6 +60,11 @@ fn payload(event: &Event) -> Value {
         PurchaseWon,
         PurchasePaid,
         PurchaseClosed,
+        BuyModeStarted,
+        BuyModeStopped,
+        CanaryStarted,
+        CanaryFinished,
+        CanarySettled,
     );
     // Plain owned data with string keys: making a value of it cannot fail.
     value.unwrap_or_default()

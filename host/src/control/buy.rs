@@ -76,6 +76,11 @@ impl Service {
             fee_ceiling_msat: request.fee_ceiling_msat,
             deadline_ms,
             pay_first_ceiling_msat: request.pay_first_ceiling_msat,
+            buy_mode_id: Vec::new(),
+            choose_at_ms: match request.window_s {
+                0 => 0,
+                window_s => clock::now_ms().saturating_add(i64::from(window_s) * 1_000),
+            },
         };
         let signed = facts::EventSigned {
             event_id: event.id.to_vec(),

@@ -6,6 +6,7 @@ mod errors;
 mod follow;
 mod model;
 mod pay;
+mod refusals;
 mod serve;
 mod service;
 mod terms;

@@ -62,6 +62,9 @@ table! {
     send_onchain(SendOnchainRequest) -> SendOnchainReply = answer_send_onchain;
     open_channel(OpenChannelRequest) -> OpenChannelReply = answer_open_channel;
     close_channel(CloseChannelRequest) -> CloseChannelReply = answer_close_channel;
+    refusals(RefusalsRequest) -> RefusalsReply = answer_refusals;
+    mark_refusal(MarkRefusalRequest) -> MarkRefusalReply = answer_mark_refusal;
+    missed(MissedRequest) -> MissedReply = answer_missed;
     relays(RelaysRequest) -> RelaysReply = answer_relays;
     model(ModelRequest) -> ModelReply = answer_model;
     buy(BuyRequest) -> BuyReply = answer_buy;

@@ -1,13 +1,22 @@
 //! The provider's policy: shown, and set as a whole.
 use autopilot_core::{input::Command, policy};
-use autopilot_events::pb::{PaymentOrder, Policy};
+use autopilot_events::{
+    Event,
+    pb::{PaymentOrder, Policy, RefusedTopic},
+};
 use autopilot_proto::control::v1::{self as pb};
 use tonic::Status;
 
 use super::{Service, errors, views::basis};
 
 impl Service {
-    pub(super) async fn answer_get_policy(&self, _: pb::GetPolicyRequest) -> Result<pb::PolicyReply, Status> {
+    pub(super) async fn answer_get_policy(
+        &self,
+        request: pb::GetPolicyRequest,
+    ) -> Result<pb::PolicyReply, Status> {
+        if !request.digest.is_empty() {
+            return self.past_policy(request.digest.to_lowercase()).await;
+        }
         self.look(|engine| pb::PolicyReply {
             basis: Some(basis(engine, "ledger")),
             policy: Some(shown(&engine.state().provider.policy())),
@@ -41,10 +50,55 @@ impl Service {
             max_output_tokens: wanted.max_output_tokens,
             invoice_expiry_s: wanted.invoice_expiry_s,
             quote_without_bid: wanted.quote_without_bid,
+            refused_words: wanted.refused_words,
+            refused_topics: wanted
+                .refused_topics
+                .into_iter()
+                .map(|topic| RefusedTopic {
+                    name: topic.name,
+                    words: topic.words,
+                })
+                .collect(),
+            refused_requesters: wanted.refused_requesters,
             ..base
         };
         self.command(Command::SetPolicy(policy)).await?;
-        self.answer_get_policy(pb::GetPolicyRequest {}).await
+        self.answer_get_policy(pb::GetPolicyRequest::default()).await
+    }
+
+    /// A policy that some judgement cites. Policies change seldom, so that no index is kept of them.
+    async fn past_policy(&self, digest: String) -> Result<pb::PolicyReply, Status> {
+        if digest.len() < 8 || !digest.chars().all(|c| c.is_ascii_hexdigit()) {
+            return Err(errors::invalid(
+                "name the policy by at least 8 digits of its digest",
+            ));
+        }
+        let basis = self.look(|engine| basis(engine, "ledger")).await?;
+        let mut after = 0;
+        loop {
+            let page = self
+                .outside
+                .ledger
+                .reader()
+                .facts(after, 4_096)
+                .await
+                .map_err(errors::read)?;
+            let Some(last) = page.last() else {
+                return Err(errors::not_found("no policy of this ledger ever had this digest"));
+            };
+            after = last.fact.sequence;
+            let found = page.iter().find_map(|fact| match &fact.event {
+                Event::PolicyChanged(m) if hex::encode(&m.digest).starts_with(&digest) => Some(m),
+                _ => None,
+            });
+            if let Some(m) = found {
+                return Ok(pb::PolicyReply {
+                    basis: Some(basis),
+                    policy: m.policy.as_ref().map(shown),
+                    digest: hex::encode(&m.digest),
+                });
+            }
+        }
     }
 }
 
@@ -80,5 +134,15 @@ fn shown(policy: &Policy) -> pb::Policy {
         max_output_tokens: policy.max_output_tokens,
         invoice_expiry_s: policy.invoice_expiry_s,
         quote_without_bid: policy.quote_without_bid,
+        refused_words: policy.refused_words.clone(),
+        refused_topics: policy
+            .refused_topics
+            .iter()
+            .map(|topic| pb::Topic {
+                name: topic.name.clone(),
+                words: topic.words.clone(),
+            })
+            .collect(),
+        refused_requesters: policy.refused_requesters.clone(),
     }
 }

@@ -5,7 +5,7 @@ use autopilot_proto::control::v1::{Rung, WhyReply, WhyRequest};
 use autopilot_store_sqlite::rows::{HistoryQuery, HistoryRow};
 use tonic::Status;
 
-use super::{Service, errors, views::basis};
+use super::{Service, errors, refusals::next, views::basis};
 
 /// Rows looked through for a prefix.
 const SEARCH: u32 = 500;
@@ -28,7 +28,7 @@ impl Service {
             page.iter()
                 .filter(|fact| fact.fact.stream == stream)
                 .for_each(|fact| ladder.climb(fact));
-            if ladder.paid {
+            if ladder.paid || ladder.refused {
                 break;
             }
         }
@@ -107,6 +107,32 @@ struct Ladder {
     paid: bool,
     prepaid: bool,
     ended: Option<String>,
+    refused: bool,
+}
+
+/// Why a job was not taken, by which rule of which policy, what it would have paid and what would have taken it.
+fn refused(m: &facts::JobRefused) -> String {
+    let rule = match m.rule.as_str() {
+        "" => String::new(),
+        rule => format!(", rule {rule}"),
+    };
+    let policy: String = hex::encode(&m.policy_digest).chars().take(12).collect();
+    let setting = match m.setting.as_str() {
+        "" => "no setting would have taken it".to_owned(),
+        setting => {
+            let next = next(setting, &m.setting_needed);
+            format!(
+                "{setting} {} → {} would have taken it (`{next}`)",
+                m.setting_now, m.setting_needed
+            )
+        }
+    };
+    format!(
+        "it was refused ({}{rule}; policy {policy}): {}. It would have paid {} msat; {setting}",
+        refusal_name(m.reason),
+        m.detail,
+        m.would_pay_msat
+    )
 }
 
 impl Default for Ladder {
@@ -120,6 +146,7 @@ impl Default for Ladder {
             paid: false,
             prepaid: false,
             ended: None,
+            refused: false,
         }
     }
 }
@@ -158,11 +185,8 @@ impl Ladder {
             Event::JobSettled(m) => (5, format!("{} msat by the wallet", m.amount_msat)),
             Event::EventPublished(m) if m.purpose == facts::Purpose::Success as i32 => (6, String::new()),
             Event::JobRefused(m) => {
-                self.ended = Some(format!(
-                    "it was refused ({}): {}",
-                    refusal_name(m.reason),
-                    m.detail
-                ));
+                self.ended = Some(refused(m));
+                self.refused = true;
                 return;
             }
             Event::JobFailed(m) => {

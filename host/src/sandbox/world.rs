@@ -62,7 +62,7 @@ fn hold(folder: &Path) -> Result<File, SandboxError> {
 async fn agree_on_terms(provider: &Child, options: &Options) -> Result<(), SandboxError> {
     let mut client = provider.client()?;
     let reply = client
-        .get_policy(pb::GetPolicyRequest {})
+        .get_policy(pb::GetPolicyRequest::default())
         .await
         .map_err(call("the policy"))?;
     let Some(mut policy) = reply.into_inner().policy else {

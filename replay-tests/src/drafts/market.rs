@@ -142,6 +142,7 @@ pub(super) fn purchase(
         amount_msat: Some(price_msat),
         bolt11: "lnbcrt1…".into(),
         result: body("bought", n, &stream),
+        ..Default::default()
     };
     tell(offered.into(), &stream, Source::Relay, true);
     if paid {

@@ -106,6 +106,7 @@ pub async fn order(buyer: &mut Client, provider: &str, question: &str) -> Result
         pay_first_ceiling_msat: 0,
         max_tokens: 12,
         without_bid: false,
+        ..Default::default()
     };
     Ok(buyer.buy(request).await?.into_inner().purchase_id)
 }

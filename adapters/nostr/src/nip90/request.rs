@@ -64,6 +64,11 @@ pub(super) fn read(event: &Event, me: &Keys) -> Result<JobRequest, Nip90Error> {
         open: !clear.has("p"),
         providers,
         relays: clear.first("relays").unwrap_or_default().to_vec(),
+        topics: clear
+            .all("t")
+            .chain(inner.all("t"))
+            .filter_map(|fields| fields.first().cloned())
+            .collect(),
         encryption,
         result_overhead_bytes: result_overhead_bytes(&raw, if encryption.is_some() { &[] } else { &inputs }),
         inputs,

@@ -1,4 +1,5 @@
 //! The command line.
+mod market;
 mod wallet;
 
 use std::path::PathBuf;
@@ -6,6 +7,7 @@ use std::path::PathBuf;
 use autopilot_cli::money::parse_msat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use market::{ContentChange, Missed, RefusalAction, Refusals};
 pub use wallet::{Amount, Wallet};
 
 use crate::{failure::EXIT_CODES, wait::Condition};
@@ -50,6 +52,10 @@ pub enum Command {
         /// Job id or market id, or a beginning of at least 8 digits.
         job: String,
     },
+    /// Requests that were refused, with what was asked; or says that a refusal was wrong.
+    Refusals(Refusals),
+    /// What was seen and not taken: sums by reason, and the setting that would have taken it.
+    Missed(Missed),
     /// Balance, payments and channels.
     #[command(subcommand)]
     Wallet(Wallet),
@@ -94,11 +100,16 @@ pub enum Policy {
     /// Shows the policy and its digest.
     Get,
     /// Changes what is named, leaves the rest.
-    Set(PolicyChange),
+    Set(Box<PolicyChange>),
+    /// Shows a policy that an earlier judgement cites.
+    Show {
+        /// Its digest, or a beginning of at least 8 digits.
+        digest: String,
+    },
 }
 
 #[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
+#[group(id = "change", required = true, multiple = true)]
 pub struct PolicyChange {
     /// Least price of a job, e.g. 10sat.
     #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
@@ -142,6 +153,8 @@ pub struct PolicyChange {
     /// Whether a request without a bid gets a quote; otherwise it is declined.
     #[arg(long, value_name = "true|false")]
     pub quote_without_bid: Option<bool>,
+    #[command(flatten)]
+    pub content: ContentChange,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -213,6 +226,9 @@ pub struct Buy {
     /// Longest answer in tokens; 0: the provider's choice.
     #[arg(long, default_value_t = 0)]
     pub max_tokens: u32,
+    /// Collects answers for so many seconds and takes the cheapest, the earliest of equal ones; 0: the first one wins.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub window: u32,
     /// Leaves the bid out of the request, to be quoted a price.
     #[arg(long)]
     pub without_bid: bool,

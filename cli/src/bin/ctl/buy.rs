@@ -54,6 +54,7 @@ pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
         pay_first_ceiling_msat: order.pay_first_ceiling,
         max_tokens: order.max_tokens,
         without_bid: order.without_bid,
+        window_s: order.window,
     }))
     .await?;
     if order.no_wait {

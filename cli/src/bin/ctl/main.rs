@@ -8,6 +8,7 @@ mod doctor;
 mod failure;
 mod jobs;
 mod ledger;
+mod missed;
 mod model;
 mod output;
 mod pay;
@@ -101,6 +102,8 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::History(query) => jobs::history(&mut connect(&home).await?, out, query).await,
         Command::Earnings => jobs::earnings(&mut connect(&home).await?, out).await,
         Command::Why { job } => jobs::why(&mut connect(&home).await?, out, job).await,
+        Command::Refusals(query) => missed::refusals(&mut connect(&home).await?, out, query).await,
+        Command::Missed(query) => missed::missed(&mut connect(&home).await?, out, query).await,
         Command::Wallet(action) => wallet::wallet(&mut connect(&home).await?, out, action).await,
         Command::Relays => status::relays(&mut connect(&home).await?, out).await,
         Command::Buy(order) => buy::buy(&mut connect(&home).await?, out, order).await,

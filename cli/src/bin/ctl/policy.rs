@@ -1,24 +1,30 @@
 //! The policy: read, and changed field by field.
 use autopilot_cli::money::show_on;
-use autopilot_proto::control::v1::{GetPolicyRequest, Policy, PolicyReply, SetPolicyRequest, StatusRequest};
+use autopilot_proto::control::v1::{
+    GetPolicyRequest, Policy, PolicyReply, SetPolicyRequest, StatusRequest, Topic,
+};
 
 use crate::{
-    args::{Policy as Action, PolicyChange},
+    args::{ContentChange, Policy as Action, PolicyChange},
     connect::{Client, call},
     failure::{Failure, Kind, Outcome},
     output::{Out, fields},
 };
 
 pub async fn policy(client: &mut Client, out: Out, action: Action) -> Outcome {
-    let current = call(client.get_policy(GetPolicyRequest {})).await?;
+    let digest = match &action {
+        Action::Show { digest } => digest.clone(),
+        Action::Get | Action::Set(_) => String::new(),
+    };
+    let current = call(client.get_policy(GetPolicyRequest { digest })).await?;
     let reply = match action {
-        Action::Get => current,
+        Action::Get | Action::Show { .. } => current,
         Action::Set(change) => {
             let policy = current
                 .policy
                 .ok_or_else(|| Failure::new(Kind::Other, "internal", "the host named no policy to change"))?;
             call(client.set_policy(SetPolicyRequest {
-                policy: Some(changed(policy, change)),
+                policy: Some(changed(policy, *change)),
             }))
             .await?
         }
@@ -53,7 +59,26 @@ fn changed(mut policy: Policy, change: PolicyChange) -> Policy {
     set(&mut policy.max_output_tokens, change.max_output_tokens);
     set(&mut policy.invoice_expiry_s, change.invoice_expiry_s);
     set(&mut policy.quote_without_bid, change.quote_without_bid);
+    content(&mut policy, change.content);
     policy
+}
+
+/// The rules of the content policy, one by one. The host compares and keeps them in normal form.
+fn content(policy: &mut Policy, change: ContentChange) {
+    policy.refused_words.extend(change.refuse_word);
+    policy.refused_topics.extend(change.refuse_topic);
+    policy.refused_requesters.extend(change.refuse_requester);
+    let same = |kept: &str, named: &String| kept.eq_ignore_ascii_case(named) || kept == named.to_lowercase();
+    let stays = |kept: &str, gone: &[String]| !gone.iter().any(|named| same(kept, named));
+    policy
+        .refused_words
+        .retain(|word| stays(word, &change.allow_word));
+    policy
+        .refused_topics
+        .retain(|topic| stays(&topic.name, &change.allow_topic));
+    policy
+        .refused_requesters
+        .retain(|key| stays(key, &change.allow_requester));
 }
 
 fn text(reply: &PolicyReply, network: &str) -> String {
@@ -61,6 +86,8 @@ fn text(reply: &PolicyReply, network: &str) -> String {
         return "No policy is set.".to_owned();
     };
     let kinds: Vec<String> = policy.kinds.iter().map(u32::to_string).collect();
+    let topic = |topic: &Topic| format!("{}: {}", topic.name, topic.words.join(", "));
+    let topics: Vec<String> = policy.refused_topics.iter().map(topic).collect();
     fields(&[
         ("min-price", show_on(policy.min_price_msat, network)),
         ("kinds", kinds.join(", ")),
@@ -76,6 +103,9 @@ fn text(reply: &PolicyReply, network: &str) -> String {
         ("accept-targeted", policy.accept_targeted.to_string()),
         ("invoice-expiry-s", policy.invoice_expiry_s.to_string()),
         ("quote-without-bid", policy.quote_without_bid.to_string()),
+        ("refused words", policy.refused_words.join(", ")),
+        ("refused topics", topics.join("; ")),
+        ("refused requesters", policy.refused_requesters.join(", ")),
         ("digest", reply.digest.clone()),
     ])
 }

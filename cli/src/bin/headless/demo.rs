@@ -104,7 +104,7 @@ async fn buy(buyer: &mut Client, world: &World, number: u32) -> anyhow::Result<S
         provider: world.provider.pubkey.clone(),
         pay_first_ceiling_msat: if pay_first { world.options.price_msat } else { 0 },
         max_tokens: TOKENS,
-        without_bid: false,
+        ..pb::BuyRequest::default()
     };
     Ok(buyer
         .buy(request)

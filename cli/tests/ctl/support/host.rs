@@ -254,6 +254,48 @@ impl Control for Host {
     async fn close_channel(&self, _: Request<CloseChannelRequest>) -> Answer<CloseChannelReply> {
         Ok(Response::new(CloseChannelReply {}))
     }
+    async fn refusals(&self, request: Request<RefusalsRequest>) -> Answer<RefusalsReply> {
+        let RefusalsRequest { reason, rule, .. } = request.into_inner();
+        let line = RefusalLine {
+            job_id: "aa".repeat(32),
+            text: "a \u{1b}[2J casino".into(),
+            reason,
+            rule,
+            ..Default::default()
+        };
+        Ok(Response::new(RefusalsReply {
+            refusals: vec![line],
+            ..Default::default()
+        }))
+    }
+    async fn mark_refusal(&self, request: Request<MarkRefusalRequest>) -> Answer<MarkRefusalReply> {
+        let wrong = u64::from(request.into_inner().wrong);
+        let rule = RuleLine {
+            rule: "word:casino".into(),
+            refused: 3,
+            wrong,
+        };
+        Ok(Response::new(MarkRefusalReply {
+            rule: Some(rule),
+            ..Default::default()
+        }))
+    }
+    async fn missed(&self, request: Request<MissedRequest>) -> Answer<MissedReply> {
+        let line = MissedLine {
+            reason: "price-too-low".into(),
+            jobs: 2,
+            msat: 1_400,
+            setting: "min-price".into(),
+            setting_now: "1000msat".into(),
+            setting_needed: "400msat".into(),
+            next: "autopilotctl policy set --min-price 400msat".into(),
+        };
+        Ok(Response::new(MissedReply {
+            since_ms: request.into_inner().since_ms,
+            missed: vec![line],
+            ..Default::default()
+        }))
+    }
     async fn relays(&self, _: Request<RelaysRequest>) -> Answer<RelaysReply> {
         Ok(Response::new(RelaysReply { relays: vec![] }))
     }

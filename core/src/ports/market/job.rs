@@ -119,6 +119,8 @@ pub struct JobRequest {
     pub providers: Vec<PublicKey>,
     /// Where the buyer wants answers published.
     pub relays: Vec<String>,
+    /// What it is about, by its own word (`t` tags).
+    pub topics: Vec<String>,
     /// How the request is sealed, if it is; answers are sealed in kind.
     pub encryption: Option<Encryption>,
     /// An upper bound for the bytes of the result event beside its content (request, inputs, tags, signature, bill).

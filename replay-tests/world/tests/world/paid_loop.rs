@@ -133,6 +133,7 @@ async fn pay_first_is_paid_before_it_is_worked() {
         pay_first_ceiling_msat: 10_000,
         max_tokens: 8,
         without_bid: true,
+        ..Default::default()
     };
     let id = buyer.buy(request).await.unwrap().into_inner().purchase_id;
     let reply = outcome(&mut buyer, &id).await.unwrap();
