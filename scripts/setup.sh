@@ -13,7 +13,7 @@ check_machine() {
     grep -qm1 '^flags.*\bavx2\b' /proc/cpuinfo ||
         die "this CPU has no AVX2, which the model runtime is built for: use a machine from about 2013 or later, or pass the host's CPU through to the virtual machine"
     command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
-        die "this distribution has no apt: install cmake, g++, clang, libclang, ninja, boost headers, ccache, pip and Rust $RUST_MINIMUM yourself on Debian 12 or Ubuntu 24.04, or use one of these in a container"
+        die "this distribution has no apt: install cmake, g++, clang, libclang, ninja, boost headers, ccache, pip, hledger and Rust $RUST_MINIMUM yourself on Debian 12 or Ubuntu 24.04, or use one of these in a container"
     [[ -d "$CACHE/target" ]] || check_room
 }
 
@@ -61,7 +61,7 @@ install_packages() {
     local missing=() tool package
     local -A package_of=(
         [cmake]=cmake [g++]=g++ [make]=make [ninja]=ninja-build [clang]=clang [ccache]=ccache [python3]=python3
-        [pkg-config]=pkg-config
+        [pkg-config]=pkg-config [hledger]=hledger
     )
     for tool in "${!package_of[@]}"; do
         command -v "$tool" >/dev/null || missing+=("${package_of[$tool]}")

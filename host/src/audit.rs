@@ -120,6 +120,11 @@ impl Audit {
         Ok(Audit { path, reader })
     }
 
+    /// For rows beside the facts.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path

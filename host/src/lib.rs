@@ -1,6 +1,7 @@
 //! The shell around the engine: the only room that links adapters.
 
 pub mod audit;
+pub mod books;
 pub mod clock;
 pub mod config;
 pub mod control;

@@ -32,6 +32,34 @@ pub enum Account {
     ExpensesFees,
 }
 
+impl Account {
+    /// Its name in a book, from the root down: `assets:lightning`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Account::AssetsLightning => "assets:lightning",
+            Account::AssetsOnchain => "assets:onchain",
+            Account::LiabilitiesPrepaid => "liabilities:prepaid",
+            Account::EquityUnbound => "equity:unbound",
+            Account::EquityGrants => "equity:grants",
+            Account::EquityDeposits => "equity:deposits",
+            Account::EquityWithdrawals => "equity:withdrawals",
+            Account::IncomeJobs => "income:jobs",
+            Account::ExpensesJobs => "expenses:jobs",
+            Account::ExpensesFees => "expenses:fees",
+        }
+    }
+
+    /// Whether what stands in it is ours to hold.
+    pub fn is_asset(self) -> bool {
+        self.name().starts_with("assets:")
+    }
+
+    /// Whether it collects what moving money costs.
+    pub fn is_fee(self) -> bool {
+        self.name().starts_with("expenses:fees")
+    }
+}
+
 /// One side of a movement, in millisatoshi.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Posting {

@@ -1,5 +1,6 @@
 //! Tests of `autopilotctl` as a program. One program: each more would link everything again.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // In tests a panic is the verdict.
+mod books;
 mod control;
 #[path = "support/host.rs"]
 mod host;

@@ -2,7 +2,12 @@
 use std::{path::Path, process::Command};
 
 use autopilot_events::{Event, Head, Recorded, words::Digest};
-use autopilot_projections::{State, accounts::postings};
+use autopilot_projections::{
+    State,
+    accounts::postings,
+    movements::{Movements, Told},
+    report::{Report, Window},
+};
 use autopilot_replay_tests::stories::{End, Story, history, weave};
 use autopilot_store_sqlite::{Commit, Snapshot, Store, rows::HistoryFold};
 use proptest::{prelude::*, sample::Index};
@@ -157,6 +162,30 @@ proptest! {
             _ => 0,
         }).sum();
         prop_assert_eq!(state.earnings.earned_msat, settled, "only settlements are earnings");
+    }
+
+    #[test]
+    fn movements_tell_every_posting_once(facts in history(60)) {
+        let (mut movements, mut sums) = (Movements::default(), std::collections::BTreeMap::new());
+        let mut told: Vec<Told> = facts.iter().flat_map(|fact| movements.apply(fact)).collect();
+        told.extend(movements.end().map(|movement| Told::Moved(Box::new(movement))));
+        let mut last = 0;
+        for movement in told.iter().filter_map(|told| match told { Told::Moved(movement) => Some(movement), _ => None }) {
+            prop_assert!(movement.sequence > last, "in the order of the facts");
+            last = movement.sequence;
+            for posting in &movement.postings {
+                *sums.entry(posting.account).or_insert(0) += posting.amount_msat;
+            }
+        }
+        let state = fold(&facts);
+        let balances: std::collections::BTreeMap<_, _> = state.accounts.balances_msat().collect();
+        sums.retain(|_, sum| *sum != 0);
+        let moved = balances.into_iter().filter(|(_, sum)| *sum != 0).collect();
+        prop_assert_eq!(sums, moved);
+        let mut report = Report::of(Window::default());
+        told.iter().for_each(|told| report.take(told));
+        prop_assert_eq!(report.earned.msat, state.earnings.earned_msat);
+        prop_assert_eq!(report.earned.payments, state.earnings.jobs_settled);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 //! The command line.
+mod books;
 mod market;
 mod wallet;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use autopilot_cli::money::parse_msat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use books::{Export, Format, Report, Span};
 pub use market::{ContentChange, Missed, RefusalAction, Refusals};
 pub use wallet::{Amount, Wallet};
 
@@ -47,6 +49,10 @@ pub enum Command {
     History(History),
     /// What was earned: settled payments that are bound to a job.
     Earnings,
+    /// What a day or another window brought and cost, by wallet facts: works without a host.
+    Report(Report),
+    /// The ledger for other programs: CSV, JSON Lines, Koinly, hledger. Works without a host.
+    Export(Export),
     /// How far a job came, and why it is or is not paid.
     Why {
         /// Job id or market id, or a beginning of at least 8 digits.

@@ -1,7 +1,7 @@
 //! Failures by kind: an exit code, a closed code for programs, a sentence for people, and the next step.
 use std::fmt;
 
-use autopilot_host::{audit::AuditError, models::StoreError};
+use autopilot_host::{audit::AuditError, books::BooksError, models::StoreError};
 use tonic::{Code, Status};
 
 /// Metadata key under which the host names the kind of a refusal.
@@ -167,6 +167,18 @@ impl From<AuditError> for Failure {
             "ledger-broken" => failure.next("autopilotctl ledger verify"),
             "beyond-end" => failure.next("autopilotctl ledger head"),
             _ => failure,
+        }
+    }
+}
+
+impl From<BooksError> for Failure {
+    fn from(error: BooksError) -> Failure {
+        match error {
+            BooksError::Ledger(error) => error.into(),
+            BooksError::Write(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                Failure::new(Kind::PipeClosed, "pipe-closed", "")
+            }
+            error @ BooksError::Write(_) => Failure::new(Kind::Other, "output", error.to_string()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `autopilotctl`: drives and inspects a running host over `control/v1`, and reads its ledger without one.
 //! stdout is data, stderr is words, the exit code is the kind of failure. docs/CLI.md is the reference.
 mod args;
+mod books;
 mod buy;
 mod confirm;
 mod connect;
@@ -101,6 +102,8 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Abort { job } => jobs::abort(&mut connect(&home).await?, out, job).await,
         Command::History(query) => jobs::history(&mut connect(&home).await?, out, query).await,
         Command::Earnings => jobs::earnings(&mut connect(&home).await?, out).await,
+        Command::Report(asked) => books::report(&home, out, asked).await,
+        Command::Export(asked) => books::export(&home, out, asked).await,
         Command::Why { job } => jobs::why(&mut connect(&home).await?, out, job).await,
         Command::Refusals(query) => missed::refusals(&mut connect(&home).await?, out, query).await,
         Command::Missed(query) => missed::missed(&mut connect(&home).await?, out, query).await,
