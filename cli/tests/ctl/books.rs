@@ -76,6 +76,7 @@ fn received(n: u8, amount_msat: u64) -> Event {
         amount_msat,
         settled_at_ms: T + i64::from(n) * 3_600_000,
         skimmed_fee_msat: u64::from(n == 1) * 100,
+        ..Default::default()
     }
     .into()
 }
@@ -88,6 +89,7 @@ fn settled(n: u8, amount_msat: u64, prepaid: bool) -> Event {
         settled_at_ms: T + i64::from(n) * 3_600_000,
         payment_id: id(4, n),
         prepaid,
+        ..Default::default()
     }
     .into()
 }
@@ -111,6 +113,7 @@ fn sent(n: u8, amount_msat: u64, fee_msat: u64) -> Event {
         fee_msat,
         preimage: Vec::new(),
         settled_at_ms: T + i64::from(n) * 3_600_000,
+        ..Default::default()
     }
     .into()
 }
@@ -189,6 +192,7 @@ fn events() -> Vec<Event> {
             event_id: id(5, 9),
             payment_hash: id(4, 9),
             amount_msat: 4_000,
+            ..Default::default()
         }
         .into(),
     );
@@ -199,6 +203,7 @@ fn events() -> Vec<Event> {
             payment_hash: id(4, 9),
             amount_msat: 4_000,
             fee_msat: 2,
+            ..Default::default()
         }
         .into(),
     );
