@@ -2,4 +2,5 @@
 
 pub mod market;
 pub mod model;
+pub mod payee;
 pub mod wallet;
