@@ -111,6 +111,8 @@ impl Engine {
     fn command(&mut self, command: Command, now_ms: i64) -> Result<Vec<Draft>, Refusal> {
         match command {
             Command::OpenLedger(opened) => presence::open_ledger(&self.state, opened),
+            Command::NoteBackup(noted) => Ok(vec![presence::custody(noted)]),
+            Command::NoteProtection(noted) => Ok(vec![presence::custody(noted)]),
             Command::SetPolicy(policy) => presence::set_policy(&self.state, policy),
             Command::GoOnline { run_id } => {
                 presence::go_online(&self.state, &mut self.presence, &self.readiness, run_id, now_ms)

@@ -221,6 +221,10 @@ pub struct Bill {
 pub enum Command {
     /// The first fact of a ledger.
     OpenLedger(pb::LedgerOpened),
+    /// The identity's words were taken out.
+    NoteBackup(pb::IdentityBackedUp),
+    /// The identity is protected otherwise.
+    NoteProtection(pb::IdentityProtected),
     /// Another policy.
     SetPolicy(pb::Policy),
     /// Serve from now on.

@@ -1,6 +1,6 @@
 //! Going online and offline, policy, identity. Presence belongs to a run of the program and is never restored.
 use autopilot_events::{
-    Draft,
+    Draft, Event,
     pb::{self, Source},
     words::JobId,
 };
@@ -40,6 +40,11 @@ pub struct Overflow {
     pub bytes: u64,
     /// blake3 over their ids in order.
     pub ids: blake3::Hasher,
+}
+
+/// What a person did to keep the identity.
+pub fn custody(noted: impl Into<Event>) -> Draft {
+    fact("ledger", Source::Person, noted)
 }
 
 /// The first fact of a ledger, or the check that this is the right one.

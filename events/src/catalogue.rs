@@ -103,6 +103,8 @@ macro_rules! catalogue {
 
 catalogue! {
     LedgerOpened = "ledger.opened" 1 true [ledger_id: 16, identity: 32];
+    IdentityBackedUp = "identity.backed_up" 1 false [];
+    IdentityProtected = "identity.protected" 1 false [];
     PolicyChanged = "policy.changed" 1 false [digest: 32];
     ProviderWentOnline = "provider.went_online" 1 false [policy_digest: 32];
     ProviderWentOffline = "provider.went_offline" 1 false [];

@@ -8,6 +8,7 @@ pub mod control;
 pub mod crash;
 mod effects;
 pub mod home;
+pub mod identity;
 mod intake;
 pub mod ledger;
 pub mod models;

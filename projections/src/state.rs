@@ -3,8 +3,8 @@ use autopilot_events::{Recorded, words::Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Projection, accounts::Accounts, earnings::Earnings, jobs::Jobs, missed::Missed, outbox::Outbox,
-    provider::Provider, purchases::Purchases, wallet::Wallet,
+    Projection, accounts::Accounts, custody::Custody, earnings::Earnings, jobs::Jobs, missed::Missed,
+    outbox::Outbox, provider::Provider, purchases::Purchases, wallet::Wallet,
 };
 
 /// What decisions rest on and what is shown: the same folds.
@@ -26,6 +26,8 @@ pub struct State {
     pub accounts: Accounts,
     /// Jobs that were not taken, and demand that could not be.
     pub missed: Missed,
+    /// How the identity is kept.
+    pub custody: Custody,
 }
 
 impl State {
@@ -39,6 +41,7 @@ impl State {
         self.earnings.apply(fact);
         self.accounts.apply(fact);
         self.missed.apply(fact);
+        self.custody.apply(fact);
     }
 
     /// `label` and digest of every fold, in a fixed order.
@@ -52,6 +55,7 @@ impl State {
             (Earnings::label(), self.earnings.digest()),
             (Accounts::label(), self.accounts.digest()),
             (Missed::label(), self.missed.digest()),
+            (Custody::label(), self.custody.digest()),
         ]
     }
 
@@ -66,6 +70,7 @@ impl State {
             Earnings::label(),
             Accounts::label(),
             Missed::label(),
+            Custody::label(),
         ];
         labels.join("+")
     }

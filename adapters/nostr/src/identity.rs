@@ -9,6 +9,12 @@ use nostr::nips::{nip06::FromMnemonic, nip19::ToBech32};
 #[error("the mnemonic is not valid (BIP39, English)")]
 pub struct BadMnemonic;
 
+/// A public key as people pass it on (NIP-19, `npub1…`).
+pub fn npub(key: &PublicKey) -> String {
+    let Ok(npub) = nostr::PublicKey::from_byte_array(key.0).to_bech32();
+    npub
+}
+
 /// The signing identity of this home folder.
 #[derive(Clone)]
 pub struct Identity(Keys);

@@ -11,5 +11,5 @@ pub mod nip90;
 pub mod relay;
 mod words;
 
-pub use identity::{BadMnemonic, Identity};
+pub use identity::{BadMnemonic, Identity, npub};
 pub use market::{DEFAULT_RELAYS, MAX_RELAYS, RelayConfig, RelayMarket};

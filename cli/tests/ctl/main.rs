@@ -4,6 +4,8 @@ mod books;
 mod control;
 #[path = "support/host.rs"]
 mod host;
+mod identity;
 mod ledger;
 mod support;
+mod terminal;
 mod usage;

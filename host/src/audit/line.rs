@@ -17,6 +17,8 @@ fn payload(event: &Event) -> Value {
     let value = payload!(
         event,
         LedgerOpened,
+        IdentityBackedUp,
+        IdentityProtected,
         PolicyChanged,
         ProviderWentOnline,
         ProviderWentOffline,

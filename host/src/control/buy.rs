@@ -91,7 +91,12 @@ impl Service {
             deadline_ms,
             about: Vec::new(),
         };
-        let input = Input::Person(Command::Buy { terms, event: signed });
+        let command = Command::Buy { terms, event: signed };
+        if request.dry_run {
+            self.rehearse(command).await?;
+            return Ok(BuyReply::default());
+        }
+        let input = Input::Person(command);
         let body = Some((format!("purchase/{id}"), event.json.as_slice()));
         self.outside
             .ledger

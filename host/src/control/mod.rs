@@ -4,6 +4,7 @@ mod buy;
 mod client;
 mod errors;
 mod follow;
+mod identity;
 mod model;
 mod pay;
 mod refusals;
@@ -16,5 +17,6 @@ mod why;
 
 pub use client::{Client, client};
 pub use errors::{CODE_KEY, coded};
+pub(crate) use identity::custody_note;
 pub use serve::{bind, serve};
 pub use service::Service;

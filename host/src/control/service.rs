@@ -70,4 +70,5 @@ table! {
     buy(BuyRequest) -> BuyReply = answer_buy;
     purchase(PurchaseRequest) -> PurchaseReply = answer_purchase;
     stop(StopRequest) -> StopReply = answer_stop;
+    identity(IdentityRequest) -> IdentityReply = answer_identity;
 }

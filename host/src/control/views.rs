@@ -51,6 +51,15 @@ impl Service {
             .map_err(errors::submit)
     }
 
+    /// What a command would be answered, without recording or doing anything.
+    pub(super) async fn rehearse(&self, command: Command) -> Result<(), Status> {
+        let decided = move |engine: &Engine| {
+            let drafts = engine.clone().decide(Input::Person(command), clock::now_ms());
+            drafts.map(drop)
+        };
+        self.look(decided).await?.map_err(errors::refused)
+    }
+
     pub(super) async fn answer_status(&self, _: pb::StatusRequest) -> Result<pb::StatusReply, Status> {
         let mut reply = self.look(of_engine).await?;
         reply.home = self.home.path().display().to_string();

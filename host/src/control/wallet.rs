@@ -233,6 +233,7 @@ impl Service {
             .map_err(|e| errors::invalid(e.to_string()))?
             .to_vec();
         let intent = hex::encode(&intent_id);
+        let dry_run = request.dry_run;
         let after = self.outside.ledger.head().borrow().sequence;
         let approved = facts::OnchainApproved {
             intent_id,
@@ -240,6 +241,10 @@ impl Service {
             amount_sat: request.amount_sat,
             resolution: None,
         };
+        if dry_run {
+            self.rehearse(Command::SendOnchain(approved)).await?;
+            return Ok(pb::SendOnchainReply::default());
+        }
         self.command(Command::SendOnchain(approved.clone())).await?;
         let wait = Duration::from_secs(u64::from(request.wait_s.clamp(1, 600)));
         let mut reply = pb::SendOnchainReply {
@@ -277,6 +282,25 @@ impl Service {
             // Forwarding costs nothing here: who buys from the peer behind this channel pays the invoice, no more.
             forwarding_fee_base: Some(Msat::ZERO),
         };
+        if request.dry_run {
+            crate::treasury::observe(&self.outside)
+                .await
+                .map_err(errors::submit)?;
+            let have = self
+                .look(|engine| engine.state().wallet.figures.onchain_sat)
+                .await?;
+            return match open.capacity_sat > have {
+                true => Err(errors::coded(
+                    tonic::Code::FailedPrecondition,
+                    "insufficient-funds",
+                    format!(
+                        "a channel of {} sat is more than the {have} sat on chain",
+                        open.capacity_sat
+                    ),
+                )),
+                false => Ok(pb::OpenChannelReply::default()),
+            };
+        }
         let opened = self
             .outside
             .wallet
@@ -294,6 +318,13 @@ impl Service {
         hex::decode_to_slice(&request.channel_id, &mut id).map_err(|_| {
             errors::invalid("a channel id has 64 hexadecimal digits; see `autopilotctl wallet balance`")
         })?;
+        if request.dry_run {
+            let live = self.outside.wallet.balances().await.map_err(errors::wallet)?;
+            return match live.channels.iter().any(|channel| channel.channel_id == id) {
+                true => Ok(pb::CloseChannelReply {}),
+                false => Err(errors::not_found("there is no such channel")),
+            };
+        }
         self.outside
             .wallet
             .close_channel(id, request.force)

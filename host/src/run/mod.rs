@@ -23,7 +23,7 @@ use crate::{
     ledger::{Ledger, SubmitError},
     outside::Outside,
     pulse,
-    secrets::{self, Secrets, SecretsError},
+    secrets::{self, Key, Secrets, SecretsError},
     treasury,
 };
 
@@ -35,8 +35,8 @@ const TOKENS_HELD: usize = 1_024;
 pub struct Options {
     /// The home folder; its configuration must be there.
     pub home: PathBuf,
-    /// Passphrase of the identity.
-    pub passphrase_file: Option<PathBuf>,
+    /// What opens the identity.
+    pub key: Key,
 }
 
 /// Why a host did not start, or stopped.
@@ -100,7 +100,7 @@ pub async fn run(
 ) -> Result<(), HostError> {
     let home = Home::open(&options.home)?;
     let config = Config::read(&home.config_file())?;
-    let secrets = Secrets::open_or_create(&home, options.passphrase_file.as_deref())?;
+    let secrets = Secrets::open_or_create(&home, &options.key)?;
     let identity = Identity::from_mnemonic(&secrets.words()).map_err(|_| SecretsError::NotWords)?;
     let (pubkey, npub) = (identity.public_key(), identity.npub());
 

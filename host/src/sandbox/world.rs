@@ -317,6 +317,7 @@ async fn open_channel(
         address,
         capacity_sat,
         push_msat,
+        dry_run: false,
     };
     hub.client()?
         .open_channel(request)

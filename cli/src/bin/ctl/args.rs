@@ -1,14 +1,16 @@
 //! The command line.
 mod books;
+mod identity;
 mod market;
 mod wallet;
 
 use std::path::PathBuf;
 
-use autopilot_cli::money::parse_msat;
+use autopilot_cli::{manual::Shell, money::parse_msat};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use books::{Export, Format, Report, Span};
+pub use identity::{Identity, NewPassphrase};
 pub use market::{ContentChange, Missed, RefusalAction, Refusals};
 pub use wallet::{Amount, Wallet};
 
@@ -19,8 +21,17 @@ use crate::{failure::EXIT_CODES, wait::Condition};
 #[command(name = "autopilotctl", version, after_help = EXIT_CODES, propagate_version = true)]
 pub struct Cli {
     /// Home folder of the host [default: the XDG data folder, e.g. ~/.local/share/autopilot].
-    #[arg(long, global = true, env = "AUTOPILOT_HOME", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "AUTOPILOT_HOME",
+        value_name = "DIR",
+        hide_env_values = true
+    )]
     pub home: Option<PathBuf>,
+    /// Never ask: an answer that is needed is exit code 2, with the option that gives it.
+    #[arg(long, global = true, env = "AUTOPILOT_NO_INPUT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_input: bool,
     /// Answer with one JSON document (JSON Lines for tail); docs/CLI.md has the schema.
     #[arg(long, global = true)]
     pub json: bool,
@@ -76,6 +87,9 @@ pub enum Command {
     Model(Model),
     /// Checks everything that earning needs, and says what to do.
     Doctor,
+    /// Who this is, and how its secret is kept.
+    #[command(subcommand)]
+    Identity(Identity),
     /// The ledger itself: works with, without and beside a host, and changes nothing.
     #[command(subcommand)]
     Ledger(Ledger),
@@ -83,6 +97,16 @@ pub enum Command {
     Events(Tail),
     /// Ends the host in good order.
     Stop,
+    /// Writes a completion script, e.g. for ~/.local/share/bash-completion/completions/autopilotctl.
+    Completions {
+        /// Whose.
+        shell: Shell,
+    },
+    /// Writes the manual page, or with a folder one for each command.
+    Man {
+        /// Folder for the pages.
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -199,12 +223,15 @@ pub struct History {
     pub money: String,
 }
 
-/// What spends asks first.
+/// What spends or deletes asks first, and can be rehearsed.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Yes {
     /// Do it without asking.
     #[arg(long, short = 'y')]
     pub yes: bool,
+    /// Check everything and say what would happen; do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 use crate::{
     args::Buy,
-    confirm::confirm,
+    confirm::{confirm, rehearsed},
     connect::{Client, call, call_waiting},
     failure::{Failure, Kind, Outcome},
-    output::{Out, clean, clean_line, fields, say},
+    output::{Out, clean, clean_line, fields, say, short},
     pay::default_fee_ceiling_msat,
 };
 
@@ -40,11 +40,9 @@ pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
     };
     let budget = show_on(order.budget, &network);
     let fee = show_msat(fee_ceiling_msat);
-    confirm(
-        order.yes,
-        &format!("Buy one answer from {who} for at most {budget}, routing at most {fee}, {ahead}."),
-    )?;
-    let bought = call(client.buy(BuyRequest {
+    let what = format!("Buy one answer from {who} for at most {budget}, routing at most {fee}, {ahead}.");
+    let dry_run = order.yes.dry_run;
+    let request = BuyRequest {
         input,
         kind: order.kind,
         budget_msat: order.budget,
@@ -55,10 +53,21 @@ pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
         max_tokens: order.max_tokens,
         without_bid: order.without_bid,
         window_s: order.window,
-    }))
-    .await?;
+        dry_run,
+    };
+    if dry_run {
+        call(client.buy(request)).await?;
+        return rehearsed(out, &what);
+    }
+    confirm(out, order.yes, &what)?;
+    let bought = call(client.buy(request)).await?;
     if order.no_wait {
-        return out.show(&bought, |bought| bought.purchase_id.clone());
+        out.show(&bought, |bought| bought.purchase_id.clone())?;
+        out.hint(&format!(
+            "autopilotctl wait buyer-paid {}",
+            short(&bought.purchase_id)
+        ));
+        return Ok(());
     }
     say(&format!(
         "purchase {} is asked for; waiting for its end",

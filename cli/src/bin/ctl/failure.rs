@@ -1,7 +1,9 @@
 //! Failures by kind: an exit code, a closed code for programs, a sentence for people, and the next step.
 use std::fmt;
 
-use autopilot_host::{audit::AuditError, books::BooksError, models::StoreError};
+use autopilot_host::{
+    audit::AuditError, books::BooksError, identity::NoteError, models::StoreError, secrets::SecretsError,
+};
 use tonic::{Code, Status};
 
 /// Metadata key under which the host names the kind of a refusal.
@@ -30,6 +32,8 @@ pub enum Kind {
     LedgerUnreadable = 9,
     /// The same key with another payload.
     Conflict = 10,
+    /// The identity is there, and the passphrase is missing or wrong.
+    Locked = 11,
     /// Whoever read our output went away. No failure of ours.
     PipeClosed = 0,
 }
@@ -42,7 +46,7 @@ Exit codes:
   2  usage, or a confirmation is missing   8  the ledger is broken
   3  the host can't be reached             9  the ledger can't be read
   4  refused, or failed for a reason      10  conflict
-  5  not found
+  5  not found                            11  the identity is locked
 
 Errors go to stderr; with --json as {\"error\":{\"code\",\"message\",\"next\"}}.";
 
@@ -205,6 +209,32 @@ impl From<StoreError> for Failure {
             "cut" | "stopped" => failure.next("the same command again goes on from there"),
             _ => failure,
         }
+    }
+}
+
+impl From<SecretsError> for Failure {
+    fn from(error: SecretsError) -> Failure {
+        let kind = match &error {
+            error if error.is_locked() => Kind::Locked,
+            SecretsError::Missing(_) => Kind::NotFound,
+            SecretsError::Weak(_) | SecretsError::NotWords | SecretsError::NotPrivate { .. } => Kind::Usage,
+            SecretsError::Occupied(_) | SecretsError::AlreadySo(_) | SecretsError::Damaged { .. } => {
+                Kind::Refused
+            }
+            _ => Kind::Other,
+        };
+        let failure = Failure::new(kind, error.code(), error.to_string());
+        match kind {
+            Kind::Locked => failure.next("name the file with the passphrase: --passphrase-file FILE"),
+            _ => failure,
+        }
+    }
+}
+
+impl From<NoteError> for Failure {
+    fn from(error: NoteError) -> Failure {
+        Failure::new(Kind::LedgerUnreadable, "ledger-unreadable", error.to_string())
+            .next("autopilotctl doctor")
     }
 }
 

@@ -7,6 +7,7 @@ mod confirm;
 mod connect;
 mod doctor;
 mod failure;
+mod identity;
 mod jobs;
 mod ledger;
 mod missed;
@@ -16,13 +17,15 @@ mod pay;
 mod policy;
 mod progress;
 mod status;
+mod suggest;
 mod wait;
 mod wallet;
 
 use std::{path::PathBuf, process::ExitCode};
 
+use autopilot_cli::manual;
 use autopilot_proto::control::v1 as control;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::{
     args::{Cli, Command, Ledger},
@@ -36,7 +39,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
-    let out = Out::new(cli.json);
+    let out = Out::new(cli.json, cli.no_input);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -70,7 +73,7 @@ fn misused(error: &clap::Error) -> ExitCode {
         .unwrap_or(&text)
         .trim_start_matches("error: ");
     let failure = Failure::usage(message.trim()).next("autopilotctl --help");
-    report(&failure, Out::new(true))
+    report(&failure, Out::new(true, true))
 }
 
 fn report(failure: &Failure, out: Out) -> ExitCode {
@@ -92,19 +95,55 @@ fn home_of(cli: &Cli) -> Outcome<PathBuf> {
         .map_err(|error| Failure::usage(error.to_string()).next("name a home folder with --home"))
 }
 
+/// What is made of the command line alone.
+fn describe(command: &Command, out: Out) -> Option<Outcome> {
+    let mut text = Vec::new();
+    let written = match command {
+        Command::Completions { shell } => manual::completions(Cli::command(), *shell, &mut text),
+        Command::Man { folder: None } => manual::page(Cli::command(), &mut text),
+        Command::Man { folder: Some(folder) } => manual::pages(Cli::command(), folder).map(|pages| {
+            text = pages
+                .iter()
+                .map(|page| format!("{}\n", page.display()))
+                .collect::<String>()
+                .into();
+        }),
+        _ => return None,
+    };
+    Some(match written {
+        Ok(()) => out.line(&String::from_utf8_lossy(&text)),
+        Err(error) => Err(Failure::new(
+            Kind::Other,
+            "output",
+            format!("it can't be written: {error}"),
+        )),
+    })
+}
+
 async fn run(cli: Cli, out: Out) -> Outcome {
+    if let Some(done) = describe(&cli.command, out) {
+        return done;
+    }
     let home = home_of(&cli)?;
     match cli.command {
         Command::Status => status::status(&mut connect(&home).await?, out).await,
         Command::Provider(action) => status::provider(&mut connect(&home).await?, out, action).await,
         Command::Policy(action) => policy::policy(&mut connect(&home).await?, out, action).await,
         Command::Jobs => jobs::jobs(&mut connect(&home).await?, out).await,
-        Command::Abort { job } => jobs::abort(&mut connect(&home).await?, out, job).await,
+        Command::Abort { job } => {
+            let mut client = connect(&home).await?;
+            let done = jobs::abort(&mut client, out, job.clone()).await;
+            suggest::job(&mut client, "abort", &job, done).await
+        }
         Command::History(query) => jobs::history(&mut connect(&home).await?, out, query).await,
         Command::Earnings => jobs::earnings(&mut connect(&home).await?, out).await,
         Command::Report(asked) => books::report(&home, out, asked).await,
         Command::Export(asked) => books::export(&home, out, asked).await,
-        Command::Why { job } => jobs::why(&mut connect(&home).await?, out, job).await,
+        Command::Why { job } => {
+            let mut client = connect(&home).await?;
+            let done = jobs::why(&mut client, out, job.clone()).await;
+            suggest::job(&mut client, "why", &job, done).await
+        }
         Command::Refusals(query) => missed::refusals(&mut connect(&home).await?, out, query).await,
         Command::Missed(query) => missed::missed(&mut connect(&home).await?, out, query).await,
         Command::Wallet(action) => wallet::wallet(&mut connect(&home).await?, out, action).await,
@@ -112,6 +151,7 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Buy(order) => buy::buy(&mut connect(&home).await?, out, order).await,
         Command::Wait(wait) => wait::wait(&home, out, wait).await,
         Command::Model(action) => model::model(&home, out, action).await,
+        Command::Identity(action) => identity::identity(&home, out, action).await,
         Command::Doctor => doctor::doctor(&home, out).await,
         Command::Ledger(Ledger::Head) => ledger::head(&home, out).await,
         Command::Ledger(Ledger::Verify) => ledger::verify(&home, out).await,
@@ -121,5 +161,7 @@ async fn run(cli: Cli, out: Out) -> Outcome {
             let reply = call(connect(&home).await?.stop(control::StopRequest {})).await?;
             out.show(&reply, |_| "The host is stopping.".to_owned())
         }
+        // Answered above, from the command line alone.
+        Command::Completions { .. } | Command::Man { .. } => Ok(()),
     }
 }

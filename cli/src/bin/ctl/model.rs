@@ -14,6 +14,7 @@ use crate::{
     failure::{Failure, Kind, Outcome},
     output::{Out, bytes, clean_line, fields, table},
     progress::Progress,
+    suggest,
 };
 
 /// Longest that a model may take to load at the host, seconds.
@@ -125,10 +126,11 @@ async fn pull(home: &Path, out: Out, text: &str, sha256: Option<String>, name: O
         ControlFlow::Continue(())
     });
     let model = tokio::select! {
-        model = pulled => model?,
+        model = pulled => model.map_err(|error| unknown(error.into(), home, text))?,
         _ = tokio::signal::ctrl_c() => return Err(models::StoreError::Stopped.into()),
     };
     drop(shown);
+    let next = format!("autopilot-headless provider --model {}", model.path.display());
     out.show(&ModelLine::from(model), |model| {
         fields(&[
             ("model", model.name.clone()),
@@ -136,7 +138,22 @@ async fn pull(home: &Path, out: Out, text: &str, sha256: Option<String>, name: O
             ("size", bytes(model.bytes)),
             ("sha256", model.sha256.clone()),
         ])
-    })
+    })?;
+    out.hint(&next);
+    Ok(())
+}
+
+/// With the name that was probably meant.
+fn unknown(failure: Failure, home: &Path, given: &str) -> Failure {
+    let known = models::known()
+        .unwrap_or_default()
+        .into_iter()
+        .map(|model| model.name);
+    let here = models::list(home)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|model| model.name);
+    suggest::model(failure, given, &known.chain(here).collect::<Vec<_>>())
 }
 
 fn list(home: &Path, out: Out) -> Outcome {

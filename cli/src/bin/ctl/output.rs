@@ -9,6 +9,8 @@ use crate::failure::{Failure, Kind, Outcome};
 #[derive(Clone, Copy, Debug)]
 pub struct Out {
     pub json: bool,
+    /// Never ask.
+    pub no_input: bool,
     colour: bool,
 }
 
@@ -22,11 +24,21 @@ pub enum Tone {
 }
 
 impl Out {
-    pub fn new(json: bool) -> Out {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    /// Colours by the one policy that help and usage errors follow too: none without a terminal, with `NO_COLOR`,
+    /// or on a dumb terminal.
+    pub fn new(json: bool, no_input: bool) -> Out {
+        let colour = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
         Out {
             json,
-            colour: !json && !refused && io::stdout().is_terminal(),
+            no_input,
+            colour: !json && colour,
+        }
+    }
+
+    /// The command that naturally comes next: for people at a terminal only.
+    pub fn hint(&self, next: &str) {
+        if !self.json && io::stdout().is_terminal() && io::stderr().is_terminal() {
+            say(&format!("next:  {next}"));
         }
     }
 

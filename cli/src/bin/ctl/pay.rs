@@ -4,7 +4,7 @@ use autopilot_proto::control::v1::{DecodeReply, DecodeRequest, PayReply, PayRequ
 
 use crate::{
     args::Yes,
-    confirm::confirm,
+    confirm::{confirm, rehearsed},
     connect::{Client, call, call_waiting},
     failure::{Failure, Kind, Outcome},
     output::{Out, at, clean_line, fields},
@@ -32,7 +32,11 @@ pub async fn pay(client: &mut Client, out: Out, wish: Wish, yes: Yes) -> Outcome
     let fee_ceiling_msat = wish
         .fee_ceiling_msat
         .unwrap_or_else(|| default_fee_ceiling_msat(amount_msat));
-    confirm(yes, &summary(&decoded, amount_msat, fee_ceiling_msat))?;
+    let what = summary(&decoded, amount_msat, fee_ceiling_msat);
+    if yes.dry_run {
+        return rehearsed(out, &what);
+    }
+    confirm(out, yes, &what)?;
     let request = PayRequest {
         payment_request: wish.invoice,
         // Only an invoice without an amount leaves it to the payer.

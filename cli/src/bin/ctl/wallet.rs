@@ -8,7 +8,7 @@ use autopilot_proto::control::v1::{
 
 use crate::{
     args::{Amount, Wallet, Yes},
-    confirm::confirm,
+    confirm::{confirm, rehearsed},
     connect::{Client, call, call_waiting},
     failure::{Failure, Kind, Outcome},
     output::{Out, at, clean_line, fields, short, table},
@@ -64,7 +64,9 @@ pub async fn wallet(client: &mut Client, out: Out, action: Wallet) -> Outcome {
             let reply = call(client.new_address(NewAddressRequest {})).await?;
             out.show(&reply, |reply| {
                 format!("{}  {}", reply.address, network_note(&reply.network))
-            })
+            })?;
+            out.hint("autopilotctl wallet balance, once the deposit has its blocks");
+            Ok(())
         }
         Wallet::SendOnchain {
             address,
@@ -86,6 +88,7 @@ pub async fn wallet(client: &mut Client, out: Out, action: Wallet) -> Outcome {
                 address,
                 capacity_sat,
                 push_msat: push,
+                dry_run: yes.dry_run,
             };
             open_channel(client, out, request, yes).await
         }
@@ -101,14 +104,26 @@ pub async fn wallet(client: &mut Client, out: Out, action: Wallet) -> Outcome {
                 "with its peer"
             };
             let id = clean_line(&channel_id);
-            confirm(
-                yes,
-                &format!(
-                    "Close channel {id} {how}; its sats go on chain {}.",
-                    network_note(&network)
-                ),
-            )?;
-            let reply = call(client.close_channel(CloseChannelRequest { channel_id, force })).await?;
+            let what = format!(
+                "Close channel {id} {how}; its sats go on chain {}.",
+                network_note(&network)
+            );
+            if yes.dry_run {
+                let request = CloseChannelRequest {
+                    channel_id,
+                    force,
+                    dry_run: true,
+                };
+                call(client.close_channel(request)).await?;
+                return rehearsed(out, &what);
+            }
+            confirm(out, yes, &what)?;
+            let request = CloseChannelRequest {
+                channel_id,
+                force,
+                dry_run: false,
+            };
+            let reply = call(client.close_channel(request)).await?;
             out.show(&reply, |_| {
                 "The channel is closing: autopilotctl wallet balance shows its sats.".to_owned()
             })
@@ -326,19 +341,19 @@ async fn send_onchain(
     } else {
         "the miners' fee comes on top"
     };
-    confirm(
-        yes,
-        &format!("Send {what} on chain to {}; {fee}.", clean_line(&address)),
-    )?;
-    let reply = call_waiting(
+    let what = format!("Send {what} on chain to {}; {fee}.", clean_line(&address));
+    let request = SendOnchainRequest {
+        address,
+        amount_sat,
         wait_s,
-        client.send_onchain(SendOnchainRequest {
-            address,
-            amount_sat,
-            wait_s,
-        }),
-    )
-    .await?;
+        dry_run: yes.dry_run,
+    };
+    if yes.dry_run {
+        call(client.send_onchain(request)).await?;
+        return rehearsed(out, &what);
+    }
+    confirm(out, yes, &what)?;
+    let reply = call_waiting(wait_s, client.send_onchain(request)).await?;
     out.show(&reply, |reply: &SendOnchainReply| {
         fields(&[
             ("status", reply.status.clone()),
@@ -373,7 +388,12 @@ async fn open_channel(client: &mut Client, out: Out, request: OpenChannelRequest
         clean_line(&request.address)
     );
     let capacity = show_on(request.capacity_sat.saturating_mul(1_000), &network);
-    confirm(yes, &format!("Open a channel of {capacity} with {peer}{push}."))?;
+    let what = format!("Open a channel of {capacity} with {peer}{push}.");
+    if yes.dry_run {
+        call(client.open_channel(request)).await?;
+        return rehearsed(out, &what);
+    }
+    confirm(out, yes, &what)?;
     let reply = call(client.open_channel(request)).await?;
     out.show(&reply, |reply| match reply.opened {
         true => "The channel is being opened: autopilotctl wait receive-ready.".to_owned(),

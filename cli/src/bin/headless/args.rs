@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 /// Hosts without a window, a relay, and a whole local world to try it in.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(name = "autopilot-headless", version, about)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,
@@ -25,6 +25,16 @@ pub enum Command {
     Sandbox(Sandbox),
     /// The sandbox plus jobs and a story, then an end
     Demo(Demo),
+    /// Writes a completion script
+    Completions {
+        /// Whose
+        shell: autopilot_cli::manual::Shell,
+    },
+    /// Writes the manual page, or with a folder one for each command
+    Man {
+        /// Folder for the pages
+        folder: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -37,10 +47,10 @@ pub struct Relay {
 #[derive(Debug, clap::Args)]
 pub struct Host {
     /// Home folder: one identity, one wallet, one ledger
-    #[arg(long, env = "AUTOPILOT_HOME")]
+    #[arg(long, env = "AUTOPILOT_HOME", hide_env_values = true)]
     pub home: Option<PathBuf>,
     /// File with the passphrase of the identity; without it the home folder's own is used
-    #[arg(long, env = "AUTOPILOT_PASSPHRASE_FILE")]
+    #[arg(long, env = "AUTOPILOT_PASSPHRASE_FILE", hide_env_values = true)]
     pub passphrase_file: Option<PathBuf>,
     /// Bitcoin network of a new home folder; never guessed
     #[arg(long, value_enum)]
@@ -67,7 +77,7 @@ pub struct Host {
     #[arg(long)]
     pub trust_0conf: Vec<String>,
     /// GGUF file to serve
-    #[arg(long, env = "AUTOPILOT_MODEL")]
+    #[arg(long, env = "AUTOPILOT_MODEL", hide_env_values = true)]
     pub model: Option<PathBuf>,
     /// Price of a job in a new ledger, in sats
     #[arg(long, default_value_t = 10)]
@@ -81,6 +91,9 @@ pub struct Host {
     /// I know the risks on the real network (they are printed without this)
     #[arg(long)]
     pub accept_risks: bool,
+    /// Never ask for a passphrase: where one is needed and not named, exit code 11
+    #[arg(long, env = "AUTOPILOT_NO_INPUT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_input: bool,
     /// Stop when standard input closes
     #[arg(long, hide = true)]
     pub leash: bool,
@@ -107,7 +120,7 @@ pub struct Sandbox {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=9_000))]
     pub price_sats: u64,
     /// GGUF file to serve; the small test model without this
-    #[arg(long, env = "AUTOPILOT_MODEL")]
+    #[arg(long, env = "AUTOPILOT_MODEL", hide_env_values = true)]
     pub model: Option<PathBuf>,
 }
 

@@ -9,7 +9,12 @@ use anyhow::{Context, bail, ensure};
 use autopilot_host::{control::Client, sandbox::World};
 use autopilot_proto::control::v1 as pb;
 
-use crate::{args, hosts::asked_to_stop, ladder::Ladder, world};
+use crate::{
+    args,
+    hosts::{STOPPING, asked_to_stop, end_at_next_signal},
+    ladder::Ladder,
+    world,
+};
 
 /// What a job is asked; varied by number so that no two requests are alike.
 const QUESTIONS: [&str; 5] = [
@@ -35,8 +40,9 @@ pub async fn demo(args: args::Demo) -> anyhow::Result<()> {
     let world = World::start(options, |step| println!("  starting {step} …")).await?;
     let told = tokio::select! {
         told = tell(&world, args.jobs) => told,
-        () = asked_to_stop(false) => Err(anyhow::anyhow!("interrupted")),
+        () = asked_to_stop(false) => Err(anyhow::anyhow!("interrupted; {STOPPING}")),
     };
+    end_at_next_signal();
     let home = world.options.home.clone();
     let provider = world.provider.home.path().to_owned();
     println!("\nStopping everything …");

@@ -1,8 +1,11 @@
 //! Hosts and the relay: until Ctrl-C, SIGTERM, or a closed leash.
-use std::path::{Path, PathBuf};
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, bail, ensure};
-use autopilot_cli::home::resolve;
+use autopilot_cli::{home::resolve, passphrase};
 use autopilot_host::{
     config::{Chain, Config, Model, Provider, Wallet},
     control,
@@ -23,6 +26,9 @@ const RISKS: &str = "On the Bitcoin network these are real sats:
   - sums below 354 sat in flight can't be enforced on chain
   - the words alone restore no channel: keep the home folder, and never run two copies of it
 Say --accept-risks to go on.";
+
+/// Exit code of a program that a signal ended: 128 and the number of SIGINT.
+const EXIT_INTERRUPTED: i32 = 130;
 
 /// Done at the first of Ctrl-C, SIGTERM and (with a leash) the end of standard input.
 pub async fn asked_to_stop(leash: bool) {
@@ -47,12 +53,30 @@ pub async fn asked_to_stop(leash: bool) {
     }
 }
 
+/// What is said at the first Ctrl-C.
+pub const STOPPING: &str = "stopping; a second Ctrl-C skips the clean-up";
+
+/// From here on a further Ctrl-C or SIGTERM ends the program at once. What was durable stays so, and a wallet process
+/// still stops in good order by itself, since its leash ends with this program.
+pub fn end_at_next_signal() {
+    tokio::spawn(async {
+        asked_to_stop(false).await;
+        eprintln!("ended at once, without cleaning up");
+        std::process::exit(EXIT_INTERRUPTED);
+    });
+}
+
 pub async fn relay(args: args::Relay) -> anyhow::Result<()> {
     let relay = net::EmbeddedRelay::start(args.listen).await?;
     println!("{}", serde_json::json!({ "relay": relay.url() }));
     asked_to_stop(false).await;
     relay.shutdown().await;
     Ok(())
+}
+
+/// Whether somebody can be asked for a passphrase.
+fn may_ask(args: &args::Host) -> bool {
+    !args.no_input && !args.leash && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
@@ -76,7 +100,8 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
     }
     let options = run::Options {
         home: path,
-        passphrase_file: args.passphrase_file.clone(),
+        key: passphrase::key(&home, args.passphrase_file.as_deref(), may_ask(&args))
+            .context("no passphrase can be read from the terminal")?,
     };
     let socket = home.control_socket();
     let online = args.online;
@@ -93,7 +118,13 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
             });
         }
     };
-    run::run(options, ready, asked_to_stop(args.leash)).await?;
+    let leash = args.leash;
+    let stop = async move {
+        asked_to_stop(leash).await;
+        eprintln!("{STOPPING}");
+        end_at_next_signal();
+    };
+    run::run(options, ready, stop).await?;
     Ok(())
 }
 

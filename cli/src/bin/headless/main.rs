@@ -7,9 +7,14 @@ mod world;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use autopilot_cli::manual;
+use autopilot_host::run::HostError;
+use clap::{CommandFactory, Parser};
 
 use args::{Args, Command};
+
+/// Exit code of a host whose identity is locked, the same as `autopilotctl`'s.
+const EXIT_LOCKED: u8 = 11;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -26,6 +31,12 @@ fn main() -> ExitCode {
             Command::Buyer(args) => hosts::host(args, "buyer").await,
             Command::Sandbox(args) => world::sandbox(args).await,
             Command::Demo(args) => demo::demo(args).await,
+            Command::Completions { shell } => Ok(manual::completions(
+                Args::command(),
+                shell,
+                &mut std::io::stdout(),
+            )?),
+            Command::Man { folder } => pages(folder),
         }
     });
     // A read of standard input can't be cancelled: whoever holds our leash must not hold up our end.
@@ -36,9 +47,22 @@ fn main() -> ExitCode {
     }
 }
 
+fn pages(folder: Option<std::path::PathBuf>) -> anyhow::Result<()> {
+    let Some(folder) = folder else {
+        return Ok(manual::page(Args::command(), &mut std::io::stdout())?);
+    };
+    for page in manual::pages(Args::command(), &folder)? {
+        println!("{}", page.display());
+    }
+    Ok(())
+}
+
 fn fail(error: anyhow::Error) -> ExitCode {
     eprintln!("error: {error:#}");
-    ExitCode::FAILURE
+    match error.downcast_ref::<HostError>() {
+        Some(HostError::Secrets(error)) if error.is_locked() => ExitCode::from(EXIT_LOCKED),
+        _ => ExitCode::FAILURE,
+    }
 }
 
 /// Words go to standard error; `RUST_LOG` says how many, `AUTOPILOT_LOG=json` in which form.

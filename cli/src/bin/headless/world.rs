@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use autopilot_host::sandbox::{ChainKind, Options, World};
 
-use crate::{args, hosts::asked_to_stop};
+use crate::{
+    args,
+    hosts::{STOPPING, asked_to_stop, end_at_next_signal},
+};
 
 pub async fn sandbox(args: args::Sandbox) -> anyhow::Result<()> {
     let options = options(&args)?;
@@ -15,11 +18,9 @@ pub async fn sandbox(args: args::Sandbox) -> anyhow::Result<()> {
         () = asked_to_stop(false) => None,
         role = world.somebody_ended() => Some(role),
     };
-    eprintln!("stopping; a second Ctrl-C ends at once");
-    tokio::select! {
-        () = world.stop() => {}
-        () = asked_to_stop(false) => {}
-    }
+    eprintln!("{STOPPING}");
+    end_at_next_signal();
+    world.stop().await;
     match broken {
         None => Ok(()),
         Some(role) => anyhow::bail!("the {role} ended by itself; its log is in its home folder"),

@@ -23,6 +23,8 @@ use tonic::{Request, Response, Status};
 pub struct Host {
     pub online: Arc<AtomicBool>,
     pub paid: Arc<AtomicUsize>,
+    /// What spends, done for real and not as a dry run.
+    pub done: Arc<AtomicUsize>,
     pub facts: broadcast::Sender<FactLine>,
 }
 
@@ -46,6 +48,7 @@ pub fn serve(home: &Path) -> (Host, Served) {
     let host = Host {
         online: Arc::default(),
         paid: Arc::default(),
+        done: Arc::default(),
         facts: broadcast::channel(64).0,
     };
     let server = tonic::transport::Server::builder().add_service(ControlServer::new(host.clone()));
@@ -75,6 +78,10 @@ fn basis() -> Option<Basis> {
 }
 
 impl Host {
+    fn count(&self, dry_run: bool) {
+        self.done.fetch_add(usize::from(!dry_run), Ordering::SeqCst);
+    }
+
     fn standing(&self) -> StatusReply {
         let online = self.online.load(Ordering::SeqCst);
         StatusReply {
@@ -248,10 +255,12 @@ impl Control for Host {
     async fn send_onchain(&self, _: Request<SendOnchainRequest>) -> Answer<SendOnchainReply> {
         refused("conflict", "this key was used with another payload")
     }
-    async fn open_channel(&self, _: Request<OpenChannelRequest>) -> Answer<OpenChannelReply> {
+    async fn open_channel(&self, request: Request<OpenChannelRequest>) -> Answer<OpenChannelReply> {
+        self.count(request.into_inner().dry_run);
         Ok(Response::new(OpenChannelReply { opened: false }))
     }
-    async fn close_channel(&self, _: Request<CloseChannelRequest>) -> Answer<CloseChannelReply> {
+    async fn close_channel(&self, request: Request<CloseChannelRequest>) -> Answer<CloseChannelReply> {
+        self.count(request.into_inner().dry_run);
         Ok(Response::new(CloseChannelReply {}))
     }
     async fn refusals(&self, request: Request<RefusalsRequest>) -> Answer<RefusalsReply> {
@@ -306,8 +315,10 @@ impl Control for Host {
         }))
     }
     async fn buy(&self, request: Request<BuyRequest>) -> Answer<BuyReply> {
+        let request = request.into_inner();
+        self.count(request.dry_run);
         Ok(Response::new(BuyReply {
-            purchase_id: request.into_inner().input,
+            purchase_id: request.input,
             ..Default::default()
         }))
     }
@@ -339,6 +350,9 @@ impl Control for Host {
             }
         });
         Ok(Response::new(ReceiverStream::new(receiver)))
+    }
+    async fn identity(&self, _: Request<IdentityRequest>) -> Answer<IdentityReply> {
+        Ok(Response::new(IdentityReply::default()))
     }
     async fn stop(&self, _: Request<StopRequest>) -> Answer<StopReply> {
         Ok(Response::new(StopReply {}))
