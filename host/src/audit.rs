@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use autopilot_events::{Head, Recorded, words::Digest};
 use autopilot_projections::State;
-use autopilot_store_sqlite::{BodyCounts, OpenError, ReadError, Reader, rows::HistoryFold};
+use autopilot_store_sqlite::{BodyCounts, JournalEntry, OpenError, ReadError, Reader, rows::HistoryFold};
 
 pub use autopilot_store_sqlite::Progress;
 
@@ -144,6 +144,14 @@ impl Audit {
     /// [`AuditError::Read`], `beyond-end` when the ledger ends before `after`.
     pub async fn facts(&self, after: u64, limit: u32) -> Result<Vec<Recorded>, AuditError> {
         Ok(self.reader.facts(after, limit).await?)
+    }
+
+    /// The newest lines of the journal, newest first, and how many were ever dropped.
+    ///
+    /// # Errors
+    /// [`AuditError::Read`].
+    pub async fn journal(&self, limit: u32) -> Result<(Vec<JournalEntry>, u64), AuditError> {
+        Ok(self.reader.journal(None, limit).await?)
     }
 
     /// Recomputes the chain over every stored byte, and checks the indexes and bodies against the facts.

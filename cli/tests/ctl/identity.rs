@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use super::support::{Home, run};
-use super::terminal::on_a_terminal;
+use super::terminal::{dialogue, on_a_terminal};
 use autopilot_host::{
     home::Home as HostHome,
     secrets::{Key, Secrets},
@@ -158,31 +158,26 @@ async fn a_typed_passphrase_is_asked_for_and_never_echoed() {
     let (home, _) = kept().await;
     let path = home.path().to_owned();
     tokio::task::spawn_blocking(move || {
-        let typed = format!("{FIRST}\n{FIRST}\n");
-        let protected = on_a_terminal(&path, &[], &["identity", "protect"], &typed);
+        let (new, again, old) = (
+            "New passphrase: ",
+            "The same again: ",
+            "Passphrase of the identity: ",
+        );
+        let protected = dialogue(&path, &["identity", "protect"], &[(new, FIRST), (again, FIRST)]);
         assert_eq!(protected.exit, 0, "{}", protected.stdout);
-        let differ = on_a_terminal(
+        let change = ["identity", "change-passphrase"];
+        let differ = dialogue(
             &path,
-            &[],
-            &["identity", "change-passphrase"],
-            &format!("{FIRST}\none thing\nanother\n"),
+            &change,
+            &[(old, FIRST), (new, "one thing"), (again, "another thing")],
         );
         assert_eq!(differ.exit, 2, "{}", differ.stdout);
-        let wrong = on_a_terminal(
-            &path,
-            &[],
-            &["identity", "unprotect", "--yes"],
-            "no such passphrase\n",
-        );
+        let unprotect = ["identity", "unprotect", "--yes"];
+        let wrong = dialogue(&path, &unprotect, &[(old, "no such passphrase")]);
         assert_eq!(wrong.exit, 11, "{}", wrong.stdout);
-        let never = on_a_terminal(&path, &[], &["identity", "unprotect", "--yes", "--no-input"], "");
+        let never = dialogue(&path, &[&unprotect[..], &["--no-input"]].concat(), &[]);
         assert_eq!(never.exit, 11, "{}", never.stdout);
-        let right = on_a_terminal(
-            &path,
-            &[],
-            &["identity", "unprotect", "--yes"],
-            &format!("{FIRST}\n"),
-        );
+        let right = dialogue(&path, &unprotect, &[(old, FIRST)]);
         assert_eq!(right.exit, 0, "{}", right.stdout);
         for shown in [protected, differ, wrong, right] {
             assert!(!shown.stdout.contains(FIRST), "echoed: {}", shown.stdout);

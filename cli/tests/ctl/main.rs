@@ -5,6 +5,7 @@ mod control;
 #[path = "support/host.rs"]
 mod host;
 mod identity;
+mod leaving;
 mod ledger;
 mod support;
 mod terminal;

@@ -1,9 +1,9 @@
 //! What a person at a terminal gets, and what a script gets: colours, questions, hints, completions, manual pages.
 
 use std::{
-    io::Write,
+    io::{Read, Write},
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use super::host;
@@ -14,13 +14,45 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Runs the program on a terminal of its own (util-linux `script`), typing `input`; both streams come as one.
+/// Runs the program on a terminal of its own (util-linux `script`), typing `input` ahead; both streams come as one.
 pub fn on_a_terminal(home: &Path, environment: &[(&str, &str)], arguments: &[&str], input: &str) -> Ran {
+    let mut child = terminal(home, environment, arguments);
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    ran(child.wait_with_output().unwrap())
+}
+
+/// The same, answering each question once it is asked.
+pub fn dialogue(home: &Path, arguments: &[&str], answers: &[(&str, &str)]) -> Ran {
+    let mut child = terminal(home, &[], arguments);
+    let mut typed = child.stdin.take().unwrap();
+    let mut shown = child.stdout.take().unwrap();
+    let mut told = String::new();
+    let mut buffer = [0; 4096];
+    for (question, answer) in answers {
+        while !told.ends_with(question) {
+            match shown.read(&mut buffer).unwrap() {
+                0 => panic!("{question:?} was not asked: {told}"),
+                count => told += &String::from_utf8_lossy(&buffer[..count]),
+            }
+        }
+        typed.write_all(format!("{answer}\n").as_bytes()).unwrap();
+    }
+    drop(typed);
+    told += &std::io::read_to_string(shown).unwrap();
+    Ran {
+        exit: child.wait().unwrap().code().unwrap_or(-1),
+        stdout: told,
+        stderr: String::new(),
+    }
+}
+
+fn terminal(home: &Path, environment: &[(&str, &str)], arguments: &[&str]) -> Child {
     let words: Vec<String> = std::iter::once(env!("CARGO_BIN_EXE_autopilotctl"))
         .chain(arguments.iter().copied())
         .map(quoted)
         .collect();
-    let mut child = Command::new("script")
+    let mut command = Command::new("script");
+    command
         .args(["-qefc", &words.join(" "), "/dev/null"])
         .env_clear()
         .envs([("PATH", "/usr/bin:/bin"), ("SHELL", "/bin/sh"), ("TERM", "xterm")])
@@ -28,11 +60,8 @@ pub fn on_a_terminal(home: &Path, environment: &[(&str, &str)], arguments: &[&st
         .envs(environment.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    ran(child.wait_with_output().unwrap())
+        .stderr(Stdio::piped());
+    command.spawn().unwrap()
 }
 
 const ESCAPE: char = '\u{1b}';

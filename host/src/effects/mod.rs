@@ -13,6 +13,7 @@ use std::{collections::HashMap, time::Duration};
 
 use autopilot_core::Effect;
 use tokio::task::AbortHandle;
+use tracing::{Instrument, field::Empty};
 
 use crate::{crash, ledger::SubmitError, outside::Outside};
 
@@ -52,7 +53,9 @@ pub async fn run(outside: Outside) {
         running.retain(|effect, task| !task.0.is_finished() && wanted.contains(effect));
         for effect in wanted.iter() {
             running.entry(effect.clone()).or_insert_with(|| {
-                Running(tokio::spawn(persist(outside.clone(), effect.clone())).abort_handle())
+                let sequence = outside.ledger.head().borrow().sequence;
+                let work = persist(outside.clone(), effect.clone()).instrument(span(effect, sequence));
+                Running(tokio::spawn(work).abort_handle())
             });
         }
         if outstanding.changed().await.is_err() {
@@ -67,9 +70,9 @@ async fn persist(outside: Outside, effect: Effect) {
     loop {
         crash::point("effect.before", name(&effect));
         match perform(&outside, &effect).await {
-            Ok(()) => return,
+            Ok(()) => return tracing::debug!("done"),
             Err(NotYet::Ledger(SubmitError::Stopped)) => return,
-            Err(cause) => tracing::warn!(?effect, %cause, "not yet; trying again"),
+            Err(cause) => tracing::warn!(%cause, "not yet; trying again"),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -94,6 +97,27 @@ async fn perform(outside: &Outside, effect: &Effect) -> Result<(), NotYet> {
         Effect::PayOffer { intent } => offers::pay(outside, intent).await,
         Effect::SendOnchain { intent } => money::send_onchain(outside, intent).await,
     }
+}
+
+/// The span of an effect's work, so that each line of it says for which job it was done, and which fact led to it.
+fn span(effect: &Effect, sequence: u64) -> tracing::Span {
+    let span = tracing::info_span!(
+        "effect",
+        what = name(effect),
+        sequence,
+        job = Empty,
+        about = Empty
+    );
+    match effect {
+        Effect::Run { job, .. } | Effect::Invoice { job, .. } | Effect::Sign { job, .. } => {
+            span.record("job", tracing::field::display(job))
+        }
+        Effect::TellLoser { purchase, .. } => span.record("job", tracing::field::display(purchase)),
+        Effect::Publish { event } => span.record("about", tracing::field::display(event)),
+        Effect::Pay { payment_hash, .. } => span.record("about", tracing::field::display(payment_hash)),
+        Effect::SendOnchain { intent } => span.record("about", intent.as_str()),
+    };
+    span
 }
 
 /// Name of an effect at its crash points.

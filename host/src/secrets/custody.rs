@@ -40,6 +40,11 @@ pub fn protection(home: &Home) -> Protection {
     }
 }
 
+/// Whether a word, in lower case, is one of the list that mnemonics are made of (BIP39, English).
+pub fn is_word(word: &str) -> bool {
+    Language::English.find_word(word).is_some()
+}
+
 impl Secrets {
     /// Seals the identity under a passphrase that the folder does not hold. The file is replaced whole; only then is
     /// the folder's own passphrase removed, so that a crash between the two leaves an identity that opens.

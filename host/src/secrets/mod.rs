@@ -9,7 +9,7 @@ use rand::{TryRngCore, rngs::OsRng};
 use sha2::Sha256;
 
 pub use age::secrecy::SecretString;
-pub use custody::{Protection, protection};
+pub use custody::{Protection, is_word, protection};
 pub use error::SecretsError;
 pub use seal::{Key, expose, same};
 

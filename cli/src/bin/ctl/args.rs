@@ -97,6 +97,10 @@ pub enum Command {
     Events(Tail),
     /// Ends the host in good order.
     Stop,
+    /// Everything that helps to find a fault, in one file without secrets.
+    DebugBundle(DebugBundle),
+    /// Takes a home folder away, after listing what is there and what would be lost. Refuses while there is money.
+    Uninstall(Uninstall),
     /// Writes a completion script, e.g. for ~/.local/share/bash-completion/completions/autopilotctl.
     Completions {
         /// Whose.
@@ -232,6 +236,31 @@ pub struct Yes {
     /// Check everything and say what would happen; do nothing.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DebugBundle {
+    /// The file, which must not be there yet [default: autopilot-debug-<time>.tar.gz here].
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How many of the last facts go along, without texts.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    pub facts: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    /// Lose what is at stake: the sum that the refusal names, typed in full.
+    #[arg(long, value_name = "SUM")]
+    pub forfeit: Option<String>,
+    /// Takes the cache of downloads and builds away too.
+    #[arg(long)]
+    pub cache: bool,
+    /// Takes the programs beside this one away too.
+    #[arg(long)]
+    pub programs: bool,
+    #[command(flatten)]
+    pub yes: Yes,
 }
 
 #[derive(Debug, Args)]

@@ -66,7 +66,8 @@ struct Report {
     checks: Vec<Check>,
 }
 
-pub async fn doctor(home: &Path, out: Out) -> Outcome {
+/// Every check, in an order that begins with what the others rest on.
+pub async fn checks(home: &Path) -> Vec<Check> {
     let mut checks = vec![
         machine::folder(home),
         machine::socket_path(home),
@@ -81,6 +82,11 @@ pub async fn doctor(home: &Path, out: Out) -> Outcome {
         checks.push(parts::program(program).await);
     }
     parts::host(home, &mut checks).await;
+    checks
+}
+
+pub async fn doctor(home: &Path, out: Out) -> Outcome {
+    let checks = checks(home).await;
     let report = Report {
         ok: checks.iter().all(|check| check.state != State::Fail),
         checks,

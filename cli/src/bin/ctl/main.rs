@@ -2,6 +2,7 @@
 //! stdout is data, stderr is words, the exit code is the kind of failure. docs/CLI.md is the reference.
 mod args;
 mod books;
+mod bundle;
 mod buy;
 mod confirm;
 mod connect;
@@ -18,6 +19,7 @@ mod policy;
 mod progress;
 mod status;
 mod suggest;
+mod uninstall;
 mod wait;
 mod wallet;
 
@@ -152,6 +154,8 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Wait(wait) => wait::wait(&home, out, wait).await,
         Command::Model(action) => model::model(&home, out, action).await,
         Command::Identity(action) => identity::identity(&home, out, action).await,
+        Command::DebugBundle(wish) => bundle::bundle(&home, out, wish).await,
+        Command::Uninstall(wish) => uninstall::uninstall(&home, out, wish).await,
         Command::Doctor => doctor::doctor(&home, out).await,
         Command::Ledger(Ledger::Head) => ledger::head(&home, out).await,
         Command::Ledger(Ledger::Verify) => ledger::verify(&home, out).await,

@@ -18,7 +18,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use crate::args;
+use crate::{args, say};
 
 /// What is said once before anything starts on the real network.
 const RISKS: &str = "On the Bitcoin network these are real sats:
@@ -61,7 +61,7 @@ pub const STOPPING: &str = "stopping; a second Ctrl-C skips the clean-up";
 pub fn end_at_next_signal() {
     tokio::spawn(async {
         asked_to_stop(false).await;
-        eprintln!("ended at once, without cleaning up");
+        say("ended at once, without cleaning up");
         std::process::exit(EXIT_INTERRUPTED);
     });
 }
@@ -90,7 +90,7 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
         Some(config) => config.clone(),
         None => kept_config(&path, &args)?,
     };
-    eprintln!("network: {}", config.network);
+    say(&format!("network: {}", config.network));
     if config.network == "bitcoin" && !args.accept_risks {
         bail!(RISKS);
     }
@@ -113,7 +113,7 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
                     return;
                 };
                 if let Err(status) = client.go_online(GoOnlineRequest { wait_s: 600 }).await {
-                    eprintln!("not online: {}", status.message());
+                    say(&format!("not online: {}", status.message()));
                 }
             });
         }
@@ -121,7 +121,7 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
     let leash = args.leash;
     let stop = async move {
         asked_to_stop(leash).await;
-        eprintln!("{STOPPING}");
+        say(STOPPING);
         end_at_next_signal();
     };
     run::run(options, ready, stop).await?;
@@ -161,10 +161,10 @@ fn kept_config(path: &Path, args: &args::Host) -> anyhow::Result<Config> {
         ),
     ];
     for (option, _) in named.iter().filter(|(_, differs)| *differs) {
-        eprintln!(
+        say(&format!(
             "{option}: this home folder is set up already; change it in {}",
             file.display()
-        );
+        ));
     }
     Ok(config)
 }

@@ -5,7 +5,7 @@ mod hosts;
 mod ladder;
 mod world;
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use autopilot_cli::manual;
 use autopilot_host::run::HostError;
@@ -58,10 +58,27 @@ fn pages(folder: Option<std::path::PathBuf>) -> anyhow::Result<()> {
 }
 
 fn fail(error: anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    match json_log() {
+        true => tracing::error!("{error:#}"),
+        false => say(&format!("error: {error:#}")),
+    }
     match error.downcast_ref::<HostError>() {
         Some(HostError::Secrets(error)) if error.is_locked() => ExitCode::from(EXIT_LOCKED),
         _ => ExitCode::FAILURE,
+    }
+}
+
+/// Whether every line on standard error is a JSON document.
+fn json_log() -> bool {
+    std::env::var("AUTOPILOT_LOG").is_ok_and(|form| form == "json")
+}
+
+/// Words for people; a line of the log where that is JSON.
+pub fn say(words: &str) {
+    match json_log() {
+        true => tracing::info!(target: "autopilot_host::words", "{words}"),
+        // Nobody is left to tell when the stream is gone, or the disk that it goes to is full.
+        false => drop(writeln!(std::io::stderr(), "{words}")),
     }
 }
 
@@ -73,10 +90,13 @@ fn init_log() {
     });
     let log = fmt()
         .with_writer(std::io::stderr)
+        // A log that can't be written, say on a full disk, must not end what it tells of.
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_ansi(false);
-    if std::env::var("AUTOPILOT_LOG").is_ok_and(|form| form == "json") {
+    if json_log() {
         log.json().init();
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     } else {
         log.init();
     }

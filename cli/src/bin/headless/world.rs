@@ -7,18 +7,19 @@ use autopilot_host::sandbox::{ChainKind, Options, World};
 use crate::{
     args,
     hosts::{STOPPING, asked_to_stop, end_at_next_signal},
+    say,
 };
 
 pub async fn sandbox(args: args::Sandbox) -> anyhow::Result<()> {
     let options = options(&args)?;
-    let mut world = World::start(options, |step| eprintln!("starting: {step}")).await?;
+    let mut world = World::start(options, |step| say(&format!("starting: {step}"))).await?;
     world.go_online().await?;
     println!("{}", world.describe());
     let broken = tokio::select! {
         () = asked_to_stop(false) => None,
         role = world.somebody_ended() => Some(role),
     };
-    eprintln!("{STOPPING}");
+    say(STOPPING);
     end_at_next_signal();
     world.stop().await;
     match broken {
