@@ -115,7 +115,9 @@ fn span(effect: &Effect, sequence: u64) -> tracing::Span {
         Effect::TellLoser { purchase, .. } => span.record("job", tracing::field::display(purchase)),
         Effect::Publish { event } => span.record("about", tracing::field::display(event)),
         Effect::Pay { payment_hash, .. } => span.record("about", tracing::field::display(payment_hash)),
-        Effect::SendOnchain { intent } => span.record("about", intent.as_str()),
+        Effect::PayOffer { intent, .. } | Effect::SendOnchain { intent } => {
+            span.record("about", tracing::field::display(intent))
+        }
     };
     span
 }
