@@ -53,6 +53,8 @@ pub struct Readiness {
     pub wallet_problem: Option<String>,
     /// Relays connected.
     pub relays_connected: u32,
+    /// What is wrong with the clock, where something is.
+    pub clock_problem: Option<String>,
 }
 
 /// A request for work.

@@ -126,6 +126,7 @@ pub fn blockers(state: &State, readiness: &Readiness) -> Vec<String> {
     if state.provider.policy.is_none() {
         blockers.push("no price is set: set a policy first".to_owned());
     }
+    blockers.extend(readiness.clock_problem.clone());
     if readiness.model.is_none() {
         blockers.push("no model is ready: check the model file with `autopilotctl doctor`".to_owned());
     }

@@ -3,10 +3,14 @@
 //!
 //! Points are `commit.before/<fact>`, `commit.after/<fact>`, `effect.before/<effect>`, `effect.after/<effect>`, and
 //! `effect.during/run` at the first piece of a model's output.
-//! Targets are `host`, `wallet` and `worker`.
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicBool, AtomicI32, Ordering},
+//! Targets are `host`, `wallet` and `worker`; and `disk`, which kills nobody: it fills the file system that holds the
+//! file named in `AUTOPILOT_CRASH_BALLAST`.
+use std::{
+    io::Write,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicI32, Ordering},
+    },
 };
 
 use nix::{
@@ -23,6 +27,8 @@ pub enum Target {
     Wallet,
     /// The inference worker.
     Worker,
+    /// Nobody: the disk is filled.
+    Disk,
 }
 
 struct Plan {
@@ -43,6 +49,7 @@ fn plan() -> Option<&'static Plan> {
             "host" => Target::Host,
             "wallet" => Target::Wallet,
             "worker" => Target::Worker,
+            "disk" => Target::Disk,
             _ => return None,
         };
         Some(Plan {
@@ -58,7 +65,7 @@ fn plan() -> Option<&'static Plan> {
 pub fn register(target: Target, pid: Option<u32>) {
     let pid = pid.and_then(|pid| i32::try_from(pid).ok()).unwrap_or(0);
     match target {
-        Target::Host => {}
+        Target::Host | Target::Disk => {}
         Target::Wallet => WALLET_PID.store(pid, Ordering::SeqCst),
         Target::Worker => WORKER_PID.store(pid, Ordering::SeqCst),
     }
@@ -75,8 +82,10 @@ pub fn point(when: &str, what: &str) {
     if !here || plan.fired.swap(true, Ordering::SeqCst) {
         return;
     }
-    eprintln!("crash point {when}/{what}: killing the {:?}", plan.target);
+    // On a full disk nobody is told.
+    let _ = writeln!(std::io::stderr(), "crash point {when}/{what}: {:?}", plan.target);
     let pid = match plan.target {
+        Target::Disk => return fill(),
         Target::Host => nix::unistd::getpid(),
         Target::Wallet => Pid::from_raw(WALLET_PID.load(Ordering::SeqCst)),
         Target::Worker => Pid::from_raw(WORKER_PID.load(Ordering::SeqCst)),
@@ -84,5 +93,13 @@ pub fn point(when: &str, what: &str) {
     if pid.as_raw() > 0 {
         // A process that is gone already is what was asked for.
         let _ = kill(pid, Signal::SIGKILL);
+    }
+}
+
+/// Takes every block that is left; the error at the end is the point.
+fn fill() {
+    let ballast = std::env::var_os("AUTOPILOT_CRASH_BALLAST").unwrap_or_default();
+    if let Ok(mut file) = std::fs::File::create(ballast) {
+        while file.write(&[1; 4_096]).is_ok_and(|count| count > 0) {}
     }
 }

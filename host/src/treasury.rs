@@ -4,7 +4,7 @@ use autopilot_core::{
     input::{Readiness, WalletInput},
     ports::wallet::{
         Balances, NodeId, Payment, PaymentKind, PaymentStatus, Wallet, WalletError, WalletEvent,
-        WalletEventKind as Kind,
+        WalletEventKind as Kind, WalletInfo,
     },
 };
 use autopilot_events::{
@@ -15,7 +15,7 @@ use autopilot_store_sqlite::JournalEntry;
 use tokio::sync::mpsc;
 
 use crate::{
-    clock::now_ms,
+    clock::{self, now_ms},
     crash,
     effects::{intent_of, settled},
     ledger::{Done, Ledger, SubmitError},
@@ -330,7 +330,7 @@ pub async fn connect_missing(outside: &Outside, peers: &[(NodeId, String)]) {
 pub async fn observe(outside: &Outside) -> Result<(), SubmitError> {
     let figures = figures(outside).await;
     let mut readiness = match &figures {
-        Ok((balances, connected)) => readiness(balances, *connected),
+        Ok((balances, info)) => readiness(balances, info),
         Err(error) => Readiness {
             wallet_problem: Some(format!("the wallet does not answer: {}", error.message)),
             ..Readiness::default()
@@ -355,17 +355,18 @@ pub async fn observe(outside: &Outside) -> Result<(), SubmitError> {
             .count();
         readiness.relays_connected = u32::try_from(connected).unwrap_or(u32::MAX);
     }
+    readiness.clock_problem = clock::problem(outside.ledger.head().borrow().recorded_at_ms);
     outside.ledger.submit(Input::Readiness(readiness), None).await?;
     Ok(())
 }
 
-async fn figures(outside: &Outside) -> Result<(Balances, bool), WalletError> {
+async fn figures(outside: &Outside) -> Result<(Balances, WalletInfo), WalletError> {
     let balances = outside.wallet.balances().await?;
     let info = outside.wallet.info().await?;
-    Ok((balances, info.connected))
+    Ok((balances, info))
 }
 
-fn readiness(balances: &Balances, connected: bool) -> Readiness {
+fn readiness(balances: &Balances, info: &WalletInfo) -> Readiness {
     // One payment goes over one channel.
     let receivable = balances
         .channels
@@ -374,16 +375,7 @@ fn readiness(balances: &Balances, connected: bool) -> Readiness {
         .map(|c| c.receivable)
         .max()
         .unwrap_or_default();
-    let wallet_problem = match () {
-        () if balances.channels.is_empty() => Some(
-            "the wallet has no channel: a peer has to open one to it before it can be paid over Lightning"
-                .to_owned(),
-        ),
-        () if !connected => {
-            Some("the wallet is not connected: no fresh block, no peer, or no usable channel".to_owned())
-        }
-        () => None,
-    };
+    let wallet_problem = problem(balances, info);
     let receivable = if wallet_problem.is_some() {
         Msat::ZERO
     } else {
@@ -394,6 +386,35 @@ fn readiness(balances: &Balances, connected: bool) -> Readiness {
         wallet_problem,
         ..Readiness::default()
     }
+}
+
+/// Why the wallet can be paid nothing now, if so, and what helps. Each cause has a sentence of its own.
+fn problem(balances: &Balances, info: &WalletInfo) -> Option<String> {
+    if info.connected {
+        return None;
+    }
+    let source = &info.chain_source;
+    Some(if balances.channels.is_empty() && balances.closing > Msat::ZERO {
+        format!(
+            "the wallet has no channel: its last one is closed, and {} of it are on their way to the chain (autopilotctl wallet balance). A peer has to open a new one before it can be paid over Lightning",
+            balances.closing
+        )
+    } else if balances.channels.is_empty() {
+        "the wallet has no channel: a peer has to open one to it before it can be paid over Lightning"
+            .to_owned()
+    } else if info.lightning_synced_at_s == 0 {
+        format!(
+            "the wallet has seen no block yet: it is asking its source of blocks ({source}); check that this can be reached"
+        )
+    } else if balances.channels.iter().any(|channel| channel.usable) {
+        format!(
+            "the wallet has had no answer from its source of blocks ({source}) for more than a minute: check that it runs and can be reached; nothing is lost, and it goes on by itself"
+        )
+    } else if info.peers.iter().any(|peer| peer.connected) {
+        "the wallet's channel is not usable yet: it waits for its blocks, or for the peer to agree on its state (autopilotctl wallet balance)".to_owned()
+    } else {
+        "no peer of the wallet is connected: it is tried again by itself; check the network, and that the peer runs".to_owned()
+    })
 }
 
 fn observed(balances: &Balances) -> pb::WalletBalanceObserved {

@@ -4,6 +4,7 @@
 mod admission;
 mod arbitrary;
 mod buyer;
+mod clock;
 mod content;
 mod effects;
 mod given;
