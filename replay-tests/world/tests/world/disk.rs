@@ -9,7 +9,6 @@ use std::{
 };
 
 use autopilot_host::sandbox::ChainKind;
-use autopilot_proto::control::v1 as pb;
 use autopilot_world_tests::{
     questions::sound,
     stage::{PRICE_MSAT, Stage, order, outcome, program, settled},

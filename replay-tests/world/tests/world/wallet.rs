@@ -187,7 +187,7 @@ async fn a_wallet_in_trouble_is_told_truly_and_recovers() {
 /// Out of capacity: a job costs more than can arrive.
 async fn no_room(provider: &mut Client) {
     let policy = provider
-        .get_policy(pb::GetPolicyRequest {})
+        .get_policy(pb::GetPolicyRequest::default())
         .await
         .unwrap()
         .into_inner()
