@@ -6,8 +6,6 @@
 )]
 mod core;
 mod crash;
-mod disk;
 mod paid_loop;
 mod programs;
 mod stranger;
-mod wallet;

@@ -1,6 +1,5 @@
 //! The two programs as a new user and as a script meet them: real processes, exit codes, JSON, signals.
 mod commands;
-mod quiet;
 mod support;
 
 use std::path::PathBuf;
