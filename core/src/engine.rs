@@ -4,7 +4,7 @@ use autopilot_events::{Draft, Head, Recorded, envelope, pb::Source};
 use autopilot_projections::State;
 
 use crate::{
-    Effect, Input, Refusal, buyer, effects,
+    Effect, Input, Refusal, buyer, effects, heads,
     input::{Command, Readiness, WalletInput},
     jobs, money, offers, presence,
     presence::Presence,
@@ -103,6 +103,8 @@ impl Engine {
             } => Ok(jobs::published(&self.state, event_id, accepted, tried)),
             Input::Wallet(WalletInput::Failed(failed)) => Ok(money::failed(&self.state, failed, now_ms)),
             Input::Wallet(observed) => Ok(money::observed(&self.state, observed, now_ms)),
+            Input::HeadSigned(signed) => Ok(heads::signed(&self.state, signed)),
+            Input::HeadHeld(held) => Ok(heads::compared(&self.state, &mut self.presence, held)),
             Input::Answer(answer) => Ok(buyer::answered(&self.state, answer, now_ms)),
             Input::Person(command) => self.command(command, now_ms),
         }
@@ -129,6 +131,7 @@ impl Engine {
             Command::PayOffer(wish) => offers::approve(&self.state, wish, Source::Person, now_ms),
             Command::SendOnchain(approved) => money::approve_onchain(&self.state, approved),
             Command::Buy { terms, event } => buyer::request(&self.state, terms, event, now_ms),
+            Command::OverruleHead { reason } => heads::overrule(&self.state, reason),
             Command::CancelPurchase(id) => buyer::cancel(&self.state, id),
         }
     }

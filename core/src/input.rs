@@ -4,7 +4,7 @@ use autopilot_events::{
     words::{EventId, JobId, Msat, PaymentHash, PublicKey},
 };
 
-use crate::{offers::OfferWish, ports::market::MARKET_NIP90};
+use crate::{heads::HeldHead, offers::OfferWish, ports::market::MARKET_NIP90};
 
 /// One input.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,10 @@ pub enum Input {
     },
     /// The wallet saw or did something.
     Wallet(WalletInput),
+    /// A head of this ledger was signed.
+    HeadSigned(pb::HeadSigned),
+    /// Somebody else holds a head of this ledger.
+    HeadHeld(HeldHead),
     /// An answer to a purchase of ours.
     Answer(Answer),
     /// A person, or a program on a person's behalf.
@@ -264,6 +268,11 @@ pub enum Command {
         terms: pb::PurchaseRequested,
         /// The signed request.
         event: pb::EventSigned,
+    },
+    /// Go on with this ledger although somebody else's head says otherwise.
+    OverruleHead {
+        /// In words.
+        reason: String,
     },
     /// Stop waiting for a purchase that is not paid.
     CancelPurchase(JobId),

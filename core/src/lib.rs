@@ -7,6 +7,7 @@ pub mod content;
 mod draft;
 pub mod effects;
 pub mod engine;
+pub mod heads;
 pub mod input;
 mod jobs;
 mod missed;

@@ -9,6 +9,7 @@ use autopilot_projections::{State, jobs::Work};
 use crate::{
     content,
     draft::{fact, of_job},
+    heads,
     input::Readiness,
     jobs, policy,
     refusal::{Code, Refusal},
@@ -122,7 +123,7 @@ pub fn go_online(
 /// Everything that stands between now and earning, each as cause and next step.
 pub fn blockers(state: &State, readiness: &Readiness) -> Vec<String> {
     let price_msat = state.provider.policy().min_price_msat;
-    let mut blockers = Vec::new();
+    let mut blockers: Vec<String> = heads::blocker(state).into_iter().collect();
     if state.provider.policy.is_none() {
         blockers.push("no price is set: set a policy first".to_owned());
     }

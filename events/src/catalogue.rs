@@ -153,4 +153,7 @@ catalogue! {
     CanaryStarted = "canary.started" 1 true [job_id: 32, native_id: 32, requester: 32];
     CanaryFinished = "canary.finished" 1 false [job_id: 32];
     CanarySettled = "canary.settled" 1 true [job_id: 32, payment_hash: 32];
+    HeadSigned = "head.signed" 1 false [root: 32, chain: 32];
+    HeadCompared = "head.compared" 1 false [held_root: 32];
+    HeadOverruled = "head.overruled" 1 false [held_root: 32];
 }

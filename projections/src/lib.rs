@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod custody;
 pub mod earnings;
+pub mod heads;
 pub mod jobs;
 pub mod ladder;
 pub mod missed;

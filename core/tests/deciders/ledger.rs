@@ -196,6 +196,7 @@ fn line(event: &Event) -> String {
         Event::PurchaseRejected(m) => m.reason.split(':').next().unwrap_or_default().to_owned(),
         Event::PurchaseClosed(m) => m.reason.clone(),
         Event::ProviderWentOffline(m) => m.reason.clone(),
+        Event::HeadCompared(m) => format!("{:?} {}", m.verdict(), m.first_different),
         Event::IntakeAggregated(m) => m.count.to_string(),
         _ => return event.kind().to_owned(),
     };

@@ -8,6 +8,7 @@ mod clock;
 mod content;
 mod effects;
 mod given;
+mod heads;
 mod jobs;
 mod ledger;
 mod limits;

@@ -67,6 +67,9 @@ fn payload(event: &Event) -> Value {
         CanaryStarted,
         CanaryFinished,
         CanarySettled,
+        HeadSigned,
+        HeadCompared,
+        HeadOverruled,
     );
     // Plain owned data with string keys: making a value of it cannot fail.
     value.unwrap_or_default()
