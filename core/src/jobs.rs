@@ -286,6 +286,8 @@ fn earned(job_id: &[u8], job: &Job) -> Option<Draft> {
         settled_at_ms: prepayment.settled_at_ms,
         payment_id: prepayment.payment_id.clone(),
         prepaid: true,
+        evidence: job.evidence.clone(),
+        preimage: prepayment.preimage.clone(),
     };
     (job.money == Money::Prepaid).then(|| of_job(job_id, Source::Wallet, settled))
 }

@@ -62,6 +62,7 @@ fn received(state: &State, payment: pb::WalletPaymentReceived, bound: Option<Job
             amount_msat: payment.amount_msat,
             settled_at_ms: payment.settled_at_ms,
             payment_id: payment.payment_id,
+            preimage: payment.preimage,
         };
         drafts.push(of_job(&id.0, Source::Wallet, prepaid));
     } else {
@@ -72,6 +73,8 @@ fn received(state: &State, payment: pb::WalletPaymentReceived, bound: Option<Job
             settled_at_ms: payment.settled_at_ms,
             payment_id: payment.payment_id,
             prepaid: false,
+            evidence: open.map(|(_, job)| job.evidence.clone()).unwrap_or_default(),
+            preimage: payment.preimage,
         };
         drafts.push(of_job(&id.0, Source::Wallet, settled));
     }

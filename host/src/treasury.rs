@@ -77,9 +77,13 @@ async fn record(ledger: &Ledger, event: WalletEvent) -> Result<(), SubmitError> 
             payment_hash,
             amount,
             settled_at_s,
+            preimage,
             ..
         } => WalletInput::Received {
-            payment: received(payment_id, payment_hash, amount, at_ms(settled_at_s)),
+            payment: pb::WalletPaymentReceived {
+                preimage: preimage.map(|preimage| preimage.to_vec()).unwrap_or_default(),
+                ..received(payment_id, payment_hash, amount, at_ms(settled_at_s))
+            },
             bound: None,
         },
         Kind::PaymentSuccessful {
@@ -181,7 +185,7 @@ fn received(
         payment_hash: hash.to_vec(),
         amount_msat: amount.0,
         settled_at_ms,
-        skimmed_fee_msat: 0,
+        ..pb::WalletPaymentReceived::default()
     }
 }
 
@@ -279,7 +283,13 @@ async fn missing(
     let settled_at_ms = i64::try_from(payment.updated_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
     if !payment.outbound {
         let arrived = payment.status == PaymentStatus::Succeeded;
-        let payment = received(payment.payment_id, hash, amount, settled_at_ms);
+        let payment = pb::WalletPaymentReceived {
+            preimage: payment
+                .preimage
+                .map(|preimage| preimage.to_vec())
+                .unwrap_or_default(),
+            ..received(payment.payment_id, hash, amount, settled_at_ms)
+        };
         return Ok(arrived.then_some(WalletInput::Received { payment, bound: None }));
     }
     let look = move |engine: &autopilot_core::Engine| {

@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use autopilot_events::{
-    Event, Recorded, pb,
+    Event, Recorded, pb, tree,
     words::{EventId, JobId, PaymentHash, PublicKey},
 };
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub struct Prepayment {
     pub settled_at_ms: i64,
     /// The wallet's id of it.
     pub payment_id: Vec<u8>,
+    /// Of the invoice; empty where the wallet does not tell it.
+    pub preimage: Vec<u8>,
 }
 
 /// The one invoice of a job.
@@ -75,6 +77,8 @@ pub struct Job {
     pub signed: Vec<i32>,
     /// Purposes of the events published or abandoned.
     pub sent: Vec<i32>,
+    /// The facts that a settlement binds: what is paid for.
+    pub evidence: Vec<pb::FactLink>,
 }
 
 impl Job {
@@ -206,6 +210,23 @@ impl Jobs {
         }
     }
 
+    /// Remembers the leaf of a fact that a settlement will bind.
+    fn bind(&mut self, fact: &Recorded) {
+        let id = match &fact.event {
+            Event::JobReceived(m) => &m.job_id,
+            Event::JobExecuted(m) => &m.job_id,
+            Event::InvoiceIssued(m) => &m.job_id,
+            Event::EventSigned(m) if m.purpose == pb::Purpose::Result as i32 => &m.job_id,
+            _ => return,
+        };
+        if let Some(job) = self.open.get_mut(&JobId::of(id)) {
+            job.evidence.push(pb::FactLink {
+                sequence: fact.fact.sequence,
+                leaf: tree::leaf(&fact.bytes).to_vec(),
+            });
+        }
+    }
+
     fn receive(&mut self, m: &pb::JobReceived, at_ms: i64) {
         let job = Job {
             native_id: EventId::of(&m.native_id),
@@ -227,6 +248,7 @@ impl Jobs {
             reply: false,
             signed: Vec::new(),
             sent: Vec::new(),
+            evidence: Vec::new(),
         };
         self.open.insert(JobId::of(&m.job_id), job);
         let day = at_ms.div_euclid(DAY_MS);
@@ -317,7 +339,7 @@ impl Jobs {
 
 impl Projection for Jobs {
     const NAME: &'static str = "jobs";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, fact: &Recorded) {
         let at_ms = fact.fact.recorded_at_ms;
@@ -347,6 +369,7 @@ impl Projection for Jobs {
                     amount_msat: m.amount_msat,
                     settled_at_ms: m.settled_at_ms,
                     payment_id: m.payment_id.clone(),
+                    preimage: m.preimage.clone(),
                 });
             }),
             Event::JobSettled(m) => self.change(&m.job_id, |job| job.money = Money::Settled),
@@ -355,5 +378,6 @@ impl Projection for Jobs {
             Event::EventAbandoned(m) => self.change(&m.job_id, |job| job.sent.push(m.purpose)),
             _ => {}
         }
+        self.bind(fact);
     }
 }

@@ -232,6 +232,12 @@ pub(crate) fn payment(payment: rpc::Payment) -> Read<Payment> {
     })
 }
 
+fn preimage(bytes: &[u8]) -> Read<Option<[u8; 32]>> {
+    (!bytes.is_empty())
+        .then(|| bytes32(bytes, "a preimage"))
+        .transpose()
+}
+
 pub(crate) fn event(event: rpc::Event) -> Read<WalletEvent> {
     let id = bytes32(&event.id, "an event id")?;
     let kind = match event.kind {
@@ -241,13 +247,12 @@ pub(crate) fn event(event: rpc::Event) -> Read<WalletEvent> {
             amount: Msat(received.amount_msat),
             invoice_key: text(received.invoice_key),
             settled_at_s: received.settled_at_s,
+            preimage: preimage(&received.preimage)?,
         },
         Some(Kind::PaymentSuccessful(done)) => WalletEventKind::PaymentSuccessful {
             payment_id: bytes32(&done.payment_id, "a payment id")?,
             payment_hash: hash(&done.payment_hash)?,
-            preimage: (!done.preimage.is_empty())
-                .then(|| bytes32(&done.preimage, "a preimage"))
-                .transpose()?,
+            preimage: preimage(&done.preimage)?,
             amount: done.amount_msat.map(Msat),
             fee: Msat(done.fee_msat),
             settled_at_s: done.settled_at_s,

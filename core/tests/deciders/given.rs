@@ -147,7 +147,7 @@ pub fn received(hash: PaymentHash, amount_msat: u64) -> Input {
         payment_hash: hash.to_vec(),
         amount_msat,
         settled_at_ms: NOON_MS + 5_000,
-        skimmed_fee_msat: 0,
+        ..pb::WalletPaymentReceived::default()
     };
     Input::Wallet(WalletInput::Received { payment, bound: None })
 }

@@ -79,12 +79,12 @@ pub(super) fn paid_job(
         (delivered.into(), Source::Relay, false),
     ];
     let settled = pb::JobSettled {
-        prepaid: false,
         job_id: job_id(),
         payment_hash: hash.to_vec(),
         amount_msat: price_msat,
         settled_at_ms: 1_700_000_000_000 + n as i64 * 977_000,
         payment_id: hash.to_vec(),
+        ..pb::JobSettled::default()
     };
     let payment = [
         (got(n, hash, price_msat), Source::Wallet, true),

@@ -254,7 +254,7 @@ fn got(n: u64, hash: &[u8], amount_msat: u64) -> Event {
         payment_hash: hash.to_vec(),
         amount_msat,
         settled_at_ms: 1_700_000_000_000 + n as i64 * 977_000,
-        skimmed_fee_msat: 0,
+        ..pb::WalletPaymentReceived::default()
     }
     .into()
 }

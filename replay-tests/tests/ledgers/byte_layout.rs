@@ -41,12 +41,12 @@ fn example() -> Vec<Recorded> {
         program: "vectors".into(),
     };
     let settled = pb::JobSettled {
-        prepaid: false,
         job_id: vec![0x22; 32],
         payment_hash: vec![0x33; 32],
         amount_msat: 10_000,
         settled_at_ms: 1_763_600_000_000,
         payment_id: vec![0x33; 32],
+        ..pb::JobSettled::default()
     };
     vec![
         write(opened.into(), "ledger", Source::Person, "", 1_763_600_000_000),

@@ -7,6 +7,7 @@ use ldk_node::{
     bitcoin::hashes::{Hash, HashEngine, sha256},
     lightning::events::{ClosureReason, PaymentFailureReason},
     lightning::ln::{channelmanager::PaymentId, types::ChannelId},
+    payment::PaymentKind,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -131,6 +132,7 @@ fn describe(wallet: &Wallet, event: &Event) -> Answer<rpc::Event> {
                 amount_msat: *amount_msat,
                 invoice_key: key.unwrap_or_default(),
                 settled_at_s: updated_at_s(wallet, &payment_id),
+                preimage: preimage_of(wallet, &payment_id),
             };
             (id, Kind::PaymentReceived(received))
         }
@@ -300,6 +302,15 @@ fn updated_at_s(wallet: &Wallet, id: &PaymentId) -> u64 {
         .node
         .payment(id)
         .map_or_else(now_s, |payment| payment.latest_update_timestamp)
+}
+
+/// The preimage of a payment that arrived, as the wallet recorded it.
+fn preimage_of(wallet: &Wallet, id: &PaymentId) -> Vec<u8> {
+    let preimage = match wallet.node.payment(id).map(|payment| payment.kind) {
+        Some(PaymentKind::Bolt11 { preimage, .. } | PaymentKind::Bolt12Offer { preimage, .. }) => preimage,
+        _ => None,
+    };
+    preimage.map(|preimage| preimage.0.to_vec()).unwrap_or_default()
 }
 
 fn channel_record(wallet: &Wallet, id: &ChannelId) -> Answer<Option<ChannelRecord>> {

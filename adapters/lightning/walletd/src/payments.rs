@@ -302,8 +302,8 @@ impl Wallet {
                 *preimage
             }
         };
-        // The preimage of an unpaid invoice is a secret; only the receipt of our own payment leaves.
-        if outbound && payment.status == PaymentStatus::Succeeded {
+        // The preimage of an unpaid invoice is a secret; that of a payment that succeeded is its receipt.
+        if payment.status == PaymentStatus::Succeeded {
             answer.preimage = preimage.map(|preimage| preimage.0.to_vec());
         }
         if outbound

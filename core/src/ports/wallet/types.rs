@@ -260,7 +260,7 @@ pub struct Payment {
     pub status: PaymentStatus,
     /// Unix seconds of the last change.
     pub updated_at_s: u64,
-    /// The receipt of a payment of ours that succeeded.
+    /// The receipt of a payment that succeeded.
     pub preimage: Option<[u8; 32]>,
     /// On-chain ones.
     pub txid: Option<String>,
@@ -305,6 +305,8 @@ pub enum WalletEventKind {
         invoice_key: Option<String>,
         /// Unix seconds, by the wallet.
         settled_at_s: u64,
+        /// What the payee of the invoice knew, and the payer knows now.
+        preimage: Option<[u8; 32]>,
     },
     /// A payment of ours arrived.
     PaymentSuccessful {
