@@ -197,7 +197,10 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
         .iter()
         .for_each(|fact| state.apply(fact));
     let pairs = state.digests().into_iter().zip(empty.digests());
-    let changed: Vec<String> = pairs.filter(|(now, before)| now != before).map(|(now, _)| now.0).collect();
+    let changed: Vec<String> = pairs
+        .filter(|(now, before)| now != before)
+        .map(|(now, _)| now.0)
+        .collect();
     assert_eq!(changed, names[..1]);
     assert!(State::from_snapshot(b"{\"provider\":{}}").is_none());
     assert!(State::from_snapshot(b"no json").is_none());

@@ -101,6 +101,7 @@ fn prepaid(n: u8, amount_msat: u64) -> Event {
         amount_msat,
         settled_at_ms: T + i64::from(n) * 3_600_000,
         payment_id: id(4, n),
+        ..pb::JobPrepaid::default()
     }
     .into()
 }
