@@ -3,8 +3,8 @@ use autopilot_events::{Recorded, words::Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Projection, accounts::Accounts, custody::Custody, earnings::Earnings, heads::Heads, jobs::Jobs, missed::Missed,
-    outbox::Outbox, provider::Provider, purchases::Purchases, wallet::Wallet,
+    Projection, accounts::Accounts, custody::Custody, earnings::Earnings, heads::Heads, jobs::Jobs,
+    missed::Missed, outbox::Outbox, provider::Provider, purchases::Purchases, wallet::Wallet,
 };
 
 macro_rules! folds {

@@ -188,6 +188,7 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
         "earnings/1",
         "accounts/1",
         "missed/1",
+        "custody/1",
         "heads/1",
     ];
     assert_eq!(labels, names);
