@@ -51,6 +51,7 @@ pub fn ready() -> Readiness {
         model: Some("llama".to_owned()),
         receivable: Msat(1_000_000),
         wallet_problem: None,
+        clock_problem: None,
         relays_connected: 1,
     }
 }
