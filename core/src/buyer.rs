@@ -11,7 +11,7 @@ use autopilot_projections::{
 };
 
 use crate::{
-    choice,
+    buy_mode, choice,
     draft::{keyed, of_purchase},
     input::{Answer, AnswerKind, Bill, market_key},
     money,
@@ -25,6 +25,7 @@ pub fn request(
     event: pb::EventSigned,
     now_ms: i64,
 ) -> Result<Vec<Draft>, Refusal> {
+    buy_mode::admits(state, &terms, now_ms)?;
     if terms.choose_at_ms != 0 && !(now_ms..terms.deadline_ms).contains(&terms.choose_at_ms) {
         return Err(Refusal::new(
             Code::PolicyInvalid,
@@ -68,8 +69,13 @@ pub fn request(
         ));
     }
     let id = terms.purchase_id.clone();
+    let approved_by = if terms.buy_mode_id.is_empty() {
+        Source::Person
+    } else {
+        Source::Policy
+    };
     Ok(vec![
-        of_purchase(&id, Source::Person, terms),
+        of_purchase(&id, approved_by, terms),
         of_purchase(&id, Source::Policy, event),
     ])
 }

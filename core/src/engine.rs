@@ -4,7 +4,7 @@ use autopilot_events::{Draft, Head, Recorded, envelope, pb::Source};
 use autopilot_projections::State;
 
 use crate::{
-    Effect, Input, Refusal, buyer, effects, heads,
+    Effect, Input, Refusal, buy_mode, buyer, canary, effects, heads,
     input::{Command, Readiness, WalletInput},
     jobs, money, offers, presence,
     presence::Presence,
@@ -92,6 +92,15 @@ impl Engine {
                 request,
                 now_ms,
             )),
+            Input::Demand(seen) => {
+                let online = self.presence.online_since_ms.is_some();
+                Ok(self
+                    .presence
+                    .demand
+                    .count(online, seen, now_ms)
+                    .into_iter()
+                    .collect())
+            }
             Input::Cancelled(cancelled) => Ok(jobs::cancelled(&self.state, &cancelled)),
             Input::Worked(worked) => Ok(jobs::worked(&self.state, worked, now_ms)),
             Input::Invoiced(invoice) => Ok(jobs::invoiced(&self.state, invoice)),
@@ -132,6 +141,13 @@ impl Engine {
             Command::SendOnchain(approved) => money::approve_onchain(&self.state, approved),
             Command::Buy { terms, event } => buyer::request(&self.state, terms, event, now_ms),
             Command::OverruleHead { reason } => heads::overrule(&self.state, reason),
+            Command::StartCanary(started) => {
+                let online = self.presence.online_since_ms.is_some();
+                canary::start(&self.state, online, started, now_ms)
+            }
+            Command::FinishCanary(finished) => Ok(canary::finish(&self.state, finished)),
+            Command::StartBuyMode(terms) => buy_mode::start(&self.state, terms, now_ms),
+            Command::StopBuyMode => buy_mode::stop(&self.state),
             Command::CancelPurchase(id) => buyer::cancel(&self.state, id),
         }
     }

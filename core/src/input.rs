@@ -34,6 +34,8 @@ pub enum Input {
         /// Relays that it was offered to.
         tried: u32,
     },
+    /// Demand that could not be claimed, as relays counted it.
+    Demand(Vec<pb::KindDemand>),
     /// The wallet saw or did something.
     Wallet(WalletInput),
     /// A head of this ledger was signed.
@@ -274,6 +276,14 @@ pub enum Command {
         /// In words.
         reason: String,
     },
+    /// Try oneself as a stranger; recorded before the request is published.
+    StartCanary(pb::CanaryStarted),
+    /// How far the trial came.
+    FinishCanary(pb::CanaryFinished),
+    /// Buy by itself, at a pace and within a budget; the prompt is sealed away.
+    StartBuyMode(pb::BuyModeStarted),
+    /// The kill switch of the buy mode.
+    StopBuyMode,
     /// Stop waiting for a purchase that is not paid.
     CancelPurchase(JobId),
 }
@@ -305,6 +315,7 @@ impl Input {
                 Some(signed.event.get_or_insert_default())
             }
             Input::Answer(answer) => Some(&mut answer.body),
+            Input::Person(Command::StartBuyMode(terms)) => Some(terms.prompt.get_or_insert_default()),
             _ => None,
         }
     }

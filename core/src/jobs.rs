@@ -11,7 +11,7 @@ use autopilot_projections::{
 };
 
 use crate::{
-    admission, content,
+    admission, canary, content,
     draft::{keyed, of_job, of_purchase},
     input::{Cancelled, Outcome, Readiness, Request, Worked, invoice_key, market_key},
     missed,
@@ -270,14 +270,19 @@ pub fn published(state: &State, event_id: EventId, accepted: u32, tried: u32) ->
             relays_tried: tried,
         };
         drafts.push(of_job(&job_id, Source::Relay, delivered));
-        drafts.extend(state.jobs.get(&owed.job).and_then(|job| earned(&job_id, job)));
+        drafts.extend(
+            state
+                .jobs
+                .get(&owed.job)
+                .and_then(|job| earned(state, &job_id, job)),
+        );
     }
     drafts.push(of_owed(owed, Source::Relay, published));
     drafts
 }
 
 /// What was paid before the work is earned with the delivery.
-fn earned(job_id: &[u8], job: &Job) -> Option<Draft> {
+fn earned(state: &State, job_id: &[u8], job: &Job) -> Option<Draft> {
     let (prepayment, invoice) = job.prepayment.as_ref().zip(job.invoice.as_ref())?;
     let settled = pb::JobSettled {
         job_id: job_id.to_vec(),
@@ -289,7 +294,7 @@ fn earned(job_id: &[u8], job: &Job) -> Option<Draft> {
         evidence: job.evidence.clone(),
         preimage: prepayment.preimage.clone(),
     };
-    (job.money == Money::Prepaid).then(|| of_job(job_id, Source::Wallet, settled))
+    (job.money == Money::Prepaid).then(|| canary::settled(state, Source::Wallet, settled))
 }
 
 /// A fact about an owed event, in the stream of its job or purchase.

@@ -1,9 +1,13 @@
 //! The deciders, the engine that drives them, and the ports. Pure: time and randomness arrive as inputs.
 
 pub mod admission;
+pub mod buy_mode;
 mod buyer;
+pub mod canary;
 mod choice;
 pub mod content;
+pub mod demand;
+pub mod diagnosis;
 mod draft;
 pub mod effects;
 pub mod engine;

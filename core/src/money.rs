@@ -11,6 +11,7 @@ use autopilot_projections::{
 };
 
 use crate::{
+    canary,
     draft::{fact, keyed, of_job, of_purchase, of_wallet},
     input::{Bill, WalletInput, channel_closed_key, channel_opened_key, received_key, sent_key},
     offers,
@@ -76,7 +77,7 @@ fn received(state: &State, payment: pb::WalletPaymentReceived, bound: Option<Job
             evidence: open.map(|(_, job)| job.evidence.clone()).unwrap_or_default(),
             preimage: payment.preimage,
         };
-        drafts.push(of_job(&id.0, Source::Wallet, settled));
+        drafts.push(canary::settled(state, Source::Wallet, settled));
     }
     if starts {
         let started = pb::JobStarted {

@@ -7,7 +7,8 @@ use autopilot_events::{
 use autopilot_projections::{State, jobs::Work};
 
 use crate::{
-    content,
+    buy_mode, canary, content,
+    demand::Demand,
     draft::{fact, of_job},
     heads,
     input::Readiness,
@@ -28,6 +29,8 @@ pub struct Presence {
     pub last_liveness_ms: i64,
     /// Intake beyond the budget, to be recorded as one aggregate.
     pub overflow: Overflow,
+    /// Demand that can't be claimed, to be recorded as one fact.
+    pub demand: Demand,
 }
 
 /// Requests that were not recorded one by one.
@@ -172,6 +175,8 @@ pub fn resumed(state: &State, now_ms: i64) -> Vec<Draft> {
         .filter(|(_, job)| job.work == Work::Running)
         .map(|(id, _)| *id)
         .collect();
+    drafts.extend(buy_mode::resumed(state));
+    drafts.extend(canary::resumed(state));
     drafts.extend(
         running
             .iter()

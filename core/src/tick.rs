@@ -10,7 +10,7 @@ use autopilot_projections::{
 };
 
 use crate::{
-    choice,
+    buy_mode, canary, choice,
     draft::{fact, of_job},
     jobs, money,
     presence::Presence,
@@ -49,8 +49,11 @@ pub fn tick(state: &State, presence: &mut Presence, now_ms: i64) -> Vec<Draft> {
             drafts.push(money::closed(id, reason));
         }
     }
+    drafts.extend(buy_mode::ended(state, now_ms));
+    drafts.extend(canary::overdue(state, now_ms));
     drafts.extend(liveness(presence, now_ms));
     drafts.extend(overflow(presence, now_ms));
+    drafts.extend(presence.demand.due(now_ms));
     drafts
 }
 

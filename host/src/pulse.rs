@@ -3,15 +3,19 @@ use std::time::Duration;
 
 use autopilot_core::{
     Engine, Input,
+    demand::KNOWN_KINDS,
     ports::{
         market::{Interest, Market},
         wallet::NodeId,
     },
 };
 use autopilot_events::words::Msat;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval},
+};
 
-use crate::{clock, effects, intake, outside::Outside, treasury};
+use crate::{clock, effects, intake, ledger::SubmitError, outside::Outside, treasury};
 
 /// Deadlines are looked at this often.
 const TICK: Duration = Duration::from_secs(1);
@@ -21,6 +25,15 @@ const OBSERVE: Duration = Duration::from_secs(2);
 pub const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Answers that came while this program was down are asked for, as far back as a purchase may wait, in seconds.
 const ANSWERS_BACK_S: u64 = 3_600;
+
+/// The last announcement.
+#[derive(Clone, Copy, Debug)]
+pub struct Beat {
+    /// When it was sent.
+    pub at_ms: i64,
+    /// How many relays took it; none while they are still asked.
+    pub relays: Option<u32>,
+}
 
 /// Time passes, until the ledger stops.
 pub async fn tick(outside: Outside) {
@@ -40,9 +53,21 @@ pub async fn observe(outside: Outside, peers: Vec<(NodeId, String)>) {
         ticks.tick().await;
         treasury::connect_missing(&outside, &peers).await;
         intake::drain_journal(&outside).await;
+        if count_demand(&outside).await.is_err() {
+            return;
+        }
         if treasury::observe(&outside).await.is_err() {
             return;
         }
+    }
+}
+
+/// Hands over what relays have of demand that can't be claimed.
+async fn count_demand(outside: &Outside) -> Result<(), SubmitError> {
+    let seen = outside.market().map(Market::drain_demand).unwrap_or_default();
+    match seen.is_empty() {
+        true => Ok(()),
+        false => outside.ledger.submit(Input::Demand(seen), None).await.map(drop),
     }
 }
 
@@ -53,9 +78,10 @@ fn every(period: Duration) -> tokio::time::Interval {
 }
 
 /// Listens for what matters now, and announces while online. Runs until the ledger stops.
-pub async fn presence(outside: Outside, heartbeat: tokio::sync::watch::Sender<Option<i64>>) {
+pub async fn presence(outside: Outside, heartbeat: watch::Sender<Option<Beat>>) {
     let mut head = outside.ledger.head();
     let mut watched = None;
+    let mut previewed = (Vec::new(), 0);
     let mut online = false;
     let mut next_beat = Instant::now();
     loop {
@@ -63,7 +89,16 @@ pub async fn presence(outside: Outside, heartbeat: tokio::sync::watch::Sender<Op
             return;
         };
         let Ok(market) = outside.market() else { return };
-        let interest = now.interest();
+        let preview = now.preview_kinds();
+        if previewed.0 != preview {
+            // What was stored before is history, not demand.
+            previewed = (preview, clock::now_s());
+        }
+        let interest = Interest {
+            preview_kinds: previewed.0.clone(),
+            preview_since_s: previewed.1,
+            ..now.interest()
+        };
         if watched.as_ref() != Some(&interest) {
             match market.watch(interest.clone()).await {
                 Ok(()) => watched = Some(interest),
@@ -71,8 +106,11 @@ pub async fn presence(outside: Outside, heartbeat: tokio::sync::watch::Sender<Op
             }
         }
         if now.online && Instant::now() >= next_beat {
-            announce(&outside, &now);
-            heartbeat.send_replace(Some(clock::now_ms()));
+            heartbeat.send_replace(Some(Beat {
+                at_ms: clock::now_ms(),
+                relays: None,
+            }));
+            announce(&outside, &now, &heartbeat);
             next_beat = Instant::now() + HEARTBEAT;
         }
         if online && !now.online {
@@ -105,7 +143,7 @@ pub async fn withdraw(outside: &Outside) {
     }
 }
 
-fn announce(outside: &Outside, now: &Listening) {
+fn announce(outside: &Outside, now: &Listening, heartbeat: &watch::Sender<Option<Beat>>) {
     let Ok(market) = outside.market() else { return };
     let content = serde_json::json!({
         "name": "Autopilot",
@@ -114,7 +152,22 @@ fn announce(outside: &Outside, now: &Listening) {
         "price_msat": now.price.0,
     });
     match market.compose_announcement(&now.kinds, &content.to_string(), clock::now_s()) {
-        Ok(event) => drop(effects::broadcast(outside, event)),
+        Ok(event) => {
+            let mut outcomes = effects::broadcast(outside, event);
+            let heartbeat = heartbeat.clone();
+            // Ends by the adapter's bound.
+            tokio::spawn(async move {
+                let mut taken = 0;
+                while let Some(outcome) = outcomes.recv().await {
+                    taken += u32::from(outcome.accepted);
+                }
+                heartbeat.send_modify(|beat| {
+                    if let Some(beat) = beat {
+                        beat.relays = Some(taken);
+                    }
+                });
+            });
+        }
         Err(error) => tracing::warn!(%error, "presence can't be announced"),
     }
 }
@@ -122,6 +175,7 @@ fn announce(outside: &Outside, now: &Listening) {
 /// What the state of the ledger means for the relays.
 struct Listening {
     online: bool,
+    provides: bool,
     since_s: u64,
     skew_s: u64,
     kinds: Vec<u16>,
@@ -149,6 +203,7 @@ impl Listening {
         let buys = state.purchases.listened().next().is_some();
         Listening {
             online: engine.is_online(),
+            provides: state.provider.policy.is_some(),
             since_s: u64::try_from(since_ms / 1_000).unwrap_or(0),
             skew_s: u64::from(policy.max_clock_skew_s),
             kinds: policy.kinds.iter().copied().filter_map(kind).collect(),
@@ -159,6 +214,22 @@ impl Listening {
             in_flight: state.jobs.open().map(|(_, job)| job.native_id).collect(),
             oldest_purchase_s: buys.then(|| clock::now_s().saturating_sub(ANSWERS_BACK_S) / 3_600 * 3_600),
         }
+    }
+
+    /// What is only counted: every known kind while offline, those that are not served while online.
+    fn preview_kinds(&self) -> Vec<u16> {
+        let served = |kind: &u16| self.kinds.contains(kind);
+        let mut kinds: Vec<u16> = match (self.provides, self.online) {
+            (false, _) => Vec::new(),
+            (true, true) => KNOWN_KINDS.into_iter().filter(|kind| !served(kind)).collect(),
+            (true, false) => KNOWN_KINDS
+                .into_iter()
+                .chain(self.kinds.iter().copied())
+                .collect(),
+        };
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
     }
 
     /// Jobs are listened for only while online. Old ones come too: admission judges their age.
@@ -176,6 +247,8 @@ impl Listening {
             answers_since_s: self.oldest_purchase_s,
             announcements_for: Vec::new(),
             announcements_since_s: 0,
+            preview_kinds: Vec::new(),
+            preview_since_s: 0,
         }
     }
 }

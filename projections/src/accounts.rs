@@ -20,6 +20,8 @@ pub enum Account {
     EquityGrants,
     /// Brought in from outside by the owner.
     EquityDeposits,
+    /// Out of the owner's other wallet, for a trial of this one: never earnings.
+    EquityCanary,
     /// Sent away by the owner.
     EquityWithdrawals,
     /// Paid by buyers for work that is not delivered: owed to them.
@@ -90,6 +92,10 @@ pub fn postings(event: &Event) -> Vec<Posting> {
         Event::JobPrepaid(m) => vec![moved(m.amount_msat, LiabilitiesPrepaid, EquityUnbound)],
         Event::JobSettled(m) if m.prepaid => vec![moved(m.amount_msat, IncomeJobs, LiabilitiesPrepaid)],
         Event::JobSettled(m) => vec![moved(m.amount_msat, IncomeJobs, EquityUnbound)],
+        Event::CanarySettled(m) if m.prepaid => {
+            vec![moved(m.amount_msat, EquityCanary, LiabilitiesPrepaid)]
+        }
+        Event::CanarySettled(m) => vec![moved(m.amount_msat, EquityCanary, EquityUnbound)],
         Event::WalletPaymentSent(m) => vec![
             moved(m.amount_msat, AssetsLightning, EquityWithdrawals),
             moved(m.fee_msat, AssetsLightning, ExpensesFees),

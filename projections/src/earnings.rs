@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use autopilot_events::{Event, Recorded};
 use serde::{Deserialize, Serialize};
 
-use crate::Projection;
+use crate::{Projection, canaries::CanaryJobs};
 
 /// Width of a bucket, milliseconds: every time zone's day begins on a multiple of a quarter of an hour.
 pub const BUCKET_MS: i64 = 15 * 60 * 1_000;
@@ -38,6 +38,8 @@ pub struct Earnings {
     /// Time of the last settlement.
     pub last_settled_at_ms: Option<i64>,
     buckets: BTreeMap<i64, Bucket>,
+    /// Trials count neither as work nor as money.
+    canaries: CanaryJobs,
 }
 
 impl Earnings {
@@ -55,9 +57,10 @@ impl Earnings {
 
 impl Projection for Earnings {
     const NAME: &'static str = "earnings";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, fact: &Recorded) {
+        self.canaries.apply(fact);
         match &fact.event {
             Event::JobSettled(m) => {
                 self.earned_msat = self.earned_msat.saturating_add(m.amount_msat);
@@ -71,10 +74,10 @@ impl Projection for Earnings {
                 bucket.earned_msat = bucket.earned_msat.saturating_add(m.amount_msat);
                 bucket.jobs += 1;
             }
-            Event::JobAccepted(_) => self.jobs_accepted += 1,
-            Event::JobDelivered(_) => self.jobs_delivered += 1,
-            Event::JobFailed(_) => self.jobs_failed += 1,
-            Event::InvoiceExpired(_) => self.invoices_expired += 1,
+            Event::JobAccepted(m) if !self.canaries.contains(&m.job_id) => self.jobs_accepted += 1,
+            Event::JobDelivered(m) if !self.canaries.contains(&m.job_id) => self.jobs_delivered += 1,
+            Event::JobFailed(m) if !self.canaries.contains(&m.job_id) => self.jobs_failed += 1,
+            Event::InvoiceExpired(m) if !self.canaries.contains(&m.job_id) => self.invoices_expired += 1,
             _ => {}
         }
     }

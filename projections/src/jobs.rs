@@ -7,8 +7,8 @@ use autopilot_events::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Projection;
 pub use crate::ladder::{Money, Work};
+use crate::{Projection, canaries::CanaryJobs};
 
 /// What a buyer paid before the work, as the wallet said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +73,8 @@ pub struct Job {
     pub failure: Option<String>,
     /// A refusal or failure that the buyer is told.
     pub reply: bool,
+    /// Our own trial: nobody owes for it.
+    pub canary: bool,
     /// Purposes of the events signed so far.
     pub signed: Vec<i32>,
     /// Purposes of the events published or abandoned.
@@ -128,6 +130,7 @@ pub struct Jobs {
     intake_day: i64,
     intake_jobs: u64,
     intake_bytes: u64,
+    canaries: CanaryJobs,
 }
 
 impl Jobs {
@@ -168,7 +171,7 @@ impl Jobs {
         let open = || {
             self.open
                 .values()
-                .filter(|j| j.money == Money::Invoiced && j.work == Work::Delivered)
+                .filter(|j| j.money == Money::Invoiced && j.work == Work::Delivered && !j.canary)
                 .map(|j| &j.requester)
         };
         let old = || {
@@ -246,6 +249,7 @@ impl Jobs {
             prepayment: None,
             failure: None,
             reply: false,
+            canary: self.canaries.contains(&m.job_id),
             signed: Vec::new(),
             sent: Vec::new(),
             evidence: Vec::new(),
@@ -322,7 +326,7 @@ impl Jobs {
         if let Some(job) = self
             .open
             .get(&JobId::of(&m.job_id))
-            .filter(|job| job.work == Work::Delivered)
+            .filter(|job| job.work == Work::Delivered && !job.canary)
         {
             self.unpaid.push_back((at_ms, job.requester));
         }
@@ -344,6 +348,7 @@ impl Projection for Jobs {
     fn apply(&mut self, fact: &Recorded) {
         let at_ms = fact.fact.recorded_at_ms;
         match &fact.event {
+            Event::CanaryStarted(_) => self.canaries.apply(fact),
             Event::JobReceived(m) => self.receive(m, at_ms),
             Event::JobAccepted(m) => self.accept(m, at_ms),
             Event::JobRefused(m) => self.refuse(m, at_ms),
@@ -372,6 +377,7 @@ impl Projection for Jobs {
                     preimage: m.preimage.clone(),
                 });
             }),
+            Event::CanarySettled(m) => self.change(&m.job_id, |job| job.money = Money::Settled),
             Event::JobSettled(m) => self.change(&m.job_id, |job| job.money = Money::Settled),
             Event::EventSigned(m) => self.change(&m.job_id, |job| job.signed.push(m.purpose)),
             Event::EventPublished(m) => self.change(&m.job_id, |job| job.sent.push(m.purpose)),

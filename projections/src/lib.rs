@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod custody;
+pub mod buy_modes;
+pub mod canaries;
 pub mod earnings;
 pub mod heads;
 pub mod jobs;

@@ -132,6 +132,13 @@ pub fn history(fact: &Recorded) -> Option<HistoryPatch> {
             settled_at_ms: Some(m.settled_at_ms),
             ..HistoryPatch::of(&m.job_id).money("settled")
         },
+        Event::CanarySettled(m) => HistoryPatch {
+            settled_msat: Some(m.amount_msat),
+            settled_at_ms: Some(m.settled_at_ms),
+            ..HistoryPatch::of(&m.job_id)
+                .money("settled")
+                .reason("a canary: our own trial, no earning")
+        },
         other => return purchase_history(other, at),
     })
 }

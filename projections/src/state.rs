@@ -3,8 +3,9 @@ use autopilot_events::{Recorded, words::Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Projection, accounts::Accounts, custody::Custody, earnings::Earnings, heads::Heads, jobs::Jobs,
-    missed::Missed, outbox::Outbox, provider::Provider, purchases::Purchases, wallet::Wallet,
+    Projection, accounts::Accounts, buy_modes::BuyModes, canaries::Canaries, custody::Custody,
+    earnings::Earnings, heads::Heads, jobs::Jobs, missed::Missed, outbox::Outbox, provider::Provider,
+    purchases::Purchases, wallet::Wallet,
 };
 
 macro_rules! folds {
@@ -55,6 +56,10 @@ folds! {
     custody: Custody;
     /// Signed heads, and what others hold of them.
     heads: Heads;
+    /// Purchases that are made by themselves.
+    buy_modes: BuyModes;
+    /// Our own trials.
+    canaries: Canaries;
 }
 
 impl State {

@@ -27,6 +27,11 @@ impl Identity {
             .map_err(|_| BadMnemonic)
     }
 
+    /// A key of nobody's, in memory only: for a trial of one's own service.
+    pub fn throw_away() -> Self {
+        Self(Keys::generate())
+    }
+
     /// The public key.
     pub fn public_key(&self) -> PublicKey {
         PublicKey(self.0.public_key().to_bytes())

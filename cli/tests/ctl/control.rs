@@ -79,6 +79,38 @@ async fn replies_are_the_contracts_fields_and_text_names_the_network() {
     let missed = run(home.path(), &["missed", "--since", "24h"]).await.stdout;
     assert!(missed.contains("min-price 1000msat → 400msat"), "{missed}");
     check(home.path(), &["missed", "--since", "soon"], 2, "usage").await;
+    let start = [
+        "buy-mode",
+        "start",
+        "Hi.",
+        "--budget",
+        "100sat",
+        "--per-job",
+        "10sat",
+        "--pace",
+        "5",
+    ];
+    check(home.path(), &start, 2, "confirmation-needed").await;
+    let started = check(home.path(), &[&start[..], &["--yes"]].concat(), 0, "")
+        .await
+        .json();
+    assert_eq!(
+        (&started["budget_msat"], &started["reserved_msat"]),
+        (&100_000.into(), &5_000.into())
+    );
+    check(home.path(), &["buy-mode", "stop"], 5, "not-found").await;
+    check(home.path(), &["canary"], 4, "canary-failed").await;
+    check(
+        home.path(),
+        &["canary", "--pay-with", "/other"],
+        2,
+        "confirmation-needed",
+    )
+    .await;
+    let paid = check(home.path(), &["canary", "--pay-with", "/other", "--yes"], 0, "")
+        .await
+        .json();
+    assert_eq!(paid["outcome"], "paid");
     let receive = check(home.path(), &["wallet", "receive", "--sats", "12"], 0, "")
         .await
         .json();

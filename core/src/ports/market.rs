@@ -25,7 +25,10 @@ pub use relay::{
 
 use std::future::Future;
 
-use autopilot_events::words::{EventId, PublicKey};
+use autopilot_events::{
+    pb::KindDemand,
+    words::{EventId, PublicKey},
+};
 
 /// Why the market could not do something. The code is closed, the sentence is for a person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -136,6 +139,10 @@ pub trait Market: Send + Sync + 'static {
 
     /// Every configured relay as it stands.
     fn relays(&self) -> impl Future<Output = Vec<RelayStatus>> + Send;
+
+    /// Takes what was counted of the previewed kinds since the last call, by kind. A request is counted once, however
+    /// many relays deliver it.
+    fn drain_demand(&self) -> Vec<KindDemand>;
 
     /// Takes the journal entries that wait, at most `max`.
     fn drain_journal(&self, max: usize) -> JournalBatch;

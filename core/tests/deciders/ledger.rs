@@ -197,6 +197,8 @@ fn line(event: &Event) -> String {
         Event::PurchaseClosed(m) => m.reason.clone(),
         Event::ProviderWentOffline(m) => m.reason.clone(),
         Event::HeadCompared(m) => format!("{:?} {}", m.verdict(), m.first_different),
+        Event::BuyModeStopped(m) => m.reason.clone(),
+        Event::CanaryFinished(m) => m.outcome.clone(),
         Event::IntakeAggregated(m) => m.count.to_string(),
         _ => return event.kind().to_owned(),
     };

@@ -3,9 +3,12 @@
 
 mod admission;
 mod arbitrary;
+mod buy_mode;
 mod buyer;
 mod clock;
+mod canary;
 mod content;
+mod diagnosis;
 mod effects;
 mod given;
 mod heads;

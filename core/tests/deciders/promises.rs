@@ -14,6 +14,9 @@ use autopilot_projections::{
 #[derive(Default)]
 pub struct Promises {
     settled: BTreeSet<Vec<u8>>,
+    /// Jobs that are our own trials, and of them those whose money came.
+    trials: BTreeSet<Vec<u8>>,
+    tried: BTreeSet<Vec<u8>>,
     delivered: BTreeSet<Vec<u8>>,
     executed: BTreeSet<Vec<u8>>,
     /// Payment hash to job.
@@ -57,7 +60,17 @@ impl Promises {
             }
             Event::WalletPaymentReceived(m) => assert!(self.received.insert(m.payment_hash.clone())),
             Event::JobDelivered(m) => drop(self.delivered.insert(m.job_id.clone())),
+            Event::CanaryStarted(m) => assert!(self.trials.insert(m.job_id.clone()), "tried twice"),
+            Event::CanarySettled(m) => {
+                assert!(self.trials.contains(&m.job_id) && self.tried.insert(m.job_id.clone()));
+                assert!(
+                    self.received.contains(&m.payment_hash),
+                    "settled without a wallet fact"
+                );
+                assert_eq!(self.invoices.get(&m.payment_hash), Some(&m.job_id));
+            }
             Event::JobSettled(m) => {
+                assert!(!self.trials.contains(&m.job_id), "a trial is no earning");
                 assert!(
                     !m.prepaid || self.delivered.contains(&m.job_id),
                     "earned before it was delivered"
@@ -78,7 +91,8 @@ impl Promises {
                 let words = (m.job_id.clone(), m.purpose, m.about.clone());
                 assert!(self.said.insert(words), "said twice");
                 if m.purpose == Purpose::Success as i32 {
-                    assert!(self.settled.contains(&m.job_id), "success before the money");
+                    let paid = self.settled.contains(&m.job_id) || self.tried.contains(&m.job_id);
+                    assert!(paid, "success before the money");
                 }
             }
             other => self.spending(other),

@@ -4,7 +4,7 @@ use std::time::Duration;
 use autopilot_core::{
     Input,
     input::Command,
-    ports::market::{JobInput, JobParams, MARKET_NIP90, Market, MarketItem, NewRequest},
+    ports::market::{JobInput, JobParams, MARKET_NIP90, Market, MarketItem, NewRequest, SignedEvent},
 };
 use autopilot_events::{
     Event,
@@ -15,98 +15,118 @@ use autopilot_proto::control::v1::{BuyReply, BuyRequest, PurchaseReply, Purchase
 use tonic::Status;
 
 use super::{Service, errors, views::basis};
-use crate::clock;
+use crate::{clock, outside::Outside};
+
+/// A purchase, composed and signed, and not approved yet.
+pub(super) struct Order {
+    purchase: JobId,
+    command: Command,
+    event: SignedEvent,
+}
+
+impl Order {
+    /// Approves it: published once that is durable.
+    pub(super) async fn place(self, outside: &Outside) -> Result<(), Status> {
+        let body = Some((format!("purchase/{}", self.purchase), self.event.json.as_slice()));
+        let placed = outside.ledger.submit(Input::Person(self.command), body).await;
+        placed.map(drop).map_err(errors::submit)
+    }
+}
+
+/// Composes a purchase, of a person's or of the buy mode `buy_mode_id`.
+pub(super) async fn order(
+    outside: &Outside,
+    relays: &[String],
+    request: BuyRequest,
+    buy_mode_id: Vec<u8>,
+) -> Result<Order, Status> {
+    let market = outside.market().map_err(errors::market)?;
+    crate::treasury::observe(outside).await.map_err(errors::submit)?;
+    let kind = u16::try_from(request.kind).map_err(|_| errors::invalid("kinds lie in 5000–5999"))?;
+    let own = market.public_key();
+    let provider: Option<PublicKey> = match request.provider.as_str() {
+        "" => None,
+        text => Some(
+            text.parse()
+                .map_err(|_| errors::invalid("a provider's key has 64 hexadecimal digits"))?,
+        ),
+    };
+    if provider == Some(own) {
+        return Err(errors::coded(
+            tonic::Code::FailedPrecondition,
+            "self-purchase",
+            "that provider is this home folder: nobody buys from himself",
+        ));
+    }
+    let deadline_s = if request.deadline_s == 0 {
+        60
+    } else {
+        request.deadline_s.min(86_400)
+    };
+    let params = JobParams {
+        max_tokens: (request.max_tokens > 0).then_some(request.max_tokens),
+        ttl_s: Some(deadline_s),
+        ..JobParams::default()
+    };
+    let new = NewRequest {
+        kind,
+        inputs: vec![JobInput::text(request.input)],
+        params,
+        bid_msat: (!request.without_bid).then_some(Msat(request.budget_msat)),
+        providers: provider.into_iter().collect(),
+        relays: relays.to_vec(),
+        ..NewRequest::default()
+    };
+    let event = market
+        .compose_request(&new, clock::now_s())
+        .map_err(errors::market)?;
+    let id = JobId::derive(MARKET_NIP90, &event.id.0);
+    let deadline_ms = clock::now_ms().saturating_add(i64::from(deadline_s) * 1_000);
+    let terms = facts::PurchaseRequested {
+        purchase_id: id.to_vec(),
+        native_id: event.id.to_vec(),
+        kind: request.kind,
+        provider: provider.map(|key| key.to_vec()).unwrap_or_default(),
+        budget_msat: request.budget_msat,
+        fee_ceiling_msat: request.fee_ceiling_msat,
+        deadline_ms,
+        pay_first_ceiling_msat: request.pay_first_ceiling_msat,
+        buy_mode_id,
+        choose_at_ms: match request.window_s {
+            0 => 0,
+            window_s => clock::now_ms().saturating_add(i64::from(window_s) * 1_000),
+        },
+    };
+    let signed = facts::EventSigned {
+        event_id: event.id.to_vec(),
+        purpose: Purpose::Request as i32,
+        job_id: id.to_vec(),
+        kind: request.kind,
+        event: None,
+        deadline_ms,
+        about: Vec::new(),
+    };
+    Ok(Order {
+        purchase: id,
+        command: Command::Buy { terms, event: signed },
+        event,
+    })
+}
 
 impl Service {
     pub(super) async fn answer_buy(&self, request: BuyRequest) -> Result<BuyReply, Status> {
-        let market = self.outside.market().map_err(errors::market)?;
-        crate::treasury::observe(&self.outside)
-            .await
-            .map_err(errors::submit)?;
-        let kind = u16::try_from(request.kind).map_err(|_| errors::invalid("kinds lie in 5000–5999"))?;
-        let own = self
-            .look(|engine| engine.state().provider.identity.clone())
-            .await?
-            .map(|identity| identity.public_key)
-            .unwrap_or_default();
-        let provider: Option<PublicKey> = match request.provider.as_str() {
-            "" => None,
-            text => Some(
-                text.parse()
-                    .map_err(|_| errors::invalid("a provider's key has 64 hexadecimal digits"))?,
-            ),
-        };
-        if provider.is_some_and(|key| key.to_string() == own) {
-            return Err(errors::coded(
-                tonic::Code::FailedPrecondition,
-                "self-purchase",
-                "that provider is this home folder: nobody buys from himself",
-            ));
-        }
-        let deadline_s = if request.deadline_s == 0 {
-            60
-        } else {
-            request.deadline_s.min(86_400)
-        };
-        let params = JobParams {
-            max_tokens: (request.max_tokens > 0).then_some(request.max_tokens),
-            ttl_s: Some(deadline_s),
-            ..JobParams::default()
-        };
-        let new = NewRequest {
-            kind,
-            inputs: vec![JobInput::text(request.input)],
-            params,
-            bid_msat: (!request.without_bid).then_some(Msat(request.budget_msat)),
-            providers: provider.into_iter().collect(),
-            relays: self.config.relays.clone(),
-            ..NewRequest::default()
-        };
-        let event = market
-            .compose_request(&new, clock::now_s())
-            .map_err(errors::market)?;
-        let id = JobId::derive(MARKET_NIP90, &event.id.0);
-        let deadline_ms = clock::now_ms().saturating_add(i64::from(deadline_s) * 1_000);
-        let terms = facts::PurchaseRequested {
-            purchase_id: id.to_vec(),
-            native_id: event.id.to_vec(),
-            kind: request.kind,
-            provider: provider.map(|key| key.to_vec()).unwrap_or_default(),
-            budget_msat: request.budget_msat,
-            fee_ceiling_msat: request.fee_ceiling_msat,
-            deadline_ms,
-            pay_first_ceiling_msat: request.pay_first_ceiling_msat,
-            buy_mode_id: Vec::new(),
-            choose_at_ms: match request.window_s {
-                0 => 0,
-                window_s => clock::now_ms().saturating_add(i64::from(window_s) * 1_000),
-            },
-        };
-        let signed = facts::EventSigned {
-            event_id: event.id.to_vec(),
-            purpose: Purpose::Request as i32,
-            job_id: id.to_vec(),
-            kind: request.kind,
-            event: None,
-            deadline_ms,
-            about: Vec::new(),
-        };
-        let command = Command::Buy { terms, event: signed };
-        if request.dry_run {
-            self.rehearse(command).await?;
+        let dry_run = request.dry_run;
+        let order = order(&self.outside, &self.config.relays, request, Vec::new()).await?;
+        if dry_run {
+            self.rehearse(order.command).await?;
             return Ok(BuyReply::default());
         }
-        let input = Input::Person(command);
-        let body = Some((format!("purchase/{id}"), event.json.as_slice()));
-        self.outside
-            .ledger
-            .submit(input, body)
-            .await
-            .map_err(errors::submit)?;
+        let (id, native_id) = (order.purchase, order.event.id);
+        order.place(&self.outside).await?;
         Ok(BuyReply {
             basis: Some(self.look(|engine| basis(engine, "ledger")).await?),
             purchase_id: id.to_string(),
-            native_id: event.id.to_string(),
+            native_id: native_id.to_string(),
         })
     }
 

@@ -1,6 +1,8 @@
 //! `control/v1` over a local socket: faces read views and hand in commands; nothing is decided here.
 mod bought;
 mod buy;
+pub(crate) mod buy_mode;
+mod canary;
 mod client;
 mod errors;
 mod follow;

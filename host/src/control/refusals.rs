@@ -1,5 +1,5 @@
 //! Requests that were not taken: each with its text, so that a false refusal is seen; and what they sum up to.
-use autopilot_core::{input::Command, ports::market::MarketItem};
+use autopilot_core::{diagnosis::next_command, input::Command, ports::market::MarketItem};
 use autopilot_events::{Event, pb as facts};
 use autopilot_projections::{
     missed::{Demand, Group, Span},
@@ -219,18 +219,6 @@ fn line(group: &Group) -> pb::MissedLine {
         setting: group.setting.clone(),
         setting_now: group.now.clone(),
         setting_needed: group.needed.clone(),
-        next: next(&group.setting, &group.needed),
-    }
-}
-
-/// The command that changes a setting of a refusal, or what else to do.
-pub(super) fn next(setting: &str, needed: &str) -> String {
-    match setting {
-        "" => String::new(),
-        "online" => "autopilotctl provider online".to_owned(),
-        "model" => "autopilotctl model list".to_owned(),
-        "channel-capacity" => "autopilotctl wallet balance".to_owned(),
-        "content-policy" => "autopilotctl refusals --reason content-policy".to_owned(),
-        setting => format!("autopilotctl policy set --{setting} {needed}"),
+        next: next_command(&group.setting, &group.needed),
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::{Notify, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::{config::Config, home::Home, outside::Outside};
+use crate::{config::Config, home::Home, outside::Outside, pulse::Beat};
 
 /// What the faces talk to.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub struct Service {
     pub(crate) config: Arc<Config>,
     pub(crate) npub: String,
     pub(crate) warnings: Arc<Vec<String>>,
-    pub(crate) heartbeat: watch::Receiver<Option<i64>>,
+    pub(crate) heartbeat: watch::Receiver<Option<Beat>>,
     pub(crate) stop: Arc<Notify>,
 }
 
@@ -69,6 +69,10 @@ table! {
     model(ModelRequest) -> ModelReply = answer_model;
     buy(BuyRequest) -> BuyReply = answer_buy;
     purchase(PurchaseRequest) -> PurchaseReply = answer_purchase;
+    start_buy_mode(StartBuyModeRequest) -> BuyModeReply = answer_start_buy_mode;
+    stop_buy_mode(StopBuyModeRequest) -> BuyModeReply = answer_stop_buy_mode;
+    buy_mode(BuyModeRequest) -> BuyModeReply = answer_buy_mode;
+    canary(CanaryRequest) -> CanaryReply = answer_canary;
     stop(StopRequest) -> StopReply = answer_stop;
     identity(IdentityRequest) -> IdentityReply = answer_identity;
 }

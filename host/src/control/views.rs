@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use autopilot_core::{
-    Engine, Input,
+    Engine, Input, canary, diagnosis,
     input::Command,
     ports::{
         market::{Market, RelayState},
@@ -20,7 +20,7 @@ use autopilot_store_sqlite::rows::{HistoryQuery, HistoryRow};
 use tonic::Status;
 
 use super::{Service, errors, terms::order_name};
-use crate::{clock, secrets};
+use crate::{clock, pulse::Beat, secrets};
 
 /// Rows on a page of history at most.
 const MAX_PAGE: u32 = 500;
@@ -61,7 +61,8 @@ impl Service {
     }
 
     pub(super) async fn answer_status(&self, _: pb::StatusRequest) -> Result<pb::StatusReply, Status> {
-        let mut reply = self.look(of_engine).await?;
+        let beat = *self.heartbeat.borrow();
+        let mut reply = self.look(move |engine| of_engine(engine, beat)).await?;
         reply.home = self.home.path().display().to_string();
         reply.npub.clone_from(&self.npub);
         reply.network.clone_from(&self.config.network);
@@ -69,8 +70,7 @@ impl Service {
         reply.version = env!("CARGO_PKG_VERSION").to_owned();
         reply.warnings = self.warnings.to_vec();
         reply.relays_configured = u32::try_from(self.config.relays.len()).unwrap_or(u32::MAX);
-        let heartbeat = *self.heartbeat.borrow();
-        reply.heartbeat_age_ms = heartbeat.and_then(|at| u64::try_from(clock::now_ms() - at).ok());
+        reply.heartbeat_age_ms = beat.and_then(|beat| u64::try_from(clock::now_ms() - beat.at_ms).ok());
         if let Ok(info) = autopilot_core::ports::wallet::Wallet::info(&self.outside.wallet).await {
             reply.node_id = hex::encode(info.node_id);
             reply.node_addresses = info.listening;
@@ -235,7 +235,7 @@ impl Service {
     }
 }
 
-fn of_engine(engine: &Engine) -> pb::StatusReply {
+fn of_engine(engine: &Engine, beat: Option<Beat>) -> pb::StatusReply {
     let state = engine.state();
     let policy = state.provider.policy();
     let blockers = if state.provider.policy.is_some() {
@@ -256,8 +256,20 @@ fn of_engine(engine: &Engine) -> pb::StatusReply {
         (true, true) => "online",
         (true, false) => "degraded",
     };
+    let standing = diagnosis::Standing {
+        readiness: engine.readiness(),
+        online: engine.is_online(),
+        announced: beat.and_then(|beat| beat.relays),
+    };
+    let causes = diagnosis::why_no_jobs(state, standing, clock::now_ms());
+    let cause = |cause: diagnosis::Cause| pb::Cause {
+        code: cause.code.to_owned(),
+        sentence: cause.sentence,
+        next: cause.next,
+    };
     pb::StatusReply {
         basis: Some(basis(engine, "ledger")),
+        why_no_jobs: causes.into_iter().map(cause).collect(),
         state: online.to_owned(),
         blockers,
         public_key: state
@@ -275,6 +287,7 @@ fn of_engine(engine: &Engine) -> pb::StatusReply {
         relays_connected: engine.readiness().relays_connected,
         earned_msat: state.earnings.earned_msat,
         spendable_msat: state.wallet.figures.spendable_msat,
+        canary: canary::words(state, clock::now_ms()),
         ..pb::StatusReply::default()
     }
 }

@@ -1,11 +1,12 @@
 //! "Why wasn't I paid?": the rungs from request to reconciled, the first that is missing, in plain words.
+use autopilot_core::diagnosis::next_command;
 use autopilot_events::{Event, pb as facts, words::JobId};
 use autopilot_projections::rows::refusal_name;
 use autopilot_proto::control::v1::{Rung, WhyReply, WhyRequest};
 use autopilot_store_sqlite::rows::{HistoryQuery, HistoryRow};
 use tonic::Status;
 
-use super::{Service, errors, refusals::next, views::basis};
+use super::{Service, errors, views::basis};
 
 /// Rows looked through for a prefix.
 const SEARCH: u32 = 500;
@@ -120,7 +121,7 @@ fn refused(m: &facts::JobRefused) -> String {
     let setting = match m.setting.as_str() {
         "" => "no setting would have taken it".to_owned(),
         setting => {
-            let next = next(setting, &m.setting_needed);
+            let next = next_command(setting, &m.setting_needed);
             format!(
                 "{setting} {} → {} would have taken it (`{next}`)",
                 m.setting_now, m.setting_needed
@@ -183,6 +184,10 @@ impl Ladder {
                 return;
             }
             Event::JobSettled(m) => (5, format!("{} msat by the wallet", m.amount_msat)),
+            Event::CanarySettled(m) => (
+                5,
+                format!("{} msat by the wallet: a canary, no earning", m.amount_msat),
+            ),
             Event::EventPublished(m) if m.purpose == facts::Purpose::Success as i32 => (6, String::new()),
             Event::JobRefused(m) => {
                 self.ended = Some(refused(m));

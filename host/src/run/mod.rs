@@ -206,7 +206,7 @@ async fn outside(
 fn start_tasks(
     outside: &Outside,
     config: &Config,
-    heartbeat_tell: watch::Sender<Option<i64>>,
+    heartbeat_tell: watch::Sender<Option<pulse::Beat>>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(effects::run(outside.clone()));
@@ -215,6 +215,7 @@ fn start_tasks(
     tasks.spawn(pulse::observe(outside.clone(), config.peers()));
     if outside.market.is_some() {
         tasks.spawn(intake::run(outside.clone()));
+        tasks.spawn(control::buy_mode::run(outside.clone(), config.relays.clone()));
         tasks.spawn(pulse::presence(outside.clone(), heartbeat_tell));
     }
     if let Some(model) = outside.model.clone() {

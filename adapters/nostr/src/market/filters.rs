@@ -17,10 +17,23 @@ pub(super) enum Part {
     Answers,
     Cancels,
     Announcements,
+    Preview,
 }
 
+/// How many parts there are.
+pub(super) const PARTS: usize = 5;
+
+/// Stored requests that a relay hands out at most for the preview: what it has beyond that is history.
+const PREVIEW_STORED: usize = 200;
+
 impl Part {
-    pub const ALL: [Part; 4] = [Part::Requests, Part::Answers, Part::Cancels, Part::Announcements];
+    pub const ALL: [Part; PARTS] = [
+        Part::Requests,
+        Part::Answers,
+        Part::Cancels,
+        Part::Announcements,
+        Part::Preview,
+    ];
 
     /// The subscription's name at the relay.
     pub fn name(self) -> &'static str {
@@ -29,6 +42,7 @@ impl Part {
             Self::Answers => "answers",
             Self::Cancels => "cancels",
             Self::Announcements => "announcements",
+            Self::Preview => "preview",
         }
     }
 
@@ -45,6 +59,7 @@ impl Part {
                 Filter::new().kind(Kind::from(CANCEL_KIND))
             }),
             Self::Announcements => announcements(interest),
+            Self::Preview => preview(interest),
         }
     }
 }
@@ -73,6 +88,19 @@ fn requests(interest: &Interest) -> Vec<Filter> {
         Filter::new()
             .kinds(kinds)
             .since(Timestamp::from_secs(interest.requests_since_s)),
+    ]
+}
+
+fn preview(interest: &Interest) -> Vec<Filter> {
+    if interest.preview_kinds.is_empty() {
+        return Vec::new();
+    }
+    let kinds = interest.preview_kinds.iter().copied().map(Kind::from);
+    vec![
+        Filter::new()
+            .kinds(kinds)
+            .since(Timestamp::from_secs(interest.preview_since_s))
+            .limit(PREVIEW_STORED),
     ]
 }
 

@@ -8,14 +8,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use autopilot_core::ports::market::{Interest, JournalKind, MarketError, Notice, Observation};
+use autopilot_events::pb::KindDemand;
 use autopilot_events::words::{EventId, PublicKey};
 use nostr::filter::MatchEventOptions;
 use nostr::{Event, Filter, JsonUtil, Keys, RelayMessage};
 use tokio::sync::Notify;
 
-use super::filters::{Part, wanted};
+use super::filters::{PARTS, Part, wanted};
 use super::journal::Journal;
 use super::lane::LaneStats;
+use super::preview::Preview;
 use super::seen::Seen;
 use super::supervisor::Resubscriptions;
 use crate::nip90;
@@ -40,16 +42,17 @@ pub(super) struct Inbox {
     state: Mutex<State>,
     ready: Notify,
     resubscribe: Arc<Resubscriptions>,
+    preview: Mutex<Preview>,
 }
 
 #[derive(Default)]
 struct Watching {
     interest: Interest,
-    filters: [Vec<Filter>; 4],
+    filters: [Vec<Filter>; PARTS],
 }
 
 struct State {
-    seen: [Seen; 4],
+    seen: [Seen; PARTS],
     lanes: Vec<Lane>,
     /// The lane whose turn it is.
     turn: usize,
@@ -87,7 +90,14 @@ impl Inbox {
             state: Mutex::new(state),
             ready: Notify::new(),
             resubscribe,
+            preview: Mutex::default(),
         }
+    }
+
+    /// Takes what was counted of previewed kinds.
+    pub fn drain_demand(&self) -> Vec<KindDemand> {
+        let mut preview = self.preview.lock().unwrap_or_else(PoisonError::into_inner);
+        preview.drain()
     }
 
     /// Replaces the interest; answers with the parts that changed and must be asked for again.
@@ -180,6 +190,17 @@ impl Inbox {
         stats.delivered();
         if self.lock().seen[part as usize].contains(&id) {
             return note(JournalKind::Duplicate, "");
+        }
+        if part == Part::Preview {
+            // Counted and forgotten: a flood of what can't be claimed takes no place in the queue.
+            let mut state = self.lock();
+            if !state.seen[part as usize].contains(&id) {
+                state.seen[part as usize].insert(id, self.seen_capacity);
+                drop(state);
+                let mut preview = self.preview.lock().unwrap_or_else(PoisonError::into_inner);
+                preview.count(&event, &self.me);
+            }
+            return;
         }
         let relay = stats.url.clone();
         let notice = match nip90::read(&event, &self.me) {

@@ -5,6 +5,7 @@ mod filters;
 mod inbox;
 mod journal;
 mod lane;
+mod preview;
 mod publish;
 mod seen;
 mod supervisor;
@@ -19,6 +20,7 @@ use autopilot_core::ports::market::{
     Bill, Interest, JobRequest, JobResult, JournalBatch, Market, MarketError, MarketItem, NewFeedback,
     NewRequest, Notice, PublishOutcome, RelayStatus, SignedEvent,
 };
+use autopilot_events::pb::KindDemand;
 use autopilot_events::words::{EventId, PublicKey};
 use nostr::{RelayUrl, Url};
 use nostr_sdk::pool::monitor::Monitor;
@@ -288,6 +290,10 @@ impl Market for RelayMarket {
 
     async fn relays(&self) -> Vec<RelayStatus> {
         self.lanes.iter().map(|(_, stats)| stats.report()).collect()
+    }
+
+    fn drain_demand(&self) -> Vec<KindDemand> {
+        self.inbox.drain_demand()
     }
 
     fn drain_journal(&self, max: usize) -> JournalBatch {

@@ -259,3 +259,73 @@ async fn a_slow_and_a_dead_relay_delay_nothing() {
     };
     assert_eq!((reason(&urls[1]), reason(&urls[2])), ("timeout", "not connected"));
 }
+
+/// Kinds that are only previewed are counted, each request once over two relays, and nobody is handed one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn previewed_kinds_are_counted_and_never_handed_out() {
+    let (running, urls) = relays(2).await;
+    let (mut provider, buyer) = (Side::new(&urls).await, Side::new(&urls).await);
+    let interest = Interest {
+        request_kinds: vec![5_050],
+        requests_since_s: now_s() - 60,
+        preview_kinds: vec![5_100, 5_302],
+        preview_since_s: now_s() - 60,
+        ..Interest::default()
+    };
+    provider.market.watch(interest).await.unwrap();
+    let other = autopilot_events::words::PublicKey(Keys::generate().public_key().to_bytes());
+    for (kind, providers) in [
+        (5_100, vec![]),
+        (5_100, vec![other]),
+        (5_302, vec![provider.market.public_key()]),
+    ] {
+        let new = autopilot_core::ports::market::NewRequest {
+            kind,
+            providers,
+            ..open_job("draw me a sheep")
+        };
+        let event = buyer.market.compose_request(&new, now_s()).unwrap();
+        buyer.publish(&event).await;
+    }
+    let own = provider.market.compose_request(
+        &autopilot_core::ports::market::NewRequest {
+            kind: 5_100,
+            ..open_job("mine")
+        },
+        now_s(),
+    );
+    provider.publish(&own.unwrap()).await;
+    let mut seen = Vec::new();
+    let until = Instant::now() + crate::side::PATIENCE;
+    while seen
+        .iter()
+        .map(|demand: &autopilot_events::pb::KindDemand| demand.jobs)
+        .sum::<u64>()
+        < 3
+    {
+        assert!(Instant::now() < until, "counted in time: {seen:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        seen.extend(provider.market.drain_demand());
+    }
+    let asked = buyer.ask("say hello").await;
+    assert_eq!(provider.job(asked.id).await.kind, 5_050);
+    seen.extend(provider.market.drain_demand());
+    let of = |kind: u32| {
+        let kinds = seen.iter().filter(|demand| demand.kind == kind);
+        kinds.fold((0, 0, 0, 0), |sum, demand| {
+            (
+                sum.0 + demand.jobs,
+                sum.1 + demand.targeted,
+                sum.2 + demand.elsewhere,
+                sum.3 + demand.bids_msat,
+            )
+        })
+    };
+    assert_eq!((of(5_100), of(5_302)), ((2, 0, 1, 10_000), (1, 1, 0, 10_000)));
+    assert_eq!(provider.items().len(), 1, "{:?}", provider.heard);
+    provider.market.close().await;
+    buyer.market.close().await;
+    for relay in running {
+        relay.shutdown().await;
+    }
+}

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use books::{Export, Format, Report, Span};
 pub use identity::{Identity, NewPassphrase};
-pub use market::{ContentChange, Missed, RefusalAction, Refusals};
+pub use market::{BuyMode, BuyModeStart, Canary, ContentChange, Missed, RefusalAction, Refusals};
 pub use wallet::{Amount, Wallet};
 
 use crate::{failure::EXIT_CODES, wait::Condition};
@@ -80,6 +80,11 @@ pub enum Command {
     Relays,
     /// Buys one answer from a provider, and waits for it.
     Buy(Buy),
+    /// Buys by itself, at a pace and within a budget.
+    #[command(subcommand)]
+    BuyMode(BuyMode),
+    /// Tries the provider as a stranger would: a tiny job from a throw-away key, through the relays.
+    Canary(Canary),
     /// Waits until a condition holds; exit code 6 when the time runs out.
     Wait(Wait),
     /// Models on this machine.

@@ -79,7 +79,7 @@ pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
     judge(&reply)
 }
 
-fn read(input: &str) -> Outcome<String> {
+pub fn read(input: &str) -> Outcome<String> {
     let mut text = input.to_owned();
     if input == "-" {
         text.clear();

@@ -4,6 +4,8 @@ mod args;
 mod books;
 mod bundle;
 mod buy;
+mod buy_mode;
+mod canary;
 mod confirm;
 mod connect;
 mod doctor;
@@ -151,6 +153,8 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Wallet(action) => wallet::wallet(&mut connect(&home).await?, out, action).await,
         Command::Relays => status::relays(&mut connect(&home).await?, out).await,
         Command::Buy(order) => buy::buy(&mut connect(&home).await?, out, order).await,
+        Command::BuyMode(action) => buy_mode::buy_mode(&mut connect(&home).await?, out, action).await,
+        Command::Canary(order) => canary::canary(&mut connect(&home).await?, out, order).await,
         Command::Wait(wait) => wait::wait(&home, out, wait).await,
         Command::Model(action) => model::model(&home, out, action).await,
         Command::Identity(action) => identity::identity(&home, out, action).await,

@@ -78,6 +78,7 @@ fn text(reply: &StatusReply, out: Out) -> String {
         ("node", reply.node_id.clone()),
         ("listens at", reply.node_addresses.join(", ")),
         ("npub", reply.npub.clone()),
+        ("canary", clean_line(&reply.canary)),
         ("online in all", duration(reply.uptime_ms)),
         ("home", reply.home.clone()),
         ("version", reply.version.clone()),
@@ -92,6 +93,17 @@ fn text(reply: &StatusReply, out: Out) -> String {
     ]);
     for blocker in &reply.blockers {
         text += &format!("\n{} {}", out.tone(Tone::Bad, "missing:"), clean_line(blocker));
+    }
+    for cause in &reply.why_no_jobs {
+        let next = match cause.next.as_str() {
+            "" => String::new(),
+            next => format!(" (`{next}`)"),
+        };
+        text += &format!(
+            "\n{} {}{next}",
+            out.tone(Tone::Warn, "no jobs:"),
+            clean_line(&cause.sentence)
+        );
     }
     for warning in &reply.warnings {
         text += &format!("\n{} {}", out.tone(Tone::Warn, "warning:"), clean_line(warning));

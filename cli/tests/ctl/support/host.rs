@@ -305,6 +305,36 @@ impl Control for Host {
             ..Default::default()
         }))
     }
+    async fn start_buy_mode(&self, request: Request<StartBuyModeRequest>) -> Answer<BuyModeReply> {
+        let request = request.into_inner();
+        Ok(Response::new(BuyModeReply {
+            state: "running".into(),
+            budget_msat: request.budget_msat,
+            reserved_msat: request.fee_ceiling_msat,
+            ..Default::default()
+        }))
+    }
+    async fn stop_buy_mode(&self, _: Request<StopBuyModeRequest>) -> Answer<BuyModeReply> {
+        refused("not-found", "no buy mode runs")
+    }
+    async fn buy_mode(&self, _: Request<BuyModeRequest>) -> Answer<BuyModeReply> {
+        Ok(Response::new(BuyModeReply {
+            state: "never".into(),
+            ..Default::default()
+        }))
+    }
+    async fn canary(&self, request: Request<CanaryRequest>) -> Answer<CanaryReply> {
+        let outcome = if request.into_inner().pay_with.is_empty() {
+            "failed"
+        } else {
+            "paid"
+        };
+        Ok(Response::new(CanaryReply {
+            outcome: outcome.into(),
+            detail: "no relay took the request".into(),
+            ..Default::default()
+        }))
+    }
     async fn relays(&self, _: Request<RelaysRequest>) -> Answer<RelaysReply> {
         Ok(Response::new(RelaysReply { relays: vec![] }))
     }

@@ -46,6 +46,10 @@ pub struct Interest {
     pub request_kinds: Vec<u16>,
     /// Requests from this time on (Unix seconds): now less the longest time to live.
     pub requests_since_s: u64,
+    /// Request kinds (5000–5999) that are only counted: demand that can't be claimed. Never handed out as requests.
+    pub preview_kinds: Vec<u16>,
+    /// Counted from this time on (Unix seconds).
+    pub preview_since_s: u64,
     /// Our own requests: results and feedback that name one of them, by anybody.
     pub own_jobs: Vec<EventId>,
     /// The request kinds that we buy: their results are listened for.

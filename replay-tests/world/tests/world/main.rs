@@ -6,6 +6,7 @@
 )]
 mod core;
 mod crash;
+mod market;
 mod paid_loop;
 mod programs;
 mod stranger;

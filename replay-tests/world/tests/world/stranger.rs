@@ -9,7 +9,7 @@ use autopilot_world_tests::stage::{
 use nostr_sdk::prelude::*;
 
 /// A plain client on one relay.
-async fn client(relay: &str) -> (Client, Keys) {
+pub async fn client(relay: &str) -> (Client, Keys) {
     let keys = Keys::generate();
     let client = Client::new(keys.clone());
     client.add_relay(relay).await.unwrap();
@@ -23,7 +23,7 @@ fn tag(parts: &[&str]) -> Tag {
 }
 
 /// The first event that fits.
-async fn first(client: &Client, filter: Filter, fits: impl Fn(&Event) -> bool) -> Event {
+pub async fn first(client: &Client, filter: Filter, fits: impl Fn(&Event) -> bool) -> Event {
     let mut notifications = client.notifications();
     client.subscribe(filter, None).await.unwrap();
     let wait = async {
@@ -40,7 +40,7 @@ async fn first(client: &Client, filter: Filter, fits: impl Fn(&Event) -> bool) -
         .expect("an answer in time")
 }
 
-fn value<'a>(event: &'a Event, name: &str) -> Option<&'a [String]> {
+pub fn value<'a>(event: &'a Event, name: &str) -> Option<&'a [String]> {
     event
         .tags
         .iter()
@@ -105,7 +105,13 @@ async fn a_strangers_buyer_buys_from_our_provider() {
 }
 
 /// A stranger's result for a request, with an invoice of a wallet of its own.
-async fn billed_result(stage: &Stage, keys: &Keys, request: &Event, text: &str, amount_msat: u64) -> Event {
+pub async fn billed_result(
+    stage: &Stage,
+    keys: &Keys,
+    request: &Event,
+    text: &str,
+    amount_msat: u64,
+) -> Event {
     let receive = pb::ReceiveRequest {
         amount_msat,
         ..Default::default()
