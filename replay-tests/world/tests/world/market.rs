@@ -63,25 +63,69 @@ async fn the_market_beyond_one_purchase() {
         stage.world.provider.client().unwrap(),
         stage.world.buyer.client().unwrap(),
     );
-    windowed(&stage, &mut buyer).await;
+    previewed(&stage, &mut provider).await;
     stage.world.go_online().await.unwrap();
     canary(&stage, &mut provider).await;
     refused(&stage, &mut provider, &mut buyer).await;
     buy_mode(&stage, &mut buyer).await;
+    windowed(&stage, &mut buyer).await;
     stage.strike().await;
 }
 
-/// Two strangers answer within the window: the cheaper one is paid, the other is told that it lost.
+/// While offline demand is counted, shown, and never claimed; and `status` says why no job comes.
+async fn previewed(stage: &Stage, provider: &mut Host) {
+    let (stranger, keys) = client(&stage.world.relays[0]).await;
+    let request = EventBuilder::new(Kind::Custom(5050), "")
+        .tag(Tag::parse(["i", "Is anybody there?", "text"]).unwrap())
+        .tag(Tag::parse(["param", "ttl", "1"]).unwrap())
+        .tag(Tag::parse(["bid", "77000"]).unwrap())
+        .sign_with_keys(&keys)
+        .unwrap();
+    stranger.send_event(&request).await.unwrap();
+    let (_, seen) = fact(provider, 0, "demand.seen").await;
+    assert_eq!(
+        (&seen["online"], &seen["kinds"][0]["kind"]),
+        (&false.into(), &5050.into()),
+        "{seen}"
+    );
+    let missed = provider
+        .missed(pb::MissedRequest::default())
+        .await
+        .unwrap()
+        .into_inner();
+    let demand = &missed.offline[0];
+    assert_eq!(
+        (demand.jobs, demand.highest_bid_msat, missed.received),
+        (1, 77_000, 0),
+        "{missed:?}"
+    );
+    let status = provider.status(pb::StatusRequest {}).await.unwrap().into_inner();
+    let causes: Vec<&str> = status
+        .why_no_jobs
+        .iter()
+        .map(|cause| cause.code.as_str())
+        .collect();
+    assert_eq!(
+        (causes.first(), causes.contains(&"missed-offline")),
+        (Some(&"offline"), true),
+        "{causes:?}"
+    );
+    assert_eq!(status.why_no_jobs[0].next, "autopilotctl provider online");
+    stranger.shutdown().await;
+}
+
+/// What is asked in a window.
+const QUESTION: &str = "The cheapest, please.";
+
+/// Two strangers and our provider answer within the window: the cheapest is paid, another is told that it lost.
 async fn windowed(stage: &Stage, buyer: &mut Host) {
     let (dear, dear_keys) = client(&stage.world.relays[0]).await;
     let (cheap, cheap_keys) = client(&stage.world.relays[0]).await;
     let before = balance(buyer).await.unwrap().sent_msat;
     let asked = head(buyer).await;
-    let id = buy(buyer, "The cheapest, please.", "", |request| {
-        request.window_s = 10
-    })
-    .await;
-    let request = first(&dear, Filter::new().kind(Kind::Custom(5050)), |_| true).await;
+    let id = buy(buyer, QUESTION, "", |request| request.window_s = 10).await;
+    let this = |event: &Event| value(event, "i").is_some_and(|input| input[1] == QUESTION);
+    let request = first(&dear, Filter::new().kind(Kind::Custom(5050)), this).await;
     for (stranger, keys, msat) in [(&dear, &dear_keys, 7_000), (&cheap, &cheap_keys, 6_000)] {
         let result = billed_result(stage, keys, &request, "an answer", msat).await;
         stranger.send_event(&result).await.unwrap();
