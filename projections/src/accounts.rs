@@ -44,6 +44,7 @@ impl Account {
             Account::EquityUnbound => "equity:unbound",
             Account::EquityGrants => "equity:grants",
             Account::EquityDeposits => "equity:deposits",
+            Account::EquityCanary => "equity:canary",
             Account::EquityWithdrawals => "equity:withdrawals",
             Account::IncomeJobs => "income:jobs",
             Account::ExpensesJobs => "expenses:jobs",

@@ -1,9 +1,9 @@
 //! Pure folds over the facts, one per meaning, used to decide and to show. No I/O, no way to fail.
 
 pub mod accounts;
-pub mod custody;
 pub mod buy_modes;
 pub mod canaries;
+pub mod custody;
 pub mod earnings;
 pub mod heads;
 pub mod jobs;

@@ -9,7 +9,10 @@ use autopilot_events::{
 };
 use serde::Serialize;
 
-use crate::accounts::{Account, Posting, postings};
+use crate::{
+    accounts::{Account, Posting, postings},
+    canaries::CanaryJobs,
+};
 
 /// What a movement is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -21,6 +24,8 @@ pub enum What {
     JobPrepaid,
     /// Work that was paid before is delivered: now an earning. The wallet moves nothing.
     JobDelivered,
+    /// A trial of our own service was paid, out of the owner's other wallet: no earning.
+    Canary,
     /// Received, and bound to no job.
     Received,
     /// We paid for somebody's work.
@@ -44,6 +49,7 @@ impl What {
             What::JobPaid => "job-paid",
             What::JobPrepaid => "job-prepaid",
             What::JobDelivered => "job-delivered",
+            What::Canary => "canary",
             What::Received => "received",
             What::Purchase => "purchase",
             What::Withdrawal => "withdrawal",
@@ -95,7 +101,7 @@ impl Subject {
             }
             Event::JobDelivered(_) => self.delivered_at_ms = Some(fact.fact.recorded_at_ms),
             Event::JobPrepaid(m) => self.prepaid = Some((m.amount_msat, m.settled_at_ms)),
-            Event::JobSettled(_) => self.prepaid = None,
+            Event::JobSettled(_) | Event::CanarySettled(_) => self.prepaid = None,
             Event::PurchaseRequested(m) => self.kind = Some(m.kind),
             Event::PurchaseWon(m) => {
                 self.counterparty = Some(PublicKey::of(&m.provider));
@@ -162,6 +168,7 @@ impl Movement {
     fn goes_on_with(&self, fact: &Recorded) -> bool {
         let hash = match &fact.event {
             Event::JobSettled(m) if !m.prepaid => &m.payment_hash,
+            Event::CanarySettled(m) if !m.prepaid => &m.payment_hash,
             Event::JobPrepaid(m) => &m.payment_hash,
             Event::PurchasePaid(m) => &m.payment_hash,
             _ => return false,
@@ -194,6 +201,7 @@ pub enum Told {
 #[derive(Clone, Debug, Default)]
 pub struct Movements {
     open: BTreeMap<JobId, Subject>,
+    canaries: CanaryJobs,
     held: Option<Box<Movement>>,
 }
 
@@ -201,6 +209,7 @@ impl Movements {
     /// Takes the next fact in; tells what is whole now, in order.
     pub fn apply(&mut self, fact: &Recorded) -> Vec<Told> {
         let mut told = Vec::new();
+        self.canaries.apply(fact);
         let id = job_of(&fact.event);
         let begins = matches!(fact.event, Event::JobReceived(_) | Event::PurchaseRequested(_));
         if let Some(id) = id.filter(|_| begins) {
@@ -251,12 +260,15 @@ impl Movements {
     fn over(&mut self, id: JobId, event: &Event) -> Option<Told> {
         let owed = self.open.get(&id).is_some_and(|job| job.prepaid.is_some());
         match event {
-            Event::JobSettled(_) | Event::JobRefused(_) | Event::PurchaseClosed(_) => {}
+            Event::JobSettled(_) | Event::CanarySettled(_) => {}
+            Event::JobRefused(_) | Event::PurchaseClosed(_) => {}
             Event::JobFailed(_) | Event::InvoiceExpired(_) if !owed => {}
             _ => return None,
         }
         let subject = self.open.remove(&id)?;
         let unpaid = matches!(event, Event::InvoiceExpired(_)) && subject.delivered_at_ms.is_some();
+        // Nobody owes for a trial of our own.
+        let unpaid = unpaid && !self.canaries.contains(&id.0);
         unpaid.then(|| Told::Unpaid(Box::new(subject)))
     }
 }
@@ -272,6 +284,7 @@ fn job_of(event: &Event) -> Option<JobId> {
         Event::InvoiceExpired(m) => &m.job_id,
         Event::JobPrepaid(m) => &m.job_id,
         Event::JobSettled(m) => &m.job_id,
+        Event::CanarySettled(m) => &m.job_id,
         Event::PurchaseRequested(m) => &m.purchase_id,
         Event::PurchaseWon(m) => &m.purchase_id,
         Event::PurchasePaid(m) => &m.purchase_id,
@@ -291,6 +304,7 @@ fn entry(fact: &Recorded, postings: Vec<Posting>, subject: Subject) -> Movement 
             (What::JobDelivered, m.settled_at_ms, hash(&m.payment_hash), none())
         }
         Event::JobSettled(m) => (What::JobPaid, m.settled_at_ms, hash(&m.payment_hash), none()),
+        Event::CanarySettled(m) => (What::Canary, m.settled_at_ms, hash(&m.payment_hash), none()),
         Event::JobPrepaid(m) => (What::JobPrepaid, m.settled_at_ms, hash(&m.payment_hash), none()),
         Event::WalletPaymentSent(m) => (What::Withdrawal, m.settled_at_ms, hash(&m.payment_hash), none()),
         Event::PurchasePaid(m) => (What::Purchase, recorded, hash(&m.payment_hash), none()),

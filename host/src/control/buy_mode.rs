@@ -51,6 +51,10 @@ impl Service {
             ends_at_ms: clock::now_ms().saturating_add(i64::from(or(request.for_s, 86_400)) * 1_000),
             prompt: None,
         };
+        if request.dry_run {
+            self.rehearse(Command::StartBuyMode(terms)).await?;
+            return Ok(pb::BuyModeReply::default());
+        }
         let body = Some((format!("buy_mode/{}", hex::encode(id)), request.input.as_bytes()));
         let start = Input::Person(Command::StartBuyMode(terms));
         self.outside
@@ -154,5 +158,6 @@ async fn buy(outside: &Outside, relays: &[String], terms: BuyModeStarted) -> Res
         window_s: terms.window_s,
         ..pb::BuyRequest::default()
     };
-    place(outside, relays, request, terms.buy_mode_id).await.map(drop)
+    let order = order(outside, relays, request, terms.buy_mode_id).await?;
+    order.place(outside).await
 }

@@ -1,5 +1,7 @@
 //! The canary: a tiny job from a throw-away key, through the real relays, worked like any other. What is seen here was
 //! seen as a stranger sees it; what the wallet has stands in the ledger.
+mod stranger;
+
 use std::{path::PathBuf, time::Duration};
 
 use autopilot_core::{
@@ -7,52 +9,26 @@ use autopilot_core::{
     canary::outcome,
     input::Command,
     policy::TEXT_GENERATION,
-    ports::market::{
-        Bill, FeedbackStatus, Interest, JobInput, JobParams, MARKET_NIP90, Market, MarketItem, NewRequest,
-        Notice, RelayState, SignedEvent,
-    },
+    ports::market::{JobInput, JobParams, MARKET_NIP90, Market, NewRequest, SignedEvent},
 };
 use autopilot_events::{
-    pb::{self as facts, CanaryStage},
-    words::{EventId, JobId, Msat, PublicKey},
+    pb as facts,
+    words::{JobId, Msat, PublicKey},
 };
 use autopilot_nostr::{Identity, RelayConfig, RelayMarket};
 use autopilot_proto::control::v1::{self as pb};
 use tokio::time::{Instant, timeout_at};
 use tonic::Status;
 
+use self::stranger::{Trial, connected, listen, publish};
 use super::{Service, client, errors, views::basis};
 use crate::clock;
 
 /// What is asked: short to read and to answer.
 const QUESTION: &str = "Say yes.";
 const MAX_TOKENS: u32 = 4;
-/// How long a relay is waited for, and how often it is looked at: connecting gives no event.
-const CONNECT: Duration = Duration::from_secs(10);
-const LOOK: Duration = Duration::from_millis(50);
 /// The wallet's word may come so long after the payer's.
 const SETTLE: Duration = Duration::from_secs(60);
-
-/// How far it came, rung by rung.
-#[derive(Default)]
-struct Trial {
-    stages: Vec<CanaryStage>,
-    accepted: bool,
-    bill: Option<Bill>,
-    worked: bool,
-    refused: Option<String>,
-}
-
-impl Trial {
-    fn reach(&mut self, name: &str, detail: impl Into<String>) {
-        self.stages.push(CanaryStage {
-            name: name.to_owned(),
-            reached: true,
-            at_ms: clock::now_ms(),
-            detail: detail.into(),
-        });
-    }
-}
 
 /// Who pays, if anybody does: another home on this machine.
 struct Payer {
@@ -299,91 +275,4 @@ fn arrived(state: &autopilot_projections::State, id: JobId) -> bool {
         .as_ref()
         .is_some_and(|c| c.job == id && c.settled_at_ms.is_some());
     settled || state.jobs.get(&id).is_some_and(|job| job.money.arrived())
-}
-
-/// At least one relay is there, or the patience is over: publishing tells the rest.
-async fn connected(stranger: &RelayMarket) {
-    let until = Instant::now() + CONNECT;
-    while Instant::now() < until {
-        if stranger
-            .relays()
-            .await
-            .iter()
-            .any(|relay| relay.state == RelayState::Connected)
-        {
-            return;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-async fn publish(stranger: &RelayMarket, event: &SignedEvent, trial: &mut Trial) -> Result<(), String> {
-    let interest = Interest {
-        own_jobs: vec![event.id],
-        own_kinds: vec![event.kind],
-        ..Interest::default()
-    };
-    stranger.watch(interest).await.map_err(|e| e.to_string())?;
-    let outcomes = stranger.publish(event, |_| {}).await.map_err(|e| e.to_string())?;
-    let taken = outcomes.iter().filter(|outcome| outcome.accepted).count();
-    if taken == 0 {
-        let why: Vec<String> = outcomes
-            .iter()
-            .map(|o| format!("{}: {}", o.relay, o.reason))
-            .collect();
-        return Err(format!("no relay took the request ({})", why.join("; ")));
-    }
-    trial.reach(
-        "published",
-        format!("{taken} of {} relays took it", outcomes.len()),
-    );
-    Ok(())
-}
-
-/// Takes in what the provider says through the relays, until it is enough or the time is over.
-async fn listen(
-    stranger: &RelayMarket,
-    job: EventId,
-    provider: PublicKey,
-    deadline: Instant,
-    trial: &mut Trial,
-    enough: impl Fn(&Trial) -> bool,
-) {
-    while !enough(trial) {
-        let Ok(Ok(notices)) = timeout_at(deadline, stranger.next_batch(64)).await else {
-            return;
-        };
-        for notice in notices {
-            let Notice::Observed(seen) = notice else { continue };
-            match seen.item {
-                MarketItem::Feedback(said) if said.author == provider && said.job == job => match said.status
-                {
-                    FeedbackStatus::Error => trial.refused = Some(said.reason),
-                    FeedbackStatus::Processing if !trial.accepted => {
-                        trial.accepted = true;
-                        trial.reach("accepted", seen.relay);
-                    }
-                    FeedbackStatus::PaymentRequired if trial.bill.is_none() => {
-                        trial.reach("quoted", seen.relay);
-                        trial.bill = said.bill;
-                    }
-                    _ => {}
-                },
-                MarketItem::Result(result)
-                    if result.provider == provider && result.job == job && !trial.worked =>
-                {
-                    trial.worked = true;
-                    trial.reach(
-                        "worked",
-                        format!("{} bytes by {}", result.content.len(), seen.relay),
-                    );
-                    if let Some(bill) = result.bill {
-                        trial.reach("billed", bill.amount_msat.to_string());
-                        trial.bill = Some(bill);
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
 }

@@ -7,7 +7,7 @@ use autopilot_proto::control::v1::{
 use crate::{
     args::{BuyMode, BuyModeStart},
     buy::read,
-    confirm::confirm,
+    confirm::{confirm, rehearsed},
     connect::{Client, call},
     failure::Outcome,
     output::{Out, at, clean_line, fields, short},
@@ -16,14 +16,14 @@ use crate::{
 
 pub async fn buy_mode(client: &mut Client, out: Out, action: BuyMode) -> Outcome {
     let reply = match action {
-        BuyMode::Start(order) => start(client, *order).await?,
+        BuyMode::Start(order) => return start(client, out, *order).await,
         BuyMode::Stop => call(client.stop_buy_mode(StopBuyModeRequest {})).await?,
         BuyMode::Status => call(client.buy_mode(BuyModeRequest {})).await?,
     };
     out.show(&reply, text)
 }
 
-async fn start(client: &mut Client, order: BuyModeStart) -> Outcome<BuyModeReply> {
+async fn start(client: &mut Client, out: Out, order: BuyModeStart) -> Outcome {
     let input = read(&order.input)?;
     let network = call(client.status(StatusRequest {})).await?.network;
     let fee_ceiling_msat = order
@@ -33,17 +33,14 @@ async fn start(client: &mut Client, order: BuyModeStart) -> Outcome<BuyModeReply
         "" => "any provider".to_owned(),
         provider => format!("provider {}", clean_line(provider)),
     };
-    confirm(
-        order.yes,
-        &format!(
-            "Buy by itself from {who}: at most {} in all with routing, {} an answer, routing at most {} each, one request in {} s.",
-            show_on(order.budget, &network),
-            show_msat(order.per_job),
-            show_msat(fee_ceiling_msat),
-            order.pace
-        ),
-    )?;
-    call(client.start_buy_mode(StartBuyModeRequest {
+    let what = format!(
+        "Buy by itself from {who}: at most {} in all with routing, {} an answer, routing at most {} each, one request in {} s.",
+        show_on(order.budget, &network),
+        show_msat(order.per_job),
+        show_msat(fee_ceiling_msat),
+        order.pace
+    );
+    let request = StartBuyModeRequest {
         input,
         budget_msat: order.budget,
         per_job_msat: order.per_job,
@@ -58,8 +55,17 @@ async fn start(client: &mut Client, order: BuyModeStart) -> Outcome<BuyModeReply
         window_s: order.window,
         max_tokens: order.max_tokens,
         for_s: order.for_s,
-    }))
-    .await
+        dry_run: order.yes.dry_run,
+    };
+    if order.yes.dry_run {
+        call(client.start_buy_mode(request)).await?;
+        return rehearsed(out, &what);
+    }
+    confirm(out, order.yes, &what)?;
+    let reply = call(client.start_buy_mode(request)).await?;
+    out.show(&reply, text)?;
+    out.hint("autopilotctl buy-mode stop");
+    Ok(())
 }
 
 fn text(reply: &BuyModeReply) -> String {

@@ -4,7 +4,7 @@ use autopilot_proto::control::v1::{CanaryReply, CanaryRequest, CanaryRung, Statu
 
 use crate::{
     args::Canary,
-    confirm::confirm,
+    confirm::{confirm, rehearsed},
     connect::{Client, call, call_waiting},
     failure::{Failure, Kind, Outcome},
     output::{Out, at, clean_line, table},
@@ -15,16 +15,23 @@ const BESIDE_S: u32 = 200;
 
 pub async fn canary(client: &mut Client, out: Out, order: Canary) -> Outcome {
     let pay_with = match &order.pay_with {
+        None if order.yes.dry_run => {
+            return rehearsed(
+                out,
+                "Publish one tiny job from a throw-away key, for this provider.",
+            );
+        }
         None => String::new(),
         Some(home) => {
             let home = std::path::absolute(home).map_err(|error| Failure::usage(error.to_string()))?;
             let status = call(client.status(StatusRequest {})).await?;
             let price = show_on(status.price_msat, &status.network);
             let (from, fee) = (home.display(), show_msat(order.fee_ceiling));
-            confirm(
-                order.yes,
-                &format!("Pay {price} from {from} to this wallet, routing at most {fee}."),
-            )?;
+            let what = format!("Pay {price} from {from} to this wallet, routing at most {fee}.");
+            if order.yes.dry_run {
+                return rehearsed(out, &what);
+            }
+            confirm(out, order.yes, &what)?;
             home.display().to_string()
         }
     };
