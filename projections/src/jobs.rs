@@ -343,7 +343,7 @@ impl Jobs {
 
 impl Projection for Jobs {
     const NAME: &'static str = "jobs";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&mut self, fact: &Recorded) {
         let at_ms = fact.fact.recorded_at_ms;

@@ -181,15 +181,17 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
     let labels: Vec<String> = empty.digests().into_iter().map(|(label, _)| label).collect();
     let names = [
         "provider/2",
-        "jobs/2",
+        "jobs/3",
         "outbox/1",
         "wallet/2",
         "purchases/2",
-        "earnings/1",
+        "earnings/2",
         "accounts/1",
         "missed/1",
         "custody/1",
         "heads/1",
+        "buy_modes/1",
+        "canaries/1",
     ];
     assert_eq!(labels, names);
     assert_eq!(State::label(), names.join("+"));

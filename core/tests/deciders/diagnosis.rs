@@ -62,6 +62,7 @@ fn each_standing_has_its_cause() {
         relays_connected: 0,
         receivable: Msat(0),
         wallet_problem: None,
+        ..ready()
     };
     on.check(Input::Readiness(broken), &[]);
     assert_eq!(
