@@ -8,6 +8,7 @@ use crate::{
     input::{Command, Readiness, WalletInput},
     jobs, money, offers, presence,
     presence::Presence,
+    prices,
     refusal::Code,
     tick,
 };
@@ -130,6 +131,7 @@ impl Engine {
             }
             Command::GoOffline { reason } => presence::go_offline(&self.state, &mut self.presence, reason),
             Command::MarkRefusal(mark) => presence::mark_refusal(&self.state, mark),
+            Command::RecordPrice(price) => prices::record(price, now_ms),
             Command::Abort(job) => jobs::abort(&self.state, job),
             Command::Pay {
                 bill,

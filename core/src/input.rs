@@ -171,6 +171,14 @@ pub enum WalletInput {
     Balances(pb::WalletBalanceObserved),
     /// The wallet's list against the ledger's.
     Reconciled(pb::WalletReconciled),
+    /// A transaction brought sats.
+    OnchainReceived(pb::WalletOnchainReceived),
+    /// A transaction took sats.
+    OnchainLeft(pb::WalletOnchainSent),
+    /// No closed channel has sats on their way any more.
+    ClosingsOver,
+    /// We earned by forwarding.
+    Forwarded(pb::WalletPaymentForwarded),
     /// An on-chain payment was broadcast.
     OnchainSent(pb::OnchainSent),
     /// It was not.
@@ -247,6 +255,8 @@ pub enum Command {
     },
     /// A refusal was wrong, or right after all. The caller checked that the job was refused.
     MarkRefusal(pb::RefusalMarked),
+    /// Somebody observed a price.
+    RecordPrice(pb::PriceObserved),
     /// Give up a job in flight.
     Abort(JobId),
     /// Pay an invoice out of the wallet.
@@ -299,6 +309,9 @@ impl Input {
             Input::Wallet(WalletInput::Sent(payment)) => sent_key(&payment.payment_hash),
             Input::Wallet(WalletInput::ChannelOpened(c)) => channel_opened_key(&c.channel_id),
             Input::Wallet(WalletInput::ChannelClosed(c)) => channel_closed_key(&c.channel_id),
+            Input::Wallet(WalletInput::OnchainReceived(t)) => onchain_key(&t.txid),
+            Input::Wallet(WalletInput::OnchainLeft(t)) => onchain_key(&t.txid),
+            Input::Wallet(WalletInput::Forwarded(f)) => forwarded_key(&f.event_id),
             _ => return None,
         })
     }
@@ -334,6 +347,13 @@ impl Input {
                 c.capacity_msat == m.capacity_msat
             }
             (Input::Wallet(WalletInput::ChannelClosed(_)), Event::WalletChannelClosed(_)) => true,
+            (Input::Wallet(WalletInput::OnchainReceived(t)), Event::WalletOnchainReceived(m)) => {
+                t.amount_sat == m.amount_sat
+            }
+            (Input::Wallet(WalletInput::OnchainLeft(t)), Event::WalletOnchainSent(m)) => {
+                (t.amount_sat, t.fee_sat) == (m.amount_sat, m.fee_sat)
+            }
+            (Input::Wallet(WalletInput::Forwarded(_)), Event::WalletPaymentForwarded(_)) => true,
             (Input::Request(r), Event::JobReceived(m)) => m.native_id == r.native_id.0,
             (Input::Invoiced(invoice), Event::InvoiceIssued(m)) => {
                 invoice.job_id == m.job_id && invoice.amount_msat == m.amount_msat
@@ -357,6 +377,16 @@ pub fn channel_opened_key(channel_id: &str) -> String {
 /// Idempotency key of a channel's closing.
 pub fn channel_closed_key(channel_id: &str) -> String {
     format!("wallet/channel-closed/{channel_id}")
+}
+
+/// Idempotency key of a transaction of the wallet.
+pub fn onchain_key(txid: &str) -> String {
+    format!("wallet/onchain/{txid}")
+}
+
+/// Idempotency key of a forwarded payment.
+pub fn forwarded_key(event_id: &[u8]) -> String {
+    format!("wallet/forwarded/{}", hex::encode(event_id))
 }
 
 /// Idempotency key of a received payment.

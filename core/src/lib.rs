@@ -4,6 +4,7 @@ pub mod admission;
 pub mod buy_mode;
 mod buyer;
 pub mod canary;
+mod chain;
 mod choice;
 pub mod content;
 pub mod demand;
@@ -20,6 +21,7 @@ pub mod offers;
 pub mod policy;
 pub mod ports;
 pub mod presence;
+mod prices;
 pub mod refusal;
 mod tick;
 

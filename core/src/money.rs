@@ -11,9 +11,12 @@ use autopilot_projections::{
 };
 
 use crate::{
-    canary,
+    canary, chain,
     draft::{fact, keyed, of_job, of_purchase, of_wallet},
-    input::{Bill, WalletInput, channel_closed_key, channel_opened_key, received_key, sent_key},
+    input::{
+        Bill, WalletInput, channel_closed_key, channel_opened_key, forwarded_key, onchain_key, received_key,
+        sent_key,
+    },
     offers,
     refusal::{Code, Refusal},
 };
@@ -39,6 +42,16 @@ pub fn observed(state: &State, observed: WalletInput, now_ms: i64) -> Vec<Draft>
         }
         WalletInput::Balances(m) => balances(state, m),
         WalletInput::Reconciled(m) => vec![fact("wallet", Source::Wallet, m)],
+        WalletInput::OnchainReceived(m) => {
+            let key = onchain_key(&m.txid);
+            vec![keyed(fact("wallet", Source::Wallet, m), key)]
+        }
+        WalletInput::OnchainLeft(m) => chain::left(state, m),
+        WalletInput::ClosingsOver => chain::closings_over(state),
+        WalletInput::Forwarded(m) => {
+            let key = forwarded_key(&m.event_id);
+            vec![keyed(fact("wallet", Source::Wallet, m), key)]
+        }
         WalletInput::OnchainSent(m) => onchain(state, &m.intent_id.clone(), m),
         WalletInput::OnchainFailed(m) => onchain(state, &m.intent_id.clone(), m),
         WalletInput::OfferFailed(m) => offers::failed(state, m),
@@ -154,6 +167,7 @@ fn balances(state: &State, m: pb::WalletBalanceObserved) -> Vec<Draft> {
             receivable_msat: last.receivable_msat,
             closing_msat: last.closing_msat,
             onchain_sat: last.onchain_sat,
+            onchain_confirmed_sat: last.onchain_confirmed_sat,
             channels_usable: last.channels_usable,
             channels: last.channels,
         };

@@ -9,6 +9,8 @@ use serde::Serialize;
 pub enum Code {
     /// The policy itself makes no sense.
     PolicyInvalid,
+    /// An observation of a price that can be none.
+    PriceInvalid,
     /// Something has to be ready first.
     NotReady,
     /// Already so.

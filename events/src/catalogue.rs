@@ -133,6 +133,10 @@ catalogue! {
     WalletPaymentFailed = "wallet.payment_failed" 1 true [payment_hash: 32];
     WalletChannelOpened = "wallet.channel_opened" 1 true [];
     WalletChannelClosed = "wallet.channel_closed" 1 true [];
+    WalletOnchainReceived = "wallet.onchain_received" 1 true [];
+    WalletOnchainSent = "wallet.onchain_sent" 1 true [];
+    WalletClosingsOver = "wallet.closings_over" 1 true [];
+    WalletPaymentForwarded = "wallet.payment_forwarded" 1 true [event_id: 32];
     WalletBalanceObserved = "wallet.balance_observed" 1 false [];
     WalletReconciled = "wallet.reconciled" 1 true [];
     PaymentApproved = "payment.approved" 1 true [payment_hash: 32];
@@ -156,4 +160,5 @@ catalogue! {
     HeadSigned = "head.signed" 1 false [root: 32, chain: 32];
     HeadCompared = "head.compared" 1 false [held_root: 32];
     HeadOverruled = "head.overruled" 1 false [held_root: 32];
+    PriceObserved = "price.observed" 1 false [];
 }

@@ -5,11 +5,11 @@ use autopilot_events::{Head, Recorded, words::Digest};
 use autopilot_projections::State;
 use autopilot_store_sqlite::{BodyCounts, JournalEntry, OpenError, ReadError, Reader, rows::HistoryFold};
 
-pub use autopilot_store_sqlite::Progress;
+pub use autopilot_store_sqlite::{JournalQuery, Progress};
 
 mod line;
 
-pub use line::fact_line;
+pub use line::{FactDocument, fact_line};
 
 /// Version under which snapshots of [`State`] are kept; their name ([`State::label`]) carries the folds' versions.
 pub const STATE_SNAPSHOT_VERSION: u32 = 1;
@@ -120,6 +120,14 @@ impl Audit {
         Ok(Audit { path, reader })
     }
 
+    /// The newest lines of the journal that are asked for, newest first, and how many were ever dropped.
+    ///
+    /// # Errors
+    /// [`AuditError::Read`].
+    pub async fn journal(&self, query: &JournalQuery) -> Result<(Vec<JournalEntry>, u64), AuditError> {
+        Ok(self.reader.journal(query).await?)
+    }
+
     /// For rows beside the facts.
     pub fn reader(&self) -> &Reader {
         &self.reader
@@ -144,14 +152,6 @@ impl Audit {
     /// [`AuditError::Read`], `beyond-end` when the ledger ends before `after`.
     pub async fn facts(&self, after: u64, limit: u32) -> Result<Vec<Recorded>, AuditError> {
         Ok(self.reader.facts(after, limit).await?)
-    }
-
-    /// The newest lines of the journal, newest first, and how many were ever dropped.
-    ///
-    /// # Errors
-    /// [`AuditError::Read`].
-    pub async fn journal(&self, limit: u32) -> Result<(Vec<JournalEntry>, u64), AuditError> {
-        Ok(self.reader.journal(None, limit).await?)
     }
 
     /// Recomputes the chain over every stored byte, and checks the indexes and bodies against the facts.

@@ -139,7 +139,12 @@ impl Home {
 
     /// Logs.
     pub fn logs_dir(&self) -> PathBuf {
-        self.0.join("logs")
+        Home::logs_of(&self.0)
+    }
+
+    /// Logs of the home folder at `path`: only names them.
+    pub fn logs_of(path: &Path) -> PathBuf {
+        path.join("logs")
     }
 }
 

@@ -18,4 +18,5 @@ mod pulse;
 pub mod run;
 pub mod sandbox;
 pub mod secrets;
+pub mod session;
 mod treasury;

@@ -49,6 +49,7 @@ pub async fn tick(outside: Outside) {
 /// Figures are asked for and lost peers connected again, until the ledger stops.
 pub async fn observe(outside: Outside, peers: Vec<(NodeId, String)>) {
     let mut ticks = every(OBSERVE);
+    let mut onchain = treasury::onchain::Watch::default();
     loop {
         ticks.tick().await;
         treasury::connect_missing(&outside, &peers).await;
@@ -56,8 +57,14 @@ pub async fn observe(outside: Outside, peers: Vec<(NodeId, String)>) {
         if count_demand(&outside).await.is_err() {
             return;
         }
-        if treasury::observe(&outside).await.is_err() {
-            return;
+        match treasury::observe(&outside).await {
+            Ok(Some(balances)) => {
+                if let Err(error) = onchain.look(&outside, &balances).await {
+                    tracing::warn!(%error, "the wallet's transactions are not all recorded yet");
+                }
+            }
+            Ok(None) => {}
+            Err(_) => return,
         }
     }
 }

@@ -11,6 +11,7 @@ use autopilot_events::{
     pb,
     words::{Msat, PaymentHash},
 };
+use autopilot_projections::accounts::Account;
 use autopilot_store_sqlite::JournalEntry;
 use tokio::sync::mpsc;
 
@@ -21,6 +22,8 @@ use crate::{
     ledger::{Done, Ledger, SubmitError},
     outside::Outside,
 };
+
+pub mod onchain;
 
 /// Payments per page of the wallet's list.
 const PAGE: u32 = 500;
@@ -138,36 +141,49 @@ async fn record(ledger: &Ledger, event: WalletEvent) -> Result<(), SubmitError> 
             capacity_sat,
             opening_balance,
             outbound,
+            anchors,
             ..
         } => {
-            let opening_msat = opening_balance.0;
+            let (opening_msat, capacity_msat) = (opening_balance.0, capacity_sat.saturating_mul(1_000));
+            let others_msat = capacity_msat
+                .saturating_sub(opening_msat)
+                .saturating_sub(anchors.0);
             WalletInput::ChannelOpened(pb::WalletChannelOpened {
                 channel_id: hex::encode(channel_id),
                 counterparty: counterparty.map(|node| node.to_vec()).unwrap_or_default(),
-                capacity_msat: capacity_sat.saturating_mul(1_000),
+                capacity_msat,
                 granted_msat: if outbound { 0 } else { opening_msat },
-                funded_msat: if outbound {
-                    capacity_sat.saturating_mul(1_000).saturating_sub(opening_msat)
-                } else {
-                    0
-                },
+                funded_msat: if outbound { opening_msat } else { 0 },
+                pushed_msat: if outbound { others_msat } else { 0 },
+                anchors_msat: anchors.0,
             })
         }
         Kind::ChannelClosed {
             channel_id,
             reason,
             balance,
+            anchors,
             ..
         } => WalletInput::ChannelClosed(pb::WalletChannelClosed {
             channel_id: hex::encode(channel_id),
             reason,
             last_balance_msat: balance.0,
+            anchors_msat: anchors.0,
         }),
+        Kind::PaymentForwarded { fee_earned, amount } => {
+            if fee_earned == Msat::ZERO {
+                return Ok(());
+            }
+            WalletInput::Forwarded(pb::WalletPaymentForwarded {
+                event_id: event.id.to_vec(),
+                fee_earned_msat: fee_earned.0,
+                amount_msat: amount.0,
+            })
+        }
         Kind::PaymentFailed {
             payment_hash: None, ..
         }
         | Kind::ChannelPending { .. }
-        | Kind::PaymentForwarded { .. }
         | Kind::Other { .. } => return Ok(()),
     };
     ledger.submit(Input::Wallet(input), None).await?;
@@ -243,12 +259,17 @@ pub async fn reconcile(outside: &Outside) -> Result<pb::WalletReconciled, String
             break;
         }
     }
-    let (ledger_received, ledger_sent) = outside
+    // What happened on chain becomes facts first, so that only what stays different differs.
+    let balances = outside.wallet.balances().await.map_err(|e| e.message)?;
+    onchain::Watch::default().look(outside, &balances).await?;
+    let (ledger_received, ledger_sent, ledger_onchain_msat) = outside
         .ledger
         .look(|engine| {
+            let state = engine.state();
             (
-                engine.state().wallet.received_msat,
-                engine.state().wallet.sent_msat,
+                state.wallet.received_msat,
+                state.wallet.sent_msat,
+                state.accounts.balance_msat(Account::AssetsOnchain),
             )
         })
         .await
@@ -263,6 +284,8 @@ pub async fn reconcile(outside: &Outside) -> Result<pb::WalletReconciled, String
         payments_added: added,
         wallet_sent_msat: wallet_sent,
         ledger_sent_msat: ledger_sent,
+        wallet_onchain_sat: Some(balances.onchain_confirmed_sat),
+        ledger_onchain_sat: i64::try_from(ledger_onchain_msat / 1_000).unwrap_or(i64::MAX),
     };
     let fact = Input::Wallet(WalletInput::Reconciled(reconciled));
     outside
@@ -337,7 +360,7 @@ pub async fn connect_missing(outside: &Outside, peers: &[(NodeId, String)]) {
 }
 
 /// Asks for figures; they are a fact when they changed. Also tells the engine what could be done now.
-pub async fn observe(outside: &Outside) -> Result<(), SubmitError> {
+pub async fn observe(outside: &Outside) -> Result<Option<Balances>, SubmitError> {
     let figures = figures(outside).await;
     let mut readiness = match &figures {
         Ok((balances, info)) => readiness(balances, info),
@@ -367,7 +390,7 @@ pub async fn observe(outside: &Outside) -> Result<(), SubmitError> {
     }
     readiness.clock_problem = clock::problem(outside.ledger.head().borrow().recorded_at_ms);
     outside.ledger.submit(Input::Readiness(readiness), None).await?;
-    Ok(())
+    Ok(figures.ok().map(|(balances, _)| balances))
 }
 
 async fn figures(outside: &Outside) -> Result<(Balances, WalletInfo), WalletError> {
@@ -435,6 +458,7 @@ fn observed(balances: &Balances) -> pb::WalletBalanceObserved {
         receivable_msat: balances.receivable.0,
         closing_msat: balances.closing.0,
         onchain_sat: balances.onchain_spendable_sat,
+        onchain_confirmed_sat: Some(balances.onchain_confirmed_sat),
         channels_usable: count(balances.channels.iter().filter(|c| c.usable).count()),
         channels: count(balances.channels.len()),
     }

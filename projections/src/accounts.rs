@@ -1,7 +1,7 @@
 //! Double-entry accounts. Every fact that moves money posts to at least two of them, and its postings sum to zero.
 use std::collections::BTreeMap;
 
-use autopilot_events::{Event, Recorded};
+use autopilot_events::{Event, Recorded, pb::OnchainRole};
 use serde::{Deserialize, Serialize};
 
 use crate::Projection;
@@ -12,8 +12,14 @@ use crate::Projection;
 pub enum Account {
     /// Ours in Lightning channels.
     AssetsLightning,
-    /// Ours in closed channels on their way to the chain, and on chain.
+    /// Ours on chain, in blocks, less all that was sent.
     AssetsOnchain,
+    /// Ours in closed channels on their way to the chain, before the fees of getting there.
+    AssetsClosing,
+    /// Left the chain for a channel that is not usable yet; below zero where it was used before it was on chain.
+    AssetsOpening,
+    /// Ours in the anchor outputs of channels that we funded.
+    AssetsAnchors,
     /// Received by the wallet and not (yet) bound to a job.
     EquityUnbound,
     /// Given to us so that a channel works: never earnings.
@@ -24,14 +30,24 @@ pub enum Account {
     EquityCanary,
     /// Sent away by the owner.
     EquityWithdrawals,
+    /// What no fact explains. Zero in every clean run.
+    EquityUnexplained,
     /// Paid by buyers for work that is not delivered: owed to them.
     LiabilitiesPrepaid,
     /// Earned by jobs.
     IncomeJobs,
+    /// Earned by forwarding payments of others.
+    IncomeForwarding,
     /// Spent on jobs of others.
     ExpensesJobs,
-    /// Routing and mining fees.
+    /// Fees of Lightning payments.
     ExpensesFees,
+    /// Fees of on-chain transactions.
+    ExpensesMining,
+    /// What closing channels cost: fees, and sums too small for the chain.
+    ExpensesClosing,
+    /// Given to peers when we opened channels to them.
+    ExpensesGrants,
 }
 
 impl Account {
@@ -40,15 +56,23 @@ impl Account {
         match self {
             Account::AssetsLightning => "assets:lightning",
             Account::AssetsOnchain => "assets:onchain",
+            Account::AssetsClosing => "assets:closing",
+            Account::AssetsOpening => "assets:opening",
+            Account::AssetsAnchors => "assets:anchors",
             Account::LiabilitiesPrepaid => "liabilities:prepaid",
             Account::EquityUnbound => "equity:unbound",
             Account::EquityGrants => "equity:grants",
             Account::EquityDeposits => "equity:deposits",
             Account::EquityCanary => "equity:canary",
             Account::EquityWithdrawals => "equity:withdrawals",
+            Account::EquityUnexplained => "equity:unexplained",
             Account::IncomeJobs => "income:jobs",
+            Account::IncomeForwarding => "income:forwarding",
             Account::ExpensesJobs => "expenses:jobs",
-            Account::ExpensesFees => "expenses:fees",
+            Account::ExpensesFees => "expenses:fees:lightning",
+            Account::ExpensesMining => "expenses:fees:onchain",
+            Account::ExpensesClosing => "expenses:fees:closing",
+            Account::ExpensesGrants => "expenses:grants",
         }
     }
 
@@ -75,6 +99,7 @@ pub struct Posting {
 /// What a fact moves. Depends on the fact alone; the amounts sum to zero.
 pub fn postings(event: &Event) -> Vec<Posting> {
     use Account::*;
+    let msat = |sat: u64| sat.saturating_mul(1_000);
     let moved = |amount: u64, from: Account, to: Account| {
         let amount_msat = i128::from(amount);
         [
@@ -104,9 +129,51 @@ pub fn postings(event: &Event) -> Vec<Posting> {
         Event::PurchasePaid(m) => vec![moved(m.amount_msat, EquityWithdrawals, ExpensesJobs)],
         Event::WalletChannelOpened(m) => vec![
             moved(m.granted_msat, EquityGrants, AssetsLightning),
-            moved(m.funded_msat, EquityDeposits, AssetsLightning),
+            moved(m.funded_msat, AssetsOpening, AssetsLightning),
+            moved(m.pushed_msat, AssetsOpening, ExpensesGrants),
+            moved(m.anchors_msat, AssetsOpening, AssetsAnchors),
         ],
-        Event::WalletChannelClosed(m) => vec![moved(m.last_balance_msat, AssetsLightning, AssetsOnchain)],
+        Event::WalletChannelClosed(m) => vec![
+            moved(m.last_balance_msat, AssetsLightning, AssetsClosing),
+            moved(m.anchors_msat, AssetsAnchors, AssetsClosing),
+        ],
+        Event::WalletOnchainReceived(m) => {
+            let from = match m.role() {
+                OnchainRole::Deposit => EquityDeposits,
+                OnchainRole::ChannelClose => AssetsClosing,
+                OnchainRole::Unspecified | OnchainRole::Send | OnchainRole::ChannelFunding => {
+                    EquityUnexplained
+                }
+            };
+            vec![moved(msat(m.amount_sat), from, AssetsOnchain)]
+        }
+        Event::WalletOnchainSent(m) => {
+            let to = match m.role() {
+                OnchainRole::Send => EquityWithdrawals,
+                OnchainRole::ChannelFunding => AssetsOpening,
+                OnchainRole::Unspecified | OnchainRole::Deposit | OnchainRole::ChannelClose => {
+                    EquityUnexplained
+                }
+            };
+            let left_sat = m.amount_sat.saturating_sub(m.accounted_sat);
+            vec![
+                moved(msat(left_sat), AssetsOnchain, to),
+                moved(msat(m.fee_sat), AssetsOnchain, ExpensesMining),
+            ]
+        }
+        Event::WalletClosingsOver(m) if m.lost_msat < 0 => {
+            vec![moved(
+                m.lost_msat.unsigned_abs(),
+                EquityUnexplained,
+                AssetsClosing,
+            )]
+        }
+        Event::WalletClosingsOver(m) => {
+            vec![moved(m.lost_msat.unsigned_abs(), AssetsClosing, ExpensesClosing)]
+        }
+        Event::WalletPaymentForwarded(m) => {
+            vec![moved(m.fee_earned_msat, IncomeForwarding, AssetsLightning)]
+        }
         Event::OnchainSent(m) => {
             vec![moved(
                 m.amount_sat.saturating_mul(1_000),
@@ -144,7 +211,7 @@ impl Accounts {
 
 impl Projection for Accounts {
     const NAME: &'static str = "accounts";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, fact: &Recorded) {
         for posting in postings(&fact.event) {

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use autopilot_events::{
-    Event, Recorded, pb,
+    Event, Recorded,
+    pb::{self, OnchainRole},
     words::{JobId, PaymentHash, PublicKey},
 };
 use serde::Serialize;
@@ -38,6 +39,18 @@ pub enum What {
     ChannelClosed,
     /// Sent on chain by the owner.
     OnchainSent,
+    /// Somebody paid to an address of ours.
+    OnchainDeposit,
+    /// A closed channel's sats arrived on chain.
+    ChannelPaidOut,
+    /// Left the chain for a channel.
+    ChannelFunded,
+    /// Fees of a transaction of ours.
+    OnchainFees,
+    /// What closing channels cost.
+    ClosingFees,
+    /// Earned by forwarding.
+    Forwarded,
     /// Any other fact that moves money.
     Other,
 }
@@ -56,6 +69,12 @@ impl What {
             What::ChannelOpened => "channel-opened",
             What::ChannelClosed => "channel-closed",
             What::OnchainSent => "onchain-sent",
+            What::OnchainDeposit => "onchain-deposit",
+            What::ChannelPaidOut => "channel-paid-out",
+            What::ChannelFunded => "channel-funded",
+            What::OnchainFees => "onchain-fees",
+            What::ClosingFees => "closing-fees",
+            What::Forwarded => "forwarded",
             What::Other => "other",
         }
     }
@@ -311,6 +330,25 @@ fn entry(fact: &Recorded, postings: Vec<Posting>, subject: Subject) -> Movement 
         Event::WalletChannelOpened(m) => (What::ChannelOpened, recorded, None, m.channel_id.clone()),
         Event::WalletChannelClosed(m) => (What::ChannelClosed, recorded, None, m.channel_id.clone()),
         Event::OnchainSent(m) => (What::OnchainSent, recorded, None, m.txid.clone()),
+        Event::WalletOnchainReceived(m) => {
+            let what = match m.role() {
+                OnchainRole::Deposit => What::OnchainDeposit,
+                OnchainRole::ChannelClose => What::ChannelPaidOut,
+                _ => What::Other,
+            };
+            (what, m.settled_at_ms, None, m.txid.clone())
+        }
+        Event::WalletOnchainSent(m) => {
+            let what = match m.role() {
+                OnchainRole::ChannelFunding => What::ChannelFunded,
+                _ if m.amount_sat == m.accounted_sat => What::OnchainFees,
+                OnchainRole::Send => What::OnchainSent,
+                _ => What::Other,
+            };
+            (what, m.settled_at_ms, None, m.txid.clone())
+        }
+        Event::WalletClosingsOver(_) => (What::ClosingFees, recorded, None, none()),
+        Event::WalletPaymentForwarded(_) => (What::Forwarded, recorded, None, none()),
         _ => (What::Other, recorded, None, none()),
     };
     let skimmed_msat = match &fact.event {

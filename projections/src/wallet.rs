@@ -1,5 +1,5 @@
 //! The wallet as its facts tell it: figures as observed, totals as settled, and what was approved and has no outcome.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use autopilot_events::{Event, Recorded, pb, words::PaymentHash};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub struct Figures {
     pub closing_msat: u64,
     /// On chain, in satoshi.
     pub onchain_sat: u64,
+    /// Ours on chain, in satoshi; `None` in observations of the first version.
+    pub onchain_confirmed_sat: Option<u64>,
     /// Channels that can be used now.
     pub channels_usable: u32,
     /// All channels.
@@ -64,6 +66,10 @@ pub struct Wallet {
     outgoing: BTreeMap<PaymentHash, Outgoing>,
     onchain: BTreeMap<String, pb::OnchainApproved>,
     offers: BTreeMap<String, pb::OfferApproved>,
+    /// On-chain sends by transaction id, in satoshi, until the wallet lists the transaction.
+    pub sends: BTreeMap<String, u64>,
+    /// Closed channels that are not paid out.
+    pub closing: BTreeSet<String>,
 }
 
 impl Wallet {
@@ -95,7 +101,7 @@ impl Wallet {
 
 impl Projection for Wallet {
     const NAME: &'static str = "wallet";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&mut self, fact: &Recorded) {
         match &fact.event {
@@ -110,6 +116,7 @@ impl Projection for Wallet {
                     receivable_msat: m.receivable_msat,
                     closing_msat: m.closing_msat,
                     onchain_sat: m.onchain_sat,
+                    onchain_confirmed_sat: m.onchain_confirmed_sat,
                     channels_usable: m.channels_usable,
                     channels: m.channels,
                     observed_at_ms: fact.fact.recorded_at_ms,
@@ -137,7 +144,10 @@ impl Projection for Wallet {
                 self.granted_msat = self.granted_msat.saturating_add(m.granted_msat);
                 self.channels.insert(m.channel_id.clone(), m.capacity_msat);
             }
-            Event::WalletChannelClosed(m) => drop(self.channels.remove(&m.channel_id)),
+            Event::WalletChannelClosed(m) => {
+                self.channels.remove(&m.channel_id);
+                self.closing.insert(m.channel_id.clone());
+            }
             Event::WalletReconciled(m) => self.reconciled = Some(*m),
             Event::PaymentApproved(m) => {
                 let outgoing = Outgoing {
@@ -152,7 +162,12 @@ impl Projection for Wallet {
                 }
             }
             Event::OnchainApproved(m) => drop(self.onchain.insert(hexadecimal(&m.intent_id), m.clone())),
-            Event::OnchainSent(m) => drop(self.onchain.remove(&hexadecimal(&m.intent_id))),
+            Event::OnchainSent(m) => {
+                self.onchain.remove(&hexadecimal(&m.intent_id));
+                self.sends.insert(m.txid.clone(), m.amount_sat);
+            }
+            Event::WalletOnchainSent(m) => drop(self.sends.remove(&m.txid)),
+            Event::WalletClosingsOver(m) => self.closing.retain(|id| !m.channel_ids.contains(id)),
             Event::OnchainFailed(m) => drop(self.onchain.remove(&hexadecimal(&m.intent_id))),
             Event::OfferApproved(m) => drop(self.offers.insert(hexadecimal(&m.intent_id), m.clone())),
             Event::OfferFailed(m) => drop(self.offers.remove(&hexadecimal(&m.intent_id))),

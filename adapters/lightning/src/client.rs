@@ -3,8 +3,8 @@ use std::{future::Future, os::unix::ffi::OsStrExt, path::Path, time::Duration};
 
 use autopilot_core::ports::wallet::{
     Balances, CanReceive, ChannelId, DecodedInvoice, DecodedOffer, Invoice, NodeId, OnchainAmount,
-    OnchainSend, OpenChannel, PayOffer, PayRequest, Payment, PaymentPage, Wallet, WalletError,
-    WalletErrorCode, WalletEvent, WalletInfo,
+    OnchainSend, OpenChannel, PayOffer, PayRequest, Payment, PaymentPage, TransactionPage, Wallet,
+    WalletError, WalletErrorCode, WalletEvent, WalletInfo,
 };
 use autopilot_events::words::{Msat, PaymentHash};
 use autopilot_proto::wallet::v1::{self as rpc, send_onchain_request::What, wallet_client};
@@ -196,6 +196,13 @@ impl Wallet for WalletClient {
             payments,
             next: Some(reply.next_page_token).filter(|token| !token.is_empty()),
         })
+    }
+
+    async fn transactions(&self, page: Option<&str>) -> Result<TransactionPage, WalletError> {
+        let request = rpc::ListOnchainRequest {
+            page_token: page.unwrap_or_default().to_owned(),
+        };
+        convert::transactions(within(QUICK, self.rpc().list_onchain(request)).await?)
     }
 
     async fn ack_event(&self, id: [u8; 32]) -> Result<bool, WalletError> {

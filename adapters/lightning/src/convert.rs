@@ -1,7 +1,8 @@
 //! `wallet/v1` messages as the port's types. Lengths are checked: the other process is ours, its version may not be.
 use autopilot_core::ports::wallet::{
-    Balances, Channel, DecodedInvoice, DecodedOffer, Invoice, NodeId, Payment, PaymentKind, PaymentStatus,
-    Peer, PendingClose, WalletError, WalletErrorCode as Code, WalletEvent, WalletEventKind, WalletInfo,
+    Balances, Channel, DecodedInvoice, DecodedOffer, Invoice, NodeId, OnchainRole, Payment, PaymentKind,
+    PaymentStatus, Peer, PendingClose, Transaction, TransactionPage, WalletError, WalletErrorCode as Code,
+    WalletEvent, WalletEventKind, WalletInfo,
 };
 use autopilot_events::words::{Msat, PaymentHash};
 use autopilot_proto::wallet::v1::{self as rpc, FailureCode, event::Kind};
@@ -238,6 +239,41 @@ fn preimage(bytes: &[u8]) -> Read<Option<[u8; 32]>> {
         .transpose()
 }
 
+pub(crate) fn transactions(reply: rpc::ListOnchainReply) -> Read<TransactionPage> {
+    Ok(TransactionPage {
+        transactions: reply
+            .transactions
+            .into_iter()
+            .map(transaction)
+            .collect::<Read<_>>()?,
+        next: text(reply.next_page_token),
+    })
+}
+
+fn transaction(transaction: rpc::Transaction) -> Read<Transaction> {
+    let role = match transaction.role() {
+        rpc::OnchainRole::Deposit => OnchainRole::Deposit,
+        rpc::OnchainRole::Send => OnchainRole::Send,
+        rpc::OnchainRole::ChannelFunding => OnchainRole::ChannelFunding,
+        rpc::OnchainRole::ChannelClose => OnchainRole::ChannelClose,
+        rpc::OnchainRole::Other => OnchainRole::Other,
+    };
+    let channel = &transaction.channel_id;
+    let channel_id = (!channel.is_empty())
+        .then(|| bytes32(channel, "a channel id"))
+        .transpose()?;
+    Ok(Transaction {
+        outbound: transaction.outbound,
+        amount_sat: transaction.amount_sat,
+        fee_sat: transaction.fee_sat,
+        role,
+        confirmed_height: (transaction.confirmed_height > 0).then_some(transaction.confirmed_height),
+        seen_at_s: transaction.seen_at_s,
+        channel_id,
+        txid: transaction.txid,
+    })
+}
+
 pub(crate) fn event(event: rpc::Event) -> Read<WalletEvent> {
     let id = bytes32(&event.id, "an event id")?;
     let kind = match event.kind {
@@ -276,6 +312,7 @@ pub(crate) fn event(event: rpc::Event) -> Read<WalletEvent> {
             capacity_sat: ready.capacity_sat,
             opening_balance: Msat(ready.opening_balance_msat),
             outbound: ready.outbound,
+            anchors: Msat(ready.anchors_msat),
         },
         Some(Kind::ChannelClosed(closed)) => WalletEventKind::ChannelClosed {
             channel_id: bytes32(&closed.channel_id, "a channel id")?,
@@ -283,6 +320,7 @@ pub(crate) fn event(event: rpc::Event) -> Read<WalletEvent> {
             reason: closed.reason,
             balance: Msat(closed.balance_msat),
             cooperative: closed.cooperative,
+            anchors: Msat(closed.anchors_msat),
         },
         Some(Kind::PaymentForwarded(forwarded)) => WalletEventKind::PaymentForwarded {
             fee_earned: Msat(forwarded.fee_earned_msat),

@@ -5,7 +5,8 @@ mod world;
 use std::{path::Path, time::Duration};
 
 use autopilot_core::ports::wallet::{
-    Balances, OnchainAmount, PaymentStatus, Wallet, WalletErrorCode, WalletEvent, WalletEventKind,
+    Balances, OnchainAmount, OnchainRole, PaymentStatus, Wallet, WalletErrorCode, WalletEvent,
+    WalletEventKind,
 };
 use autopilot_events::words::Msat;
 use autopilot_lightning::{SpawnError, WalletProcess};
@@ -260,6 +261,23 @@ async fn follow_to_the_chain(
     .await;
     world.mine(1).await;
     assert!(world.chain.is_confirmed(&txid));
+
+    // The wallet tells what each of its transactions was, so that books can be kept of them.
+    let listed = client.transactions(None).await.unwrap();
+    assert_eq!(listed.next, None);
+    let (out, paid_out): (Vec<_>, Vec<_>) = listed.transactions.iter().partition(|one| one.outbound);
+    let arrived_sat: u64 = paid_out.iter().map(|one| one.amount_sat).sum();
+    assert_eq!(arrived_sat, sats, "{listed:?}");
+    for one in paid_out {
+        assert_eq!(
+            (one.role, one.channel_id),
+            (OnchainRole::ChannelClose, Some(channel))
+        );
+    }
+    let [send] = out[..] else { panic!("{listed:?}") };
+    assert_eq!((send.role, send.amount_sat), (OnchainRole::Send, 1_000));
+    let left_sat = client.balances().await.unwrap().onchain_confirmed_sat;
+    assert_eq!(left_sat, sats - send.amount_sat - send.fee_sat);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,6 +287,14 @@ async fn a_channel_closed_together_pays_out_on_chain() {
     world.provider.client.close_channel(channel, false).await.unwrap();
     let to = world.hub.client.new_onchain_address().await.unwrap();
     follow_to_the_chain(&mut world, channel, true, 8, 500, &to).await;
+    let mut hubs = world.hub.client.transactions(None).await.unwrap().transactions;
+    hubs.retain(|one| one.role == OnchainRole::ChannelFunding);
+    let [funding] = &hubs[..] else { panic!("{hubs:?}") };
+    assert_eq!((funding.outbound, funding.channel_id), (true, Some(channel)));
+    assert!(
+        funding.amount_sat == 100_000 && funding.fee_sat > 0,
+        "{funding:?}"
+    );
     world.stop().await;
 }
 

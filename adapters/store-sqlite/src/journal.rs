@@ -28,6 +28,31 @@ pub struct JournalEntry {
     pub text: String,
 }
 
+/// Which lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalQuery {
+    /// Only those about this.
+    pub subject: Option<String>,
+    /// Only those of this relay: their words begin with its address, which may end with a slash there.
+    pub relay: Option<String>,
+    /// Only from this time on, in milliseconds since the Unix epoch.
+    pub since_ms: i64,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl JournalQuery {
+    /// The newest lines, about anything.
+    pub fn newest(limit: u32) -> JournalQuery {
+        JournalQuery {
+            subject: None,
+            relay: None,
+            since_ms: i64::MIN,
+            limit,
+        }
+    }
+}
+
 /// How full the journal is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Bounds {
@@ -101,21 +126,21 @@ impl Store {
 }
 
 impl Reader {
-    /// The newest lines, newest first, and how many were ever dropped. `subject` narrows to one.
+    /// The newest lines that are asked for, newest first, and how many were ever dropped.
     ///
     /// # Errors
     /// [`ReadError::Sqlite`].
-    pub async fn journal(
-        &self,
-        subject: Option<&str>,
-        limit: u32,
-    ) -> Result<(Vec<JournalEntry>, u64), ReadError> {
+    pub async fn journal(&self, query: &JournalQuery) -> Result<(Vec<JournalEntry>, u64), ReadError> {
         let mut connection = self.pool.acquire().await?;
         let rows = sqlx::query(
-            "SELECT at_ms, kind, subject, text FROM journal WHERE ?1 IS NULL OR subject = ?1 ORDER BY id DESC LIMIT ?2",
+            "SELECT at_ms, kind, subject, text FROM journal WHERE (?1 IS NULL OR subject = ?1) \
+             AND (?2 IS NULL OR substr(text, 1, length(?2) + 1) = ?2 || ' ' OR substr(text, 1, length(?2) + 2) = ?2 || '/ ') \
+             AND at_ms >= ?3 ORDER BY id DESC LIMIT ?4",
         )
-        .bind(subject)
-        .bind(limit)
+        .bind(query.subject.as_deref())
+        .bind(query.relay.as_deref())
+        .bind(query.since_ms)
+        .bind(query.limit)
         .fetch_all(&mut *connection)
         .await?;
         let lines = rows

@@ -28,7 +28,7 @@ pub use block::Broken;
 pub use bodies::{MasterKey, Unsealed};
 pub use compact::Compacted;
 pub use error::{AppendError, OpenError, ReadError, SealError};
-pub use journal::JournalEntry;
+pub use journal::{JournalEntry, JournalQuery};
 pub use reader::{Progress, Reader};
 pub use snapshot::{DroppedSnapshot, Snapshot};
 pub use store::{Opened, Store};

@@ -117,6 +117,28 @@ async fn replies_are_the_contracts_fields_and_text_names_the_network() {
     assert_eq!(receive["payment_request"], "lnbcrt12000");
     let today = check(home.path(), &["earnings"], 0, "").await.json();
     assert_eq!(today["today_jobs"], 24, "a day in UTC has 24 hours");
+    let price = [
+        "price",
+        "record",
+        "--currency",
+        "eur",
+        "--per-btc",
+        "61234.56",
+        "--source",
+        "a test",
+    ];
+    check(home.path(), &price, 0, "").await;
+    let cents = [
+        "price",
+        "record",
+        "--currency",
+        "EUR",
+        "--per-btc",
+        "6,12",
+        "--source",
+        "a test",
+    ];
+    check(home.path(), &cents, 2, "usage").await;
     for arguments in [
         &["jobs"][..],
         &["history"],

@@ -153,6 +153,91 @@ async fn the_tail_is_json_lines_with_payloads() {
 }
 
 #[tokio::test]
+async fn the_log_of_a_run_is_made_again_from_the_ledger() {
+    let home = Home::with_jobs(3).await;
+    let none = run(home.path(), &["log", "--json"]);
+    assert_eq!((none.exit, none.error_code().as_str()), (5, "not-found"));
+    let logs = home.path().join("logs");
+    std::fs::create_dir(&logs).unwrap();
+    for (after, content) in [(0, "lost"), (3, "")] {
+        std::fs::write(logs.join(format!("{after:012}-20261120T083000Z.jsonl")), content).unwrap();
+    }
+    let listed = run(home.path(), &["log", "--list", "--json"]).json();
+    assert_eq!(
+        (
+            &listed[0]["last_fact"],
+            &listed[1]["first_fact"],
+            &listed[1]["last_fact"]
+        ),
+        (&3.into(), &4.into(), &9.into())
+    );
+    let numbers = |arguments: &[&str]| -> Vec<u64> {
+        let ran = run(home.path(), arguments);
+        let line = |line: &str| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["sequence"]
+                .as_u64()
+                .unwrap()
+        };
+        ran.stdout.lines().map(line).collect()
+    };
+    assert_eq!(numbers(&["log", "--json"]), [4, 5, 6, 7, 8, 9]);
+    let first = listed[0]["run"].as_str().unwrap();
+    assert_eq!(numbers(&["log", "--run", first, "--json"]), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn the_journal_is_read_by_relay_and_time() {
+    let home = Home::empty();
+    let mut store = home.open().await;
+    let line = |at_ms: i64, text: &str| autopilot_store_sqlite::JournalEntry {
+        at_ms,
+        kind: "relay.said".into(),
+        subject: String::new(),
+        text: text.into(),
+    };
+    let journal = [
+        line(1_000, "ws://a OK"),
+        line(2_000, "ws://ab OK"),
+        line(3_000, "ws://a/ \u{1b}[31mno"),
+    ];
+    store
+        .append(autopilot_store_sqlite::Commit {
+            journal: &journal,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    let texts = |arguments: &[&str]| -> Vec<String> {
+        let ran = run(home.path(), &[&["journal", "--json"], arguments].concat());
+        assert_eq!(ran.exit, 0, "{}", ran.stderr);
+        let line = |line: &str| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["text"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        };
+        ran.stdout.lines().map(line).collect()
+    };
+    assert_eq!(texts(&[]).len(), 3);
+    assert_eq!(
+        texts(&["--relay", "ws://a/"]),
+        ["ws://a OK", "ws://a/ \u{1b}[31mno"]
+    );
+    assert_eq!(
+        texts(&["--since", "1970-01-01T00:00:02Z", "--relay", "ws://ab"]),
+        ["ws://ab OK"]
+    );
+    assert_eq!(texts(&["-n", "1"]).len(), 1);
+    let words = run(home.path(), &["journal"]);
+    assert!(
+        !words.stdout.contains('\u{1b}'),
+        "strangers do not drive the terminal: {}",
+        words.stdout
+    );
+    store.close().await;
+}
+
+#[tokio::test]
 async fn a_followed_tail_sees_facts_as_they_come() {
     let mut home = Home::empty();
     let mut store = home.open().await;

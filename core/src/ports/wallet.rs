@@ -10,8 +10,9 @@ use autopilot_events::words::{Msat, PaymentHash};
 
 pub use types::{
     Balances, CanReceive, Channel, ChannelId, DecodedInvoice, DecodedOffer, Invoice, NodeId, OnchainAmount,
-    OnchainSend, OpenChannel, PayOffer, PayRequest, Payment, PaymentKind, PaymentPage, PaymentStatus, Peer,
-    PendingClose, WalletEvent, WalletEventKind, WalletInfo,
+    OnchainRole, OnchainSend, OpenChannel, PayOffer, PayRequest, Payment, PaymentKind, PaymentPage,
+    PaymentStatus, Peer, PendingClose, Transaction, TransactionPage, WalletEvent, WalletEventKind,
+    WalletInfo,
 };
 
 /// Why a call to the wallet failed. The code is closed; the sentence is for a person and holds no secret.
@@ -119,6 +120,11 @@ pub trait Wallet: Send + Sync {
         limit: u32,
         page: Option<&str>,
     ) -> impl Future<Output = Result<PaymentPage, WalletError>> + Send;
+    /// A page of the wallet's own transactions after `page`.
+    fn transactions(
+        &self,
+        page: Option<&str>,
+    ) -> impl Future<Output = Result<TransactionPage, WalletError>> + Send;
     /// Ends the repetition of an event whose facts are durable. `false`: another one is current.
     fn ack_event(&self, id: [u8; 32]) -> impl Future<Output = Result<bool, WalletError>> + Send;
     /// Opens a channel. `false`: there was one already.

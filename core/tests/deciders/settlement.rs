@@ -204,6 +204,7 @@ fn grants_deposits_and_gifts_are_no_earnings() {
         capacity_msat: 100_000_000,
         granted_msat: 1_000_000,
         funded_msat: 5_000_000,
+        ..Default::default()
     };
     let input = || Input::Wallet(WalletInput::ChannelOpened(opened.clone()));
     ledger.check(input(), &["wallet.channel_opened"]);
@@ -213,6 +214,7 @@ fn grants_deposits_and_gifts_are_no_earnings() {
         channel_id: "1".to_owned(),
         reason: "cooperative".to_owned(),
         last_balance_msat: 6_070_000,
+        ..Default::default()
     };
     ledger.check(
         Input::Wallet(WalletInput::ChannelClosed(closed.clone())),
@@ -224,10 +226,14 @@ fn grants_deposits_and_gifts_are_no_earnings() {
     assert_eq!(state.earnings.earned_msat, 0);
     assert_eq!(balance(Account::IncomeJobs), 0);
     assert_eq!(balance(Account::EquityGrants), -1_000_000);
-    assert_eq!(balance(Account::EquityDeposits), -5_000_000);
+    assert_eq!(
+        balance(Account::AssetsOpening),
+        -5_000_000,
+        "its funding is not on chain yet"
+    );
     assert_eq!(balance(Account::EquityUnbound), -70_000);
     assert_eq!(balance(Account::AssetsLightning), 0);
-    assert_eq!(balance(Account::AssetsOnchain), 6_070_000);
+    assert_eq!(balance(Account::AssetsClosing), 6_070_000);
     assert_eq!(state.wallet.granted_msat, 1_000_000);
     assert!(state.wallet.channels.is_empty());
 }

@@ -1,7 +1,53 @@
 //! A fact as one line for people and programs.
 use autopilot_events::{Event, Recorded, pb};
 use autopilot_proto::control::v1::FactLine;
+use serde::Serialize;
 use serde_json::Value;
+
+/// One fact as a JSON document: a line of `ledger tail --json` and of the session log.
+#[derive(Clone, Debug, Serialize)]
+pub struct FactDocument {
+    sequence: u64,
+    at_ms: i64,
+    r#type: String,
+    stream: String,
+    source: String,
+    chain: String,
+    payload: Value,
+}
+
+impl FactDocument {
+    /// On one line.
+    pub fn to_json(&self) -> String {
+        // Plain owned data with string keys: serialising it into memory cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl From<FactLine> for FactDocument {
+    fn from(line: FactLine) -> FactDocument {
+        // The text was made from a value just now; anything else reads as null.
+        let payload = serde_json::from_str(&line.json).unwrap_or_default();
+        let FactLine {
+            sequence,
+            at_ms,
+            r#type,
+            stream,
+            source,
+            chain,
+            ..
+        } = line;
+        FactDocument {
+            sequence,
+            at_ms,
+            r#type,
+            stream,
+            source,
+            chain,
+            payload,
+        }
+    }
+}
 
 macro_rules! payload {
     ($event:expr, $($variant:ident),* $(,)?) => {
@@ -47,6 +93,10 @@ fn payload(event: &Event) -> Value {
         WalletPaymentFailed,
         WalletChannelOpened,
         WalletChannelClosed,
+        WalletOnchainReceived,
+        WalletOnchainSent,
+        WalletClosingsOver,
+        WalletPaymentForwarded,
         WalletBalanceObserved,
         WalletReconciled,
         PaymentApproved,
@@ -62,6 +112,7 @@ fn payload(event: &Event) -> Value {
         PurchaseWon,
         PurchasePaid,
         PurchaseClosed,
+        PriceObserved,
         BuyModeStarted,
         BuyModeStopped,
         CanaryStarted,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::{amounts, export::Entry};
 
 /// The columns.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 17] = [
     "date",
     "sequence",
     "entry",
@@ -19,6 +19,10 @@ const COLUMNS: [&str; 13] = [
     "model",
     "payment_hash",
     "reference",
+    "value",
+    "value_currency",
+    "value_source",
+    "value_observed_at",
 ];
 
 /// A row, its fields quoted where they have to be. Lines end as RFC 4180 says.
@@ -64,7 +68,16 @@ pub(super) fn entry(out: &mut dyn Write, network: &str, entry: &Entry<'_>) -> io
         movement.payment_hash.map(String::from).unwrap_or_default(),
         text(&movement.reference),
     ];
-    row(out, &fields)
+    let value = match &entry.value {
+        None => [const { String::new() }; 4],
+        Some(value) => [
+            amounts::decimal(value.amount, value.decimals),
+            text(&value.currency),
+            text(&value.source),
+            amounts::utc(value.observed_at_ms),
+        ],
+    };
+    row(out, &[&fields[..], &value[..]].concat())
 }
 
 #[cfg(test)]

@@ -3,17 +3,20 @@ use std::io::Write;
 
 use autopilot_events::{Event, Head};
 use autopilot_projections::{
+    difference::{Comparing, Differences},
     movements::{Movement, Told, What},
+    prices::{Prices, Value},
     report::Window,
 };
 use autopilot_store_sqlite::Progress;
 
 use super::{
-    BooksError, csv,
+    BooksError, Valuing, csv,
     hledger::{self, Balances},
     jsonl,
     koinly::Koinly,
     walk::{Step, walk},
+    worth::Valuer,
 };
 use crate::audit::Audit;
 
@@ -47,6 +50,10 @@ pub(super) struct Book {
     pub(super) window: Window,
     pub(super) opening: Balances,
     pub(super) closing: Balances,
+    /// How the wallet's figures stand against the accounts; only where the window has no end.
+    pub(super) differences: Option<Differences>,
+    /// Values receipts; `None`: there is no currency to value them in.
+    pub(super) valuer: Option<Valuer>,
     /// Time of the latest entry, or of the opening.
     pub(super) last_ms: Option<i64>,
 }
@@ -54,6 +61,8 @@ pub(super) struct Book {
 /// A movement as an export shows it.
 pub(super) struct Entry<'a> {
     pub(super) movement: &'a Movement,
+    /// What it brought or took was worth, where a price was recorded.
+    pub(super) value: Option<Value>,
 }
 
 impl Entry<'_> {
@@ -74,10 +83,11 @@ pub async fn export(
     audit: &Audit,
     format: Format,
     window: Window,
+    valuing: &Valuing,
     out: &mut (dyn Write + Send),
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Summary, BooksError> {
-    let book = know(audit, window, progress).await?;
+    let book = know(audit, window, valuing, progress).await?;
     let mut koinly = Koinly::default();
     match format {
         Format::Csv => csv::begin(out)?,
@@ -94,7 +104,12 @@ pub async fn export(
             return Ok(());
         }
         entries += 1;
-        let entry = Entry { movement: &movement };
+        let net = Some(movement.net_msat()).filter(|net| *net != 0);
+        let value = book.valuer.as_ref().zip(net);
+        let entry = Entry {
+            movement: &movement,
+            value: value.and_then(|(valuer, net)| valuer.value(net, movement.at_ms)),
+        };
         Ok(match format {
             Format::Csv => csv::entry(out, &book.network, &entry)?,
             Format::Jsonl => jsonl::entry(out, &book.network, &entry)?,
@@ -115,11 +130,29 @@ pub async fn export(
     })
 }
 
+/// Every observed price.
+pub(super) async fn prices(
+    audit: &Audit,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Prices, BooksError> {
+    let mut prices = Prices::default();
+    walk(audit, None, progress, |step| {
+        if let Step::Fact(fact) = step {
+            prices.apply(fact);
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(prices)
+}
+
 async fn know(
     audit: &Audit,
     window: Window,
+    valuing: &Valuing,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Book, BooksError> {
+    let mut prices = Prices::default();
     let mut book = Book {
         ledger_id: String::new(),
         network: String::new(),
@@ -127,11 +160,16 @@ async fn know(
         window,
         opening: Balances::new(),
         closing: Balances::new(),
+        differences: None,
+        valuer: None,
         last_ms: None,
     };
+    let mut comparing = Comparing::default();
     let (head, _) = walk(audit, None, progress, |step| {
         match step {
             Step::Fact(fact) => {
+                comparing.apply(fact);
+                prices.apply(fact);
                 if let Event::LedgerOpened(m) = &fact.event {
                     book.ledger_id = hex::encode(&m.ledger_id);
                     book.network.clone_from(&m.network);
@@ -144,6 +182,8 @@ async fn know(
     })
     .await?;
     book.head = head;
+    book.valuer = Valuer::of(&prices, valuing);
+    book.differences = (window.to_ms == i64::MAX).then(|| comparing.differences());
     book.opening.retain(|_, msat| *msat != 0);
     if book.last_ms.is_none() && !book.opening.is_empty() {
         book.last_ms = Some(window.from_ms);

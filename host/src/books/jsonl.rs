@@ -13,6 +13,14 @@ pub(super) fn entry(out: &mut dyn Write, network: &str, entry: &Entry<'_>) -> io
         .iter()
         .map(|posting| json!({ "account": posting.account.name(), "msat": posting.amount_msat as i64 }))
         .collect();
+    let value = entry.value.as_ref().map(|value| {
+        json!({
+            "amount": amounts::decimal(value.amount, value.decimals),
+            "currency": value.currency,
+            "source": value.source,
+            "observed_at": amounts::utc(value.observed_at_ms),
+        })
+    });
     let line = json!({
         "sequence": movement.sequence,
         "at_ms": movement.at_ms,
@@ -32,6 +40,7 @@ pub(super) fn entry(out: &mut dyn Write, network: &str, entry: &Entry<'_>) -> io
         "output_tokens": subject.tokens.1,
         "payment_hash": movement.payment_hash,
         "reference": movement.reference,
+        "value": value,
     });
     writeln!(out, "{line}")
 }

@@ -83,7 +83,13 @@ fn fields(network: &str, entry: &Entry<'_>, net: i128, fees: i128) -> Vec<String
     row.extend(sum(sent));
     row.extend(sum(net));
     row.extend(sum(fee));
-    row.extend([String::new(), String::new()]);
+    row.extend(match &entry.value {
+        None => [String::new(), String::new()],
+        Some(value) => [
+            amounts::decimal(value.amount.abs(), value.decimals),
+            csv::text(&value.currency),
+        ],
+    });
     row.push(label(movement, net).to_owned());
     row.push(description(entry));
     row.push(csv::text(&hash.unwrap_or_else(|| movement.reference.clone())));

@@ -6,16 +6,29 @@ mod hledger;
 mod jsonl;
 mod koinly;
 mod walk;
+mod worth;
 
 use std::io;
 
 use autopilot_store_sqlite::Progress;
 
+use autopilot_projections::difference::Comparing;
+pub use autopilot_projections::difference::{Compared, Differences};
 pub use autopilot_projections::report::{Degraded, Report, Row, Tally, Window};
 pub use export::{Format, Summary, export};
 
 use crate::audit::{Audit, AuditError};
 use walk::{Step, walk};
+pub use worth::Worth;
+
+/// How receipts are valued, by recorded observations alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Valuing {
+    /// ISO 4217; `None`: the one currency that was ever observed, where it is one.
+    pub currency: Option<String>,
+    /// An older observation values nothing, in milliseconds.
+    pub max_age_ms: i64,
+}
 
 /// Why books could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +52,10 @@ impl From<autopilot_store_sqlite::ReadError> for BooksError {
 pub struct Reported {
     /// The report.
     pub report: Report,
+    /// What the earnings of the window were worth when they came.
+    pub worth: Worth,
+    /// How the wallet's last figures stand against the accounts, whatever the window.
+    pub differences: Differences,
     /// `bitcoin`, `testnet`, `signet` or `regtest`; empty for a ledger without facts.
     pub network: String,
     /// Number of the last fact that was read.
@@ -54,9 +71,13 @@ pub struct Reported {
 pub async fn report(
     audit: &Audit,
     window: Window,
+    valuing: &Valuing,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Reported, BooksError> {
+    let prices = export::prices(audit, progress).await?;
+    let mut worth = Worth::of(&prices, valuing);
     let mut report = Report::of(window);
+    let mut comparing = Comparing::default();
     let mut network = String::new();
     let (head, open) = walk(audit, None, progress, |step| {
         match step {
@@ -65,8 +86,12 @@ pub async fn report(
                     network.clone_from(&m.network);
                 }
                 report.apply(fact);
+                comparing.apply(fact);
             }
-            Step::Told(told) => report.take(&told),
+            Step::Told(told) => {
+                worth.take(&told, window);
+                report.take(&told);
+            }
         }
         Ok(())
     })
@@ -74,6 +99,8 @@ pub async fn report(
     report.end(open.open());
     Ok(Reported {
         report,
+        worth,
+        differences: comparing.differences(),
         network,
         sequence: head.sequence,
         chain: head.chain.to_string(),

@@ -24,6 +24,7 @@ pub fn coded(grpc: Grpc, code: &'static str, sentence: impl Into<String>) -> Sta
 pub(super) fn refused(refusal: Refusal) -> Status {
     let (grpc, code) = match refusal.code {
         Code::PolicyInvalid => (Grpc::InvalidArgument, "policy-invalid"),
+        Code::PriceInvalid => (Grpc::InvalidArgument, "price-invalid"),
         Code::NotReady => (Grpc::FailedPrecondition, "not-ready"),
         Code::AlreadySo => (Grpc::FailedPrecondition, "already-so"),
         Code::NotFound => (Grpc::NotFound, "not-found"),

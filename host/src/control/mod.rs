@@ -9,6 +9,7 @@ mod follow;
 mod identity;
 mod model;
 mod pay;
+mod prices;
 mod refusals;
 mod serve;
 mod service;

@@ -73,6 +73,7 @@ table! {
     stop_buy_mode(StopBuyModeRequest) -> BuyModeReply = answer_stop_buy_mode;
     buy_mode(BuyModeRequest) -> BuyModeReply = answer_buy_mode;
     canary(CanaryRequest) -> CanaryReply = answer_canary;
+    record_price(RecordPriceRequest) -> RecordPriceReply = answer_record_price;
     stop(StopRequest) -> StopReply = answer_stop;
     identity(IdentityRequest) -> IdentityReply = answer_identity;
 }

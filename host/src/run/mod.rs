@@ -24,6 +24,7 @@ use crate::{
     outside::Outside,
     pulse,
     secrets::{self, Key, Secrets, SecretsError},
+    session::Session,
     treasury,
 };
 
@@ -108,6 +109,7 @@ pub async fn run(
     let (ledger, start) =
         Ledger::open(&home.ledger_file(), MasterKey(secrets.body_key()), fatal_tell).await?;
     start.notes.iter().for_each(|note| tracing::warn!("{note}"));
+    let session = Session::begin(&ledger, &home.logs_dir());
     begin(&ledger, &config, pubkey.to_vec()).await?;
 
     let outside = outside(&home, &config, identity, ledger).await?;
@@ -168,7 +170,15 @@ pub async fn run(
             _ => Ok(()),
         },
     };
-    shut_down(outside, keeper, tasks, end_control, &home.control_socket()).await;
+    shut_down(
+        outside,
+        keeper,
+        tasks,
+        end_control,
+        session,
+        &home.control_socket(),
+    )
+    .await;
     result
 }
 
@@ -257,6 +267,7 @@ async fn shut_down(
     keeper: wallet::Keeper,
     mut tasks: JoinSet<()>,
     end_control: tokio::sync::oneshot::Sender<()>,
+    session: Session,
     socket: &std::path::Path,
 ) {
     let online = outside
@@ -275,6 +286,10 @@ async fn shut_down(
     }
     let _ = end_control.send(());
     tasks.shutdown().await;
+    // The last figures, so that what the wallet shows at the end is what its last payments left.
+    if let Err(error) = treasury::observe(&outside).await {
+        tracing::debug!(%error, "the last figures are not recorded");
+    }
     if let Some(model) = &outside.model {
         model.stop().await;
     }
@@ -282,6 +297,7 @@ async fn shut_down(
     if let Some(market) = &outside.market {
         market.close().await;
     }
+    session.finish().await;
     outside.ledger.stop().await;
     let _ = std::fs::remove_file(socket);
 }

@@ -138,6 +138,8 @@ pub fn drafts(story: &Story, n: u64) -> Vec<Draft> {
                 capacity_msat: *capacity_msat,
                 granted_msat: *granted_msat,
                 funded_msat: n,
+                pushed_msat: n % 7,
+                anchors_msat: 660_000,
             };
             tell(opened.into(), "wallet", Source::Wallet, true);
             if *closes {
@@ -145,8 +147,12 @@ pub fn drafts(story: &Story, n: u64) -> Vec<Draft> {
                     channel_id: format!("channel-{n}"),
                     reason: "cooperative".into(),
                     last_balance_msat: *granted_msat,
+                    anchors_msat: 660_000,
                 };
                 tell(closed.into(), "wallet", Source::Wallet, true);
+                for event in paid_out(n, *granted_msat) {
+                    tell(event, "wallet", Source::Wallet, false);
+                }
             }
         }
         Story::Presence(words) => {
@@ -216,6 +222,45 @@ pub fn drafts(story: &Story, n: u64) -> Vec<Draft> {
         }
     }
     all
+}
+
+/// A funding, a deposit, a fee earned, and a closed channel's way to the chain.
+fn paid_out(n: u64, balance_msat: u64) -> [Event; 5] {
+    let (funding, close) = (
+        pb::OnchainRole::ChannelFunding as i32,
+        pb::OnchainRole::ChannelClose as i32,
+    );
+    let sent = |role: i32, accounted_sat: u64| pb::WalletOnchainSent {
+        txid: hex(&id("funding", n + u64::from(role as u32))),
+        amount_sat: n + 700,
+        fee_sat: n % 300,
+        role,
+        accounted_sat,
+        ..Default::default()
+    };
+    let arrived = pb::WalletOnchainReceived {
+        txid: hex(&id("close", n)),
+        amount_sat: balance_msat / 1_000,
+        role: close,
+        height: 7,
+        ..Default::default()
+    };
+    let over = pb::WalletClosingsOver {
+        channel_ids: vec![format!("channel-{n}")],
+        lost_msat: (n % 3_000) as i64 - 1_000,
+    };
+    let forwarded = pb::WalletPaymentForwarded {
+        event_id: id("forwarded", n),
+        fee_earned_msat: n,
+        amount_msat: n * 100,
+    };
+    [
+        sent(funding, 0).into(),
+        sent(pb::OnchainRole::Send as i32, n).into(),
+        arrived.into(),
+        over.into(),
+        forwarded.into(),
+    ]
 }
 
 fn received(n: u64, job: &[u8], stream: &str) -> Event {

@@ -1,4 +1,5 @@
 //! What end-to-end tests share: a world in a temporary folder, and the questions that are asked of every ledger.
+pub mod books;
 pub mod matrix;
 pub mod questions;
 pub mod stage;

@@ -24,6 +24,10 @@ impl Wallet {
         let open: HashSet<ChannelId> = channels.iter().map(|channel| channel.channel_id).collect();
         let onchain = Confirmed::read(&self.node.list_payments_with_filter(is_onchain));
         let pending_closes = pending_closes(&details, &open, &onchain);
+        for close in &pending_closes {
+            let paid_out = onchain.payout(close);
+            self.note_closing(paid_out.unwrap_or(&close.sweep_txid), &close.channel_id)?;
+        }
         let mut sums = Balances {
             closing_msat: pending_closes
                 .iter()
@@ -96,6 +100,7 @@ impl Wallet {
                 .map_or_else(|| has_anchors(channel, details), |known| known.anchors);
             let balance_msat = balance_msat(channel, anchors);
             let record = ChannelRecord {
+                channel_id: Some(key.clone()),
                 counterparty: channel.counterparty_node_id.to_string(),
                 capacity_sat: channel.channel_value_sats,
                 funding_outpoint: funding.to_string(),

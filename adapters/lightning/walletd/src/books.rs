@@ -63,6 +63,9 @@ pub(crate) struct SendRecord {
 /// What is remembered of a channel beyond its life.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ChannelRecord {
+    /// Its id, as hexadecimal text; records of the first version have none.
+    #[serde(default)]
+    pub(crate) channel_id: Option<String>,
     pub(crate) counterparty: String,
     pub(crate) capacity_sat: u64,
     pub(crate) funding_outpoint: String,
@@ -70,6 +73,13 @@ pub(crate) struct ChannelRecord {
     pub(crate) anchors: bool,
     pub(crate) opening_balance_msat: u64,
     pub(crate) last_balance_msat: u64,
+}
+
+impl ChannelRecord {
+    /// Ours in the two anchor outputs of 330 sat: the funder's.
+    pub(crate) fn anchors_msat(&self) -> u64 {
+        if self.outbound && self.anchors { 660_000 } else { 0 }
+    }
 }
 
 /// A folder of records of one kind.
@@ -147,6 +157,8 @@ pub(crate) struct Books {
     pub(crate) offer_keys: Book,
     pub(crate) channels: Book,
     pub(crate) counters: Book,
+    /// Transaction id → which closed channel it pays out.
+    pub(crate) receipts: Book,
 }
 
 impl Books {
@@ -160,6 +172,7 @@ impl Books {
             offer_keys: Book::open(root, "offer-keys")?,
             channels: Book::open(root, "channels")?,
             counters: Book::open(root, "counters")?,
+            receipts: Book::open(root, "receipts")?,
         })
     }
 }

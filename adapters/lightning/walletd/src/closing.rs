@@ -1,5 +1,5 @@
 //! Sats on their way from closed channels to the chain: how much, how far, why, and from which block they are ours.
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use autopilot_proto::wallet::v1::{CloseStage, PendingClose};
 use ldk_node::{
@@ -23,7 +23,8 @@ pub(crate) fn is_onchain(payment: &&PaymentDetails) -> bool {
 pub(crate) struct Confirmed {
     received_sat: u64,
     sent_sat: u64,
-    receipts: HashSet<(u32, u64)>,
+    /// Height and amount → transaction.
+    receipts: HashMap<(u32, u64), String>,
     txids: HashSet<String>,
 }
 
@@ -31,26 +32,32 @@ impl Confirmed {
     pub(crate) fn read(payments: &[PaymentDetails]) -> Self {
         let mut confirmed = Self::default();
         for payment in payments {
-            let PaymentKind::Onchain {
-                txid,
-                status: ConfirmationStatus::Confirmed { height, .. },
-            } = &payment.kind
-            else {
+            let PaymentKind::Onchain { txid, status } = &payment.kind else {
                 continue;
             };
             let amount_sat = payment.amount_msat.unwrap_or(0) / 1_000;
-            match payment.direction {
-                PaymentDirection::Inbound => {
+            match (payment.direction, status) {
+                (PaymentDirection::Inbound, ConfirmationStatus::Unconfirmed) => {}
+                (PaymentDirection::Inbound, ConfirmationStatus::Confirmed { height, .. }) => {
                     confirmed.received_sat += amount_sat;
-                    confirmed.receipts.insert((*height, amount_sat));
+                    confirmed.receipts.insert((*height, amount_sat), txid.to_string());
                     confirmed.txids.insert(txid.to_string());
                 }
-                PaymentDirection::Outbound => {
+                // What is on its way out is no longer ours.
+                (PaymentDirection::Outbound, _) => {
                     confirmed.sent_sat += amount_sat + payment.fee_paid_msat.unwrap_or(0) / 1_000;
                 }
             }
         }
         confirmed
+    }
+
+    /// The transaction that paid a channel out to our own address when both sides closed it.
+    pub(crate) fn payout(&self, close: &PendingClose) -> Option<&str> {
+        let closed_at = (close.spendable_at_height + 1).saturating_sub(ANTI_REORG_DELAY);
+        let txid = self.receipts.get(&(closed_at, close.amount_sat));
+        txid.filter(|_| close.stage() == CloseStage::PaidOut)
+            .map(String::as_str)
     }
 
     /// What is ours by them, in satoshi.
@@ -123,7 +130,7 @@ fn claim_close(
             ..
         } => {
             let closed_at = (confirmation_height + 1).saturating_sub(ANTI_REORG_DELAY);
-            let paid_out = onchain.receipts.contains(&(closed_at, *amount_satoshis));
+            let paid_out = onchain.receipts.contains_key(&(closed_at, *amount_satoshis));
             let (stage, why) = match source {
                 BalanceSource::CoopClose if paid_out => (
                     CloseStage::PaidOut,

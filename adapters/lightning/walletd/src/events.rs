@@ -238,6 +238,7 @@ fn describe(wallet: &Wallet, event: &Event) -> Answer<rpc::Event> {
                 capacity_sat: record.as_ref().map_or(0, |record| record.capacity_sat),
                 opening_balance_msat: record.as_ref().map_or(0, |record| record.opening_balance_msat),
                 outbound: record.as_ref().is_some_and(|record| record.outbound),
+                anchors_msat: record.as_ref().map_or(0, ChannelRecord::anchors_msat),
             };
             (id, Kind::ChannelReady(ready))
         }
@@ -255,7 +256,8 @@ fn describe(wallet: &Wallet, event: &Event) -> Answer<rpc::Event> {
                     .map(|id| id.serialize().to_vec())
                     .unwrap_or_default(),
                 reason: reason.as_ref().map(ToString::to_string).unwrap_or_default(),
-                balance_msat: record.map_or(0, |record| record.last_balance_msat),
+                balance_msat: record.as_ref().map_or(0, |record| record.last_balance_msat),
+                anchors_msat: record.as_ref().map_or(0, ChannelRecord::anchors_msat),
                 cooperative: reason.as_ref().is_some_and(is_cooperative),
             };
             (id, Kind::ChannelClosed(closed))

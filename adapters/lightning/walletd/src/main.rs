@@ -6,6 +6,7 @@
 
 mod balances;
 mod books;
+mod chain;
 mod channels;
 mod closing;
 mod config;

@@ -123,6 +123,14 @@ impl wallet_server::Wallet for Service {
             .await
     }
 
+    async fn list_onchain(
+        &self,
+        request: Request<rpc::ListOnchainRequest>,
+    ) -> Result<Response<rpc::ListOnchainReply>, Status> {
+        self.run(move |wallet| wallet.list_onchain(request.get_ref()))
+            .await
+    }
+
     type EventsStream = Pin<Box<dyn Stream<Item = Result<rpc::Event, Status>> + Send>>;
 
     async fn events(&self, _: Request<rpc::EventsRequest>) -> Result<Response<Self::EventsStream>, Status> {

@@ -2,7 +2,7 @@
 
 use super::support::{Pen, World};
 use autopilot_events::{Event, pb};
-use autopilot_store_sqlite::{Commit, JournalEntry, MasterKey, Unsealed, Vault, rows};
+use autopilot_store_sqlite::{Commit, JournalEntry, JournalQuery, MasterKey, Unsealed, Vault, rows};
 
 fn facts(facts: &[autopilot_events::Recorded]) -> Commit<'_> {
     Commit {
@@ -183,8 +183,24 @@ async fn the_journal_rides_along_with_and_without_facts() {
         })
         .await
         .unwrap();
-    let (lines, dropped) = store.reader().journal(Some("job/1"), 10).await.unwrap();
+    let query = JournalQuery {
+        subject: Some("job/1".to_owned()),
+        relay: None,
+        since_ms: i64::MIN,
+        limit: 10,
+    };
+    let (lines, dropped) = store.reader().journal(&query).await.unwrap();
     assert_eq!(lines.iter().map(|line| line.at_ms).collect::<Vec<_>>(), [3, 2, 1]);
     assert_eq!((lines[0].text.len(), dropped), (512, 0));
+    let since = JournalQuery {
+        since_ms: 2,
+        ..query.clone()
+    };
+    assert_eq!(store.reader().journal(&since).await.unwrap().0.len(), 2);
+    let other = JournalQuery {
+        relay: Some("ä".to_owned()),
+        ..query
+    };
+    assert_eq!(store.reader().journal(&other).await.unwrap().0, []);
     assert_eq!(store.trim_journal().await.unwrap(), 0);
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use autopilot_cli::{manual::Shell, money::parse_msat};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use books::{Export, Format, Report, Span};
+pub use books::{Export, Format, Journal, Log, Price, Report, Span, Worth};
 pub use identity::{Identity, NewPassphrase};
 pub use market::{BuyMode, BuyModeStart, Canary, ContentChange, Missed, RefusalAction, Refusals};
 pub use wallet::{Amount, Wallet};
@@ -98,6 +98,13 @@ pub enum Command {
     /// The ledger itself: works with, without and beside a host, and changes nothing.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Prices of bitcoin, recorded for the books.
+    #[command(subcommand)]
+    Price(Price),
+    /// The facts of one run of the host, as its session log has them.
+    Log(Log),
+    /// What relays answered and connections did: bounded, and no evidence.
+    Journal(Journal),
     /// Facts as they happen: the same as `ledger tail`.
     Events(Tail),
     /// Ends the host in good order.

@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use autopilot_host::{audit::Audit, config::Config};
+use autopilot_host::{
+    audit::{Audit, JournalQuery},
+    config::Config,
+};
 use flate2::{Compression, write::GzEncoder};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -145,7 +148,7 @@ async fn ledger(home: &Path, scrub: &Scrub, last: u64) -> Vec<Part> {
         }),
         Err(error) => json!({ "code": error.code(), "error": scrub.text(&error.to_string()) }),
     };
-    let journal = match audit.journal(JOURNAL_LINES_MAX).await {
+    let journal = match audit.journal(&JournalQuery::newest(JOURNAL_LINES_MAX)).await {
         Ok((lines, dropped)) => lines
             .iter()
             .rev()

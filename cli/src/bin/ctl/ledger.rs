@@ -7,7 +7,7 @@ use std::{
 };
 
 use autopilot_cli::money::show_msat;
-use autopilot_host::audit::{Audit, Replay, Verdict, fact_line};
+use autopilot_host::audit::{Audit, FactDocument, Replay, Verdict, fact_line};
 use autopilot_proto::control::v1::FactLine;
 use serde::Serialize;
 use serde_json::Value;
@@ -258,43 +258,6 @@ fn replay_text(line: &ReplayLine, out: Out) -> String {
     text
 }
 
-/// One fact as `tail --json` prints it.
-#[derive(Serialize)]
-struct FactOut {
-    sequence: u64,
-    at_ms: i64,
-    r#type: String,
-    stream: String,
-    source: String,
-    chain: String,
-    payload: Value,
-}
-
-impl From<FactLine> for FactOut {
-    fn from(line: FactLine) -> FactOut {
-        // The text was made from a value just now; anything else reads as null.
-        let payload = serde_json::from_str(&line.json).unwrap_or_default();
-        let FactLine {
-            sequence,
-            at_ms,
-            r#type,
-            stream,
-            source,
-            chain,
-            ..
-        } = line;
-        FactOut {
-            sequence,
-            at_ms,
-            r#type,
-            stream,
-            source,
-            chain,
-            payload,
-        }
-    }
-}
-
 pub async fn tail(home: &Path, out: Out, tail: Tail) -> Outcome {
     let audit = Audit::open(home).await?;
     let end = audit.head().await?.sequence;
@@ -314,7 +277,7 @@ pub async fn tail(home: &Path, out: Out, tail: Tail) -> Outcome {
 }
 
 /// Prints what is there after a fact, to `end` if that is given, and returns the last one printed.
-async fn print(audit: &Audit, out: Out, mut after: u64, end: Option<u64>) -> Outcome<u64> {
+pub async fn print(audit: &Audit, out: Out, mut after: u64, end: Option<u64>) -> Outcome<u64> {
     loop {
         let facts = audit.facts(after, PAGE).await?;
         let full = facts.len() == PAGE as usize;
@@ -325,7 +288,7 @@ async fn print(audit: &Audit, out: Out, mut after: u64, end: Option<u64>) -> Out
             after = fact.fact.sequence;
             let line = fact_line(&fact);
             match out.json {
-                true => out.json_line(&FactOut::from(line))?,
+                true => out.json_line(&FactDocument::from(line))?,
                 false => out.line(&text(&line, out))?,
             }
         }

@@ -13,6 +13,7 @@ mod failure;
 mod identity;
 mod jobs;
 mod ledger;
+mod logs;
 mod missed;
 mod model;
 mod output;
@@ -141,6 +142,9 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         }
         Command::History(query) => jobs::history(&mut connect(&home).await?, out, query).await,
         Command::Earnings => jobs::earnings(&mut connect(&home).await?, out).await,
+        Command::Price(action) => books::price(&home, out, action).await,
+        Command::Log(asked) => logs::log(&home, out, asked).await,
+        Command::Journal(asked) => logs::journal(&home, out, asked).await,
         Command::Report(asked) => books::report(&home, out, asked).await,
         Command::Export(asked) => books::export(&home, out, asked).await,
         Command::Why { job } => {

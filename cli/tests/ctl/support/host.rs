@@ -277,6 +277,15 @@ impl Control for Host {
             ..Default::default()
         }))
     }
+    async fn record_price(&self, request: Request<RecordPriceRequest>) -> Answer<RecordPriceReply> {
+        let asked = request.into_inner();
+        assert_eq!(
+            (asked.currency.as_str(), asked.per_btc, asked.decimals),
+            ("EUR", 6_123_456, 2)
+        );
+        Ok(Response::new(RecordPriceReply::default()))
+    }
+
     async fn mark_refusal(&self, request: Request<MarkRefusalRequest>) -> Answer<MarkRefusalReply> {
         let wrong = u64::from(request.into_inner().wrong);
         let rule = RuleLine {

@@ -272,6 +272,51 @@ pub struct Payment {
     pub key: Option<String>,
 }
 
+/// What an on-chain transaction of the wallet was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OnchainRole {
+    /// Somebody paid to an address of ours.
+    Deposit,
+    /// Asked for by [`Wallet::send_onchain`](super::Wallet::send_onchain).
+    Send,
+    /// It funds a channel.
+    ChannelFunding,
+    /// It pays a closed channel out.
+    ChannelClose,
+    /// Fees for closing, or nothing that the wallet can tell.
+    Other,
+}
+
+/// A transaction of the wallet: an outgoing one from its first sight on, an incoming one once it is in a block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// Its id, as hexadecimal text.
+    pub txid: String,
+    /// It takes sats away.
+    pub outbound: bool,
+    /// What it brought, or took without its fee, in satoshi.
+    pub amount_sat: u64,
+    /// Fee in satoshi, of outgoing ones.
+    pub fee_sat: u64,
+    /// What it was.
+    pub role: OnchainRole,
+    /// `None`: not in a block.
+    pub confirmed_height: Option<u32>,
+    /// Unix seconds of the wallet's last news of it.
+    pub seen_at_s: u64,
+    /// The channel that it funds or pays out.
+    pub channel_id: Option<ChannelId>,
+}
+
+/// One page of transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionPage {
+    /// Each of them once.
+    pub transactions: Vec<Transaction>,
+    /// `None`: that was all.
+    pub next: Option<String>,
+}
+
 /// One page of payments, oldest change first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentPage {
@@ -355,10 +400,12 @@ pub enum WalletEventKind {
         funding_outpoint: String,
         /// Capacity in satoshi.
         capacity_sat: u64,
-        /// The opening push when the peer opened it: a grant, never earnings.
+        /// Ours at first sight: the opening push when the peer opened it, which is a grant and never earnings.
         opening_balance: Msat,
         /// We opened it.
         outbound: bool,
+        /// Ours beside the balance, in anchor outputs.
+        anchors: Msat,
     },
     /// A channel was closed.
     ChannelClosed {
@@ -372,6 +419,8 @@ pub enum WalletEventKind {
         balance: Msat,
         /// Both sides agreed.
         cooperative: bool,
+        /// Ours beside the balance, in anchor outputs.
+        anchors: Msat,
     },
     /// We forwarded somebody's payment.
     PaymentForwarded {

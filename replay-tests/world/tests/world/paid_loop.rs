@@ -1,7 +1,8 @@
 //! The paid loop on the simulated chain.
-use autopilot_host::sandbox::ChainKind;
+use autopilot_host::{control::Client, sandbox::ChainKind};
 use autopilot_proto::control::v1 as pb;
 use autopilot_world_tests::{
+    books::balanced,
     questions::sound,
     stage::{FEE_CEILING_MSAT, PATIENCE_S, Stage, balance, balance_when, order, outcome, settled},
 };
@@ -109,7 +110,156 @@ async fn ten_small_jobs_are_earned_and_withdrawn() {
         (sound.settled, sound.settled_msat, sound.difference_msat),
         (10, 100_000, 0)
     );
+    let books = balanced(&home).await.unwrap();
+    assert_eq!(
+        (books["income:jobs"], books["equity:withdrawals"]),
+        (-100_000, 100_000)
+    );
+    assert_eq!(
+        (books["assets:lightning"], books["equity:grants"]),
+        (1_000_000, -1_000_000)
+    );
+    to_the_chain(&mut stage).await;
     stage.strike().await;
+}
+
+/// The channel is closed, its sats arrive on chain and leave it: three wallets' books come out even after all of it.
+async fn to_the_chain(stage: &mut Stage) {
+    stage.world.provider.restart(&[]).await.unwrap();
+    let mut provider = stage.world.provider.client().unwrap();
+    let ready = balance_when(&mut provider, "the channel usable", |b| {
+        b.channels.iter().any(|c| c.usable)
+    })
+    .await;
+    let channel_id = ready.unwrap().channels[0].channel_id.clone();
+    let close = pb::CloseChannelRequest {
+        channel_id,
+        force: false,
+        ..Default::default()
+    };
+    provider.close_channel(close).await.unwrap();
+    balance_when(&mut provider, "the channel closed", |b| b.channels.is_empty())
+        .await
+        .unwrap();
+    let mut arrived = None;
+    for _ in 0..20 {
+        stage.world.mine(1).unwrap();
+        let now = balance(&mut provider).await.unwrap();
+        arrived = (now.closing_msat == 0 && now.onchain_sat > 0)
+            .then_some(now.onchain_sat)
+            .or(arrived);
+    }
+    let arrived_sat = match arrived {
+        Some(sat) => sat,
+        None => {
+            balance_when(&mut provider, "the sats on chain", |b| b.onchain_sat > 0)
+                .await
+                .unwrap()
+                .onchain_sat
+        }
+    };
+    fact(&mut provider, "wallet.onchain_received").await;
+    // Nothing has been on its way for some blocks: what did not arrive was the cost of closing.
+    stage.world.mine(7).unwrap();
+    fact(&mut provider, "wallet.closings_over").await;
+    let mut hub = stage.world.hub.client().unwrap();
+    send(stage, &mut hub, &mut provider.clone(), Some(50_000)).await;
+    fact_after(&mut provider, "wallet.onchain_received", 2).await;
+    send(stage, &mut provider, &mut hub.clone(), None).await;
+    // The hub's own deposit, its part of the channel, and this.
+    fact_after(&mut hub, "wallet.onchain_received", 3).await;
+    stage.world.provider.stop_in_order().await;
+    stage.world.buyer.stop_in_order().await;
+    stage.world.hub.stop_in_order().await;
+
+    let books = balanced(stage.world.provider.home.path()).await.unwrap();
+    let of = |account: &str| books.get(account).copied().unwrap_or(0);
+    assert_eq!(
+        (of("assets:lightning"), of("assets:closing"), of("assets:onchain")),
+        (0, 0, 0)
+    );
+    let (closing, mining) = (of("expenses:fees:closing"), of("expenses:fees:onchain"));
+    assert_eq!(
+        closing,
+        1_000_000 - i64::try_from(arrived_sat).unwrap() * 1_000,
+        "{books:?}"
+    );
+    assert_eq!(of("equity:deposits"), -50_000_000, "{books:?}");
+    assert!(
+        mining > 0 && of("equity:withdrawals") == 51_100_000 - closing - mining,
+        "{books:?}"
+    );
+    let buyer = balanced(stage.world.buyer.home.path()).await.unwrap();
+    assert_eq!(
+        (buyer["expenses:jobs"], buyer["assets:lightning"] > 0),
+        (100_000, true),
+        "{buyer:?}"
+    );
+    let hub = balanced(stage.world.hub.home.path()).await.unwrap();
+    assert!(
+        hub["equity:deposits"] < 0 && hub["expenses:grants"] > 1_000_000,
+        "{hub:?}"
+    );
+    assert_eq!(hub["assets:opening"], 0, "{hub:?}");
+}
+
+/// Sends on chain, and waits until the sender's books know the fee and a block has it.
+async fn send(stage: &Stage, from: &mut Client, to: &mut Client, amount_sat: Option<u64>) {
+    let address = to
+        .new_address(pb::NewAddressRequest {})
+        .await
+        .unwrap()
+        .into_inner()
+        .address;
+    let send = pb::SendOnchainRequest {
+        address,
+        amount_sat,
+        wait_s: PATIENCE_S,
+        ..Default::default()
+    };
+    let sent = from.send_onchain(send).await.unwrap().into_inner();
+    assert_eq!(sent.status, "sent", "{sent:?}");
+    stage.world.mine(1).unwrap();
+    fact_with(from, "wallet.onchain_sent", &sent.txid).await;
+}
+
+/// Waits for a fact of a type that names something.
+async fn fact_with(client: &mut Client, wanted: &str, named: &str) {
+    let request = pb::FollowRequest { after: 0, limit: 0 };
+    let mut facts = client.follow(request).await.unwrap().into_inner();
+    let seen = async {
+        while let Some(fact) = facts.message().await.unwrap() {
+            if fact.r#type == wanted && fact.json.contains(named) {
+                return;
+            }
+        }
+    };
+    let patience = std::time::Duration::from_secs(PATIENCE_S.into());
+    tokio::time::timeout(patience, seen)
+        .await
+        .unwrap_or_else(|_| panic!("no {wanted} with {named}"));
+}
+
+/// Waits for the first fact of a type.
+async fn fact(client: &mut Client, wanted: &str) {
+    fact_after(client, wanted, 1).await;
+}
+
+/// Waits until there are so many facts of a type.
+async fn fact_after(client: &mut Client, wanted: &str, count: usize) {
+    let request = pb::FollowRequest { after: 0, limit: 0 };
+    let mut facts = client.follow(request).await.unwrap().into_inner();
+    let seen = async {
+        let mut seen = 0;
+        while seen < count {
+            let fact = facts.message().await.unwrap().expect("the host runs");
+            seen += usize::from(fact.r#type == wanted);
+        }
+    };
+    let patience = std::time::Duration::from_secs(PATIENCE_S.into());
+    tokio::time::timeout(patience, seen)
+        .await
+        .unwrap_or_else(|_| panic!("no {wanted}"));
 }
 
 /// Pay first: nothing is worked before the wallet has the money.

@@ -9,7 +9,7 @@ use std::{
 use autopilot_host::{audit::Audit, books};
 use serde::Serialize;
 
-use super::span;
+use super::{price::valuing, span};
 use crate::{
     args::{Export, Format},
     failure::{Failure, Kind, Outcome},
@@ -30,6 +30,7 @@ struct Line {
 
 pub async fn export(home: &Path, out: Out, asked: Export) -> Outcome {
     let (window, shown) = span::between(&asked.span)?;
+    let valuing = valuing(&asked.worth);
     if let Some(path) = asked.output.as_deref().filter(|_| !asked.force) {
         refuse_existing(path)?;
     }
@@ -43,14 +44,14 @@ pub async fn export(home: &Path, out: Out, asked: Export) -> Outcome {
         Format::Hledger => books::Format::Hledger,
     };
     let summary = match (&asked.output, asked.dry_run) {
-        (_, true) => books::export(&audit, format, window, &mut io::sink(), &mut tell).await?,
+        (_, true) => books::export(&audit, format, window, &valuing, &mut io::sink(), &mut tell).await?,
         (None, false) => {
             let mut stdout = BufWriter::new(io::stdout());
-            books::export(&audit, format, window, &mut stdout, &mut tell).await?
+            books::export(&audit, format, window, &valuing, &mut stdout, &mut tell).await?
         }
         (Some(path), false) => {
             let mut whole = Whole::beside(path)?;
-            let summary = books::export(&audit, format, window, &mut whole.file, &mut tell).await?;
+            let summary = books::export(&audit, format, window, &valuing, &mut whole.file, &mut tell).await?;
             whole.keep(asked.force)?;
             summary
         }

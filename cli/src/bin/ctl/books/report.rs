@@ -8,7 +8,10 @@ use autopilot_host::{
 };
 use serde::Serialize;
 
-use super::span::{self, Shown};
+use super::{
+    price::valuing,
+    span::{self, Shown},
+};
 use crate::{
     args::Report,
     failure::Outcome,
@@ -24,6 +27,9 @@ struct Line {
     chain: String,
     #[serde(flatten)]
     report: books::Report,
+    worth: books::Worth,
+    unexplained_msat: i128,
+    wallet: books::Differences,
 }
 
 pub async fn report(home: &Path, out: Out, asked: Report) -> Outcome {
@@ -34,7 +40,7 @@ pub async fn report(home: &Path, out: Out, asked: Report) -> Outcome {
     };
     let audit = Audit::open(home).await?;
     let mut progress = Progress::new();
-    let reported = books::report(&audit, window, &mut |at| {
+    let reported = books::report(&audit, window, &valuing(&asked.worth), &mut |at| {
         progress.count("reading", at.facts, at.of)
     })
     .await?;
@@ -45,6 +51,9 @@ pub async fn report(home: &Path, out: Out, asked: Report) -> Outcome {
         facts: reported.sequence,
         chain: reported.chain,
         report: reported.report,
+        worth: reported.worth,
+        unexplained_msat: reported.differences.unexplained_msat(),
+        wallet: reported.differences,
     };
     out.show(&line, |line| text(line, out))
 }
@@ -80,6 +89,7 @@ fn text(line: &Line, out: Out) -> String {
             ),
         ),
         ("paid before work", tally(&report.earned_prepaid, "payments")),
+        ("worth", worth(&line.worth)),
         ("skimmed fees", sum(report.skimmed_fees_msat)),
         ("not for jobs", tally(&report.received_unbound, "payments")),
         ("bought", tally(&report.purchases, "payments")),
@@ -103,6 +113,19 @@ fn text(line: &Line, out: Out) -> String {
             .into_iter()
             .filter_map(|(what, rows)| apart(what, rows, out)),
     );
+    for compared in line
+        .wallet
+        .accounts
+        .iter()
+        .filter(|compared| compared.unexplained_msat != 0)
+    {
+        let words = format!(
+            "{}: the wallet shows {} msat that no fact explains",
+            compared.account.name(),
+            compared.unexplained_msat
+        );
+        parts.push(out.tone(Tone::Bad, &words));
+    }
     for difference in &report.differences {
         let words = format!("wallet and ledger differed by {} msat", difference.msat);
         parts.push(format!(
@@ -113,6 +136,25 @@ fn text(line: &Line, out: Out) -> String {
         ));
     }
     parts.join("\n\n")
+}
+
+/// What it was worth, and of how many payments that is not known.
+fn worth(worth: &books::Worth) -> String {
+    let Some(currency) = worth
+        .currency
+        .as_ref()
+        .filter(|_| worth.valued + worth.without_value > 0)
+    else {
+        return String::new();
+    };
+    let without = match worth.without_value {
+        0 => String::new(),
+        count => format!(" and {count} payments without a recorded value"),
+    };
+    match worth.valued {
+        0 => format!("no value recorded ({currency})"),
+        _ => format!("{} {currency}{without}", worth.earned),
+    }
 }
 
 fn groups(of: &str, groups: &BTreeMap<String, Tally>, name: impl Fn(&str) -> String) -> Option<String> {

@@ -52,6 +52,11 @@ fn moment(text: &str, zone: &TimeZone) -> Outcome<Zoned> {
     }
 }
 
+/// A moment of this machine's time zone, in milliseconds since the Unix epoch.
+pub fn moment_ms(text: &str) -> Outcome<i64> {
+    Ok(moment(text, &TimeZone::system())?.timestamp().as_millisecond())
+}
+
 /// One day where its zone says that it begins and ends, which is not always 24 hours.
 pub fn day(text: Option<&str>, span: &Span) -> Outcome<(Window, Shown)> {
     let zone = zone(span)?;

@@ -346,6 +346,24 @@ async fn ledger(provider: &Path) {
     );
     let replay = json(provider, &["ledger", "replay", "--at", "20"]).await;
     assert!(replay["agrees"] == true && replay["facts"] == 20, "{replay}");
+    let log = ctl(provider, &["log", "--json"]).await;
+    let latest = std::fs::read_to_string(provider.join("logs/latest.jsonl")).unwrap();
+    let written = latest.lines().count();
+    assert!(written > 20, "{written} lines");
+    assert!(
+        latest
+            .lines()
+            .zip(log.data.lines())
+            .all(|(file, ledger)| file == ledger),
+        "{latest}"
+    );
+    let relay = json(provider, &["relays"]).await["relays"][0]["relay"].clone();
+    let journal = ctl(
+        provider,
+        &["journal", "--relay", relay.as_str().unwrap(), "--json"],
+    )
+    .await;
+    assert!(journal.data.lines().count() > 0, "{journal:?}");
     let tail = ctl(provider, &["ledger", "tail", "-n", "3", "--json"]).await;
     assert_eq!(
         (tail.code, tail.data.lines().count(), tail.words.as_str()),
