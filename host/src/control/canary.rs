@@ -2,7 +2,10 @@
 //! seen as a stranger sees it; what the wallet has stands in the ledger.
 mod stranger;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use autopilot_core::{
     canary as trial,
@@ -47,7 +50,7 @@ impl Service {
     async fn canary(&self, request: pb::CanaryRequest) -> Result<pb::CanaryReply, Status> {
         let payer = match request.pay_with.as_str() {
             "" => None,
-            home if PathBuf::from(home) == self.home.path() => {
+            home if Path::new(home) == self.home.path() => {
                 return Err(errors::invalid(
                     "a wallet can't pay itself: name another home folder",
                 ));

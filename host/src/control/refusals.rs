@@ -189,7 +189,7 @@ impl Service {
 
 fn sums(span: &Span, basis: pb::Basis, since_ms: i64) -> pb::MissedReply {
     let mut missed: Vec<pb::MissedLine> = span.groups.values().map(line).collect();
-    missed.sort_by(|a, b| (b.msat, b.jobs).cmp(&(a.msat, a.jobs)));
+    missed.sort_by_key(|line| std::cmp::Reverse((line.msat, line.jobs)));
     let demand = |(kind, demand): (&u32, &Demand)| pb::DemandLine {
         kind: *kind,
         jobs: demand.jobs,
