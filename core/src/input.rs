@@ -4,7 +4,16 @@ use autopilot_events::{
     words::{EventId, JobId, Msat, PaymentHash, PublicKey},
 };
 
-use crate::{heads::HeldHead, offers::OfferWish, ports::market::MARKET_NIP90};
+use crate::{
+    embedding::EMBEDDING,
+    heads::HeldHead,
+    offers::{Offer, OfferWish},
+    refund::RefundTo,
+};
+
+pub use crate::keys::{
+    channel_closed_key, channel_opened_key, invoice_key, market_key, received_key, sent_key,
+};
 
 /// One input.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +28,10 @@ pub enum Input {
     Request(Request),
     /// A requester takes a request back.
     Cancelled(Cancelled),
+    /// The wallet looked at the offer that a buyer wants to be paid back to.
+    Refund(OfferedRefund),
+    /// What became of the inputs of a job that lie elsewhere.
+    Resolved(ResolvedInputs),
     /// The model's answer to an attempt.
     Worked(Worked),
     /// The wallet made the invoice of a job.
@@ -51,8 +64,10 @@ pub enum Input {
 /// What the outside world could do now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Readiness {
-    /// Name of the model that would serve, if it is ready.
+    /// Name of the model that would generate text, if it is ready.
     pub model: Option<String>,
+    /// The model that would embed, if it is ready.
+    pub embedding: Option<EmbeddingModel>,
     /// The largest payment that would arrive now.
     pub receivable: Msat,
     /// Why the wallet can't receive, where it can't.
@@ -61,6 +76,25 @@ pub struct Readiness {
     pub relays_connected: u32,
     /// What is wrong with the clock, where something is.
     pub clock_problem: Option<String>,
+}
+
+impl Readiness {
+    /// Name of the model that serves this kind now.
+    pub fn serves(&self, kind: u32) -> Option<&str> {
+        match kind {
+            EMBEDDING => self.embedding.as_ref().map(|model| model.name.as_str()),
+            _ => self.model.as_deref(),
+        }
+    }
+}
+
+/// An embedding model that is ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddingModel {
+    /// Its name.
+    pub name: String,
+    /// Length of its vectors.
+    pub dimensions: u32,
 }
 
 /// A request for work.
@@ -86,6 +120,12 @@ pub struct Request {
     pub encrypted: bool,
     /// Bytes of all inputs.
     pub input_bytes: u64,
+    /// How many inputs.
+    pub inputs: u32,
+    /// Of these, how many have to be fetched first.
+    pub remote_inputs: u32,
+    /// Bytes of output that surely fit into the result beside the request.
+    pub result_room_bytes: u64,
     /// A model that is asked for by name.
     pub model: Option<String>,
     /// What in it can't be read or served, in words; empty when all is well.
@@ -96,6 +136,8 @@ pub struct Request {
     pub text: String,
     /// Topics that the request names itself (`t` tags).
     pub topics: Vec<String>,
+    /// Where to pay back (BOLT12); empty: not said.
+    pub refund_offer: String,
     /// The signed event, sealed away.
     pub body: pb::BodyRef,
     /// Where it came from.
@@ -109,6 +151,26 @@ pub struct Cancelled {
     pub native_id: EventId,
     /// Who takes it back: counts only for the same author.
     pub author: PublicKey,
+}
+
+/// The offer that a buyer wants to be paid back to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OfferedRefund {
+    /// The job.
+    pub job: JobId,
+    /// Decoded; or why it can't be, in words.
+    pub offer: Result<Offer, String>,
+}
+
+/// What became of the inputs of a job that lie elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResolvedInputs {
+    /// The job.
+    pub job: JobId,
+    /// All of them; or why one will never do, in words.
+    pub outcome: Result<pb::JobInputsResolved, String>,
+    /// Their text, for the content policy. Never a fact: the events are sealed away.
+    pub text: String,
 }
 
 /// The model's answer.
@@ -272,6 +334,15 @@ pub enum Command {
     },
     /// Pay a BOLT12 offer out of the wallet.
     PayOffer(OfferWish),
+    /// Pay back what is owed for a job.
+    Refund {
+        /// The job.
+        job: JobId,
+        /// To whom.
+        to: RefundTo,
+        /// Routing fees above this fail the payment; `None`: the usual.
+        fee_ceiling: Option<Msat>,
+    },
     /// Send on chain.
     SendOnchain(pb::OnchainApproved),
     /// Buy a job: its request is signed and sealed away, and published once this is durable.
@@ -320,6 +391,9 @@ impl Input {
     pub fn body_mut(&mut self) -> Option<&mut pb::BodyRef> {
         match self {
             Input::Request(request) => Some(&mut request.body),
+            Input::Resolved(ResolvedInputs {
+                outcome: Ok(inputs), ..
+            }) => Some(inputs.events.get_or_insert_default()),
             Input::Worked(Worked {
                 outcome: Outcome::Done { output, .. },
                 ..
@@ -362,44 +436,4 @@ impl Input {
             _ => false,
         }
     }
-}
-
-/// Idempotency key of a signed event of the market.
-pub fn market_key(native_id: &EventId) -> String {
-    format!("{MARKET_NIP90}/{native_id}")
-}
-
-/// Idempotency key of a channel's opening.
-pub fn channel_opened_key(channel_id: &str) -> String {
-    format!("wallet/channel-opened/{channel_id}")
-}
-
-/// Idempotency key of a channel's closing.
-pub fn channel_closed_key(channel_id: &str) -> String {
-    format!("wallet/channel-closed/{channel_id}")
-}
-
-/// Idempotency key of a transaction of the wallet.
-pub fn onchain_key(txid: &str) -> String {
-    format!("wallet/onchain/{txid}")
-}
-
-/// Idempotency key of a forwarded payment.
-pub fn forwarded_key(event_id: &[u8]) -> String {
-    format!("wallet/forwarded/{}", hex::encode(event_id))
-}
-
-/// Idempotency key of a received payment.
-pub fn received_key(payment_hash: &[u8]) -> String {
-    format!("wallet/received/{}", hex::encode(payment_hash))
-}
-
-/// Idempotency key of a sent payment.
-pub fn sent_key(payment_hash: &[u8]) -> String {
-    format!("wallet/sent/{}", hex::encode(payment_hash))
-}
-
-/// Idempotency key of the invoice with this payment hash: how a late payment finds its job.
-pub fn invoice_key(payment_hash: &[u8]) -> String {
-    format!("invoice/{}", hex::encode(payment_hash))
 }

@@ -13,7 +13,7 @@ use autopilot_projections::{
 use crate::{
     admission, canary, content,
     draft::{keyed, of_job, of_purchase},
-    input::{Cancelled, Outcome, Readiness, Request, Worked, invoice_key, market_key},
+    input::{Cancelled, Outcome, Readiness, Request, ResolvedInputs, Worked, invoice_key, market_key},
     missed,
     ports::market::MARKET_NIP90,
     presence::Presence,
@@ -23,8 +23,8 @@ use crate::{
 /// Attempts at one job before it fails.
 pub const MAX_ATTEMPTS: u32 = 3;
 
-/// A request becomes facts: received, then accepted (and started) or refused. Beyond the day's intake budget it is
-/// only counted.
+/// A request becomes facts: received, then accepted (and started) or refused. Beyond the day's intake budget, of
+/// which what is declined may take half, it is only counted.
 pub fn received(
     state: &State,
     presence: &mut Presence,
@@ -43,10 +43,17 @@ pub fn received(
         return Vec::new();
     }
     let policy = state.provider.policy();
+    let judged = admission::judge(
+        state,
+        presence.online_since_ms.is_some(),
+        readiness,
+        &request,
+        now_ms,
+    );
     let (jobs_today, bytes_today) = state.jobs.intake_today(now_ms);
-    if jobs_today >= policy.intake_jobs_per_day
-        || bytes_today.saturating_add(request.body.size) > policy.intake_bytes_per_day
-    {
+    let beyond = jobs_today >= policy.intake_jobs_per_day
+        || bytes_today.saturating_add(request.body.size) > policy.intake_bytes_per_day;
+    if beyond || judged.is_err() && admission::declined_share_spent(state, &policy, now_ms) {
         let overflow = &mut presence.overflow;
         if overflow.count == 0 {
             overflow.since_ms = now_ms;
@@ -56,14 +63,8 @@ pub fn received(
         overflow.ids.update(&request.native_id.0);
         return Vec::new();
     }
-    let judged = admission::judge(
-        state,
-        presence.online_since_ms.is_some(),
-        readiness,
-        &request,
-        now_ms,
-    );
     let policy_digest = state.provider.policy_digest.to_vec();
+    let waits = request.remote_inputs > 0;
     let key = market_key(&request.native_id);
     let mut drafts = vec![keyed(of_job(&id.0, Source::Relay, intake(id, &request)), key)];
     match judged {
@@ -77,7 +78,7 @@ pub fn received(
                 max_output_tokens: terms.max_output_tokens,
             };
             drafts.push(of_job(&id.0, Source::Policy, accepted));
-            if terms.order == PaymentOrder::WorkFirst {
+            if terms.order == PaymentOrder::WorkFirst && !waits {
                 drafts.push(started(&id, 1));
             }
         }
@@ -127,6 +128,8 @@ fn intake(id: JobId, request: &Request) -> pb::JobReceived {
         input_bytes: request.input_bytes,
         request: Some(request.body.clone()),
         relay: request.relay.clone(),
+        remote_inputs: request.remote_inputs,
+        refund_offer: request.refund_offer.clone(),
     }
 }
 
@@ -180,6 +183,58 @@ pub fn another_attempt(state: &State, id: &JobId, why: &str, now_ms: i64) -> Vec
         }
         attempts => started(id, attempts + 1),
     }]
+}
+
+/// Inputs that lie elsewhere are here, or will never do. A quote goes out only now, so that nobody pays for work that
+/// has no input.
+pub fn resolved(state: &State, resolved: ResolvedInputs) -> Vec<Draft> {
+    let id = resolved.job;
+    let waits = |job: &&Job| job.work == Work::Accepted && job.waits_for_inputs;
+    let Some(job) = state.jobs.get(&id).filter(waits) else {
+        return Vec::new();
+    };
+    let policy = state.provider.policy();
+    let limit = policy.max_input_bytes;
+    let unfit = |detail: String| {
+        vec![failed(
+            &id,
+            Source::Relay,
+            FailureClass::Execution,
+            "input-unavailable",
+            detail,
+        )]
+    };
+    let inputs = match resolved.outcome {
+        Ok(inputs) => inputs,
+        Err(detail) => return unfit(detail),
+    };
+    let bytes = inputs
+        .inputs
+        .iter()
+        .map(|input| input.bytes)
+        .fold(0, u64::saturating_add);
+    if bytes > limit {
+        return unfit(format!(
+            "the inputs that it names have {bytes} bytes, at most {limit} are taken"
+        ));
+    }
+    let mut drafts = vec![of_job(&id.0, Source::Relay, inputs)];
+    if let Some(rule) = content::judge(&policy, &job.requester, &resolved.text, &[]) {
+        let refused = pb::JobRefused {
+            job_id: id.to_vec(),
+            reason: RefusalReason::ContentPolicy as i32,
+            detail: "the provider's content policy declines what an input stands for".to_owned(),
+            policy_digest: state.provider.policy_digest.to_vec(),
+            reply: true,
+            rule,
+            would_pay_msat: job.price_msat,
+            ..pb::JobRefused::default()
+        };
+        drafts.push(of_job(&id.0, Source::Policy, refused));
+    } else if !job.pay_first {
+        drafts.push(started(&id, 1));
+    }
+    drafts
 }
 
 /// The model answered. An answer to an attempt that is not the current one changes nothing.

@@ -36,7 +36,7 @@ pub fn remedy(
 ) -> Remedy {
     let policy = state.provider.policy();
     let (of_buyer, of_all) = state.jobs.accepted_within_hour(&request.requester, now_ms);
-    let (unpaid_buyer, unpaid_all) = state.jobs.delivered_unpaid(&request.requester, now_ms);
+    let (unpaid_buyer, unpaid_all) = state.jobs.at_risk(&request.requester, now_ms);
     let one_more = |setting, limit: u32, count: usize| is(setting, limit, count.saturating_add(1));
     match reason {
         Reason::Offline => is("online", false, true),
@@ -49,7 +49,7 @@ pub fn remedy(
         }
         Reason::ModelNotServed => is(
             "model",
-            readiness.model.clone().unwrap_or_else(|| "none".to_owned()),
+            readiness.serves(request.kind).unwrap_or("none").to_owned(),
             request.model.clone().unwrap_or_else(|| "any".to_owned()),
         ),
         Reason::NoBid => is("quote-without-bid", false, true),

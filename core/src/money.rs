@@ -17,7 +17,7 @@ use crate::{
         Bill, WalletInput, channel_closed_key, channel_opened_key, forwarded_key, onchain_key, received_key,
         sent_key,
     },
-    offers,
+    offers, refund,
     refusal::{Code, Refusal},
 };
 
@@ -119,7 +119,9 @@ fn sent(state: &State, payment: pb::WalletPaymentSent) -> Vec<Draft> {
         (*id, paid, delivered && state.purchases.get(id).is_some())
     });
     let key = sent_key(&payment.payment_hash);
+    let refunded = refund::settled(state, &payment);
     let mut drafts = vec![keyed(of_wallet(&hash.0, payment), key)];
+    drafts.extend(refunded);
     if let Some((id, paid, delivered)) = paid {
         drafts.push(of_purchase(&id.0, Source::Wallet, paid));
         if delivered {
@@ -144,7 +146,9 @@ pub fn failed(state: &State, failed: pb::WalletPaymentFailed, now_ms: i64) -> Ve
     let Some(outgoing) = state.wallet.outgoing_by_hash(&hash) else {
         return Vec::new();
     };
+    let owed = refund::unsettled(state, &hash.0, &[], &failed.reason);
     let mut drafts = vec![of_wallet(&hash.0, failed)];
+    drafts.extend(owed);
     let Some((id, purchase)) = state.purchases.by_payment_hash(&hash) else {
         return drafts;
     };

@@ -8,6 +8,7 @@ use autopilot_projections::State;
 
 use crate::{
     draft::fact,
+    refund,
     refusal::{Code, Refusal},
 };
 
@@ -113,8 +114,10 @@ pub fn failed(state: &State, failed: pb::OfferFailed) -> Vec<Draft> {
     if state.wallet.offer(&failed.intent_id).is_none() {
         return Vec::new();
     }
-    vec![Draft {
+    let owed = refund::unsettled(state, &[], &failed.intent_id, &failed.reason);
+    let failed = Draft {
         correlation: failed.intent_id.clone(),
         ..fact("wallet", Source::Wallet, failed)
-    }]
+    };
+    std::iter::once(failed).chain(owed).collect()
 }

@@ -131,11 +131,13 @@ pub fn blockers(state: &State, readiness: &Readiness) -> Vec<String> {
         blockers.push("no price is set: set a policy first".to_owned());
     }
     blockers.extend(readiness.clock_problem.clone());
-    if readiness.model.is_none() {
+    let kinds = &state.provider.policy().kinds;
+    let unserved = kinds.iter().all(|kind| readiness.serves(*kind).is_none());
+    if unserved && (!kinds.is_empty() || readiness.model.is_none()) {
         blockers.push("no model is ready: check the model file with `autopilotctl doctor`".to_owned());
     }
     if readiness.relays_connected == 0 {
-        blockers.push("no relay is connected: check `autopilotctl relays`".to_owned());
+        blockers.push("no relay is connected and answers: check `autopilotctl relays`".to_owned());
     }
     if readiness.receivable.0 < price_msat.max(1) {
         let why = readiness.wallet_problem.clone().unwrap_or_else(|| {

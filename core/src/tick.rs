@@ -20,6 +20,8 @@ use crate::{
 pub const LIVENESS_MS: i64 = 15 * 60 * 1_000;
 /// Width of an aggregate of unrecorded intake, in milliseconds.
 pub const OVERFLOW_WINDOW_MS: i64 = 15 * 60 * 1_000;
+/// A job waits this long at most for inputs that lie elsewhere, in milliseconds.
+pub const INPUT_WAIT_MS: i64 = 10 * 60 * 1_000;
 /// A payment may be under way when its invoice runs out: the ledger waits this long, in milliseconds. A payment that
 /// comes later still finds its job by payment hash.
 pub const EXPIRY_GRACE_MS: i64 = 10 * 60 * 1_000;
@@ -70,6 +72,18 @@ fn overdue(id: &[u8], job: &Job, now_ms: i64) -> Option<Vec<Draft>> {
             },
         )
     };
+    if job.work == Work::Accepted && job.waits_for_inputs {
+        let until_ms = job
+            .deadline_ms
+            .min(job.received_at_ms.saturating_add(INPUT_WAIT_MS));
+        let failed = pb::JobFailed {
+            job_id,
+            class: FailureClass::Deadline as i32,
+            code: "input-unavailable".to_owned(),
+            detail: "an input that it names was at no relay in time".to_owned(),
+        };
+        return (now_ms >= until_ms).then(|| vec![of_job(id, Source::Clock, failed)]);
+    }
     if job.pay_first && job.work == Work::Accepted && !job.money.arrived() && now_ms >= job.deadline_ms {
         let failed = pb::JobFailed {
             job_id: job_id.clone(),

@@ -110,6 +110,7 @@ catalogue! {
     ProviderWentOffline = "provider.went_offline" 1 false [];
     LivenessRecorded = "liveness.recorded" 1 false [];
     JobReceived = "job.received" 1 false [job_id: 32, native_id: 32, requester: 32];
+    JobInputsResolved = "job.inputs_resolved" 1 false [job_id: 32];
     JobRefused = "job.refused" 1 false [job_id: 32, policy_digest: 32];
     RefusalMarked = "refusal.marked" 1 false [job_id: 32];
     DemandSeen = "demand.seen" 1 false [];
@@ -123,6 +124,8 @@ catalogue! {
     InvoiceExpired = "invoice.expired" 1 true [job_id: 32, payment_hash: 32];
     JobPrepaid = "job.prepaid" 1 true [job_id: 32, payment_hash: 32];
     JobSettled = "job.settled" 1 true [job_id: 32, payment_hash: 32];
+    JobRefunded = "job.refunded" 1 true [job_id: 32, payment_hash: 32];
+    JobRefundFailed = "job.refund_failed" 1 false [job_id: 32];
     EventSigned = "event.signed" 1 false [event_id: 32, job_id: 32];
     EventPublished = "event.published" 1 false [event_id: 32, job_id: 32];
     EventAbandoned = "event.abandoned" 1 false [event_id: 32, job_id: 32];

@@ -23,6 +23,9 @@ pub struct Config {
     /// The model to serve; none for a buyer.
     #[serde(default)]
     pub model: Option<Model>,
+    /// The model to embed texts with; none: embeddings are not served.
+    #[serde(default)]
+    pub embedding: Option<Model>,
     /// First policy of a new ledger.
     #[serde(default)]
     pub provider: Provider,
@@ -266,6 +269,7 @@ mod tests {
                 path: "/m.gguf".into(),
                 sha256: None,
             }),
+            embedding: None,
             provider: Provider {
                 enabled: true,
                 ..Provider::default()

@@ -1,16 +1,18 @@
 //! What relays hand over becomes inputs. Everything is recorded before anyone acts on it.
 use autopilot_core::{
     Input,
-    input::{Answer, AnswerKind, Cancelled, Request},
+    embedding::EMBEDDING,
+    input::{Answer, AnswerKind, Bill, Cancelled, Request},
     ports::market::{
-        self, FeedbackStatus, JobFeedback, JobRequest, JobResult, Market, MarketError, MarketItem, Notice,
-        Observation,
+        self, FeedbackStatus, InputType, JobFeedback, JobInput, JobRequest, JobResult, Market, MarketError,
+        MarketItem, Notice, Observation,
     },
 };
 use autopilot_events::{
     pb::BodyRef,
-    words::{JobId, PublicKey},
+    words::{EventId, JobId, PublicKey},
 };
+use autopilot_nostr::nip90::embedding::Embeddings;
 use autopilot_store_sqlite::JournalEntry;
 use futures_util::future::join_all;
 
@@ -22,6 +24,9 @@ use crate::{
 
 /// Notices taken at once. They are decided in order and committed together.
 const BATCH: usize = 256;
+
+/// Inputs of one job that may have to be fetched, at most.
+const MAX_REMOTE_INPUTS: usize = 4;
 
 /// Runs until market or ledger stop.
 pub async fn run(outside: Outside) {
@@ -52,15 +57,29 @@ async fn take(outside: &Outside, notice: Notice) -> Result<(), SubmitError> {
     let told = match notice {
         Notice::Observed(Observation { relay, item }) => match item {
             MarketItem::Request(request) => request_came(outside, relay, *request).await,
-            MarketItem::Result(result) => result_came(outside, *result).await,
-            MarketItem::Feedback(feedback) => feedback_came(outside, *feedback).await,
+            MarketItem::Result(result) => result_came(outside, &relay, *result).await,
+            MarketItem::Feedback(feedback) => feedback_came(outside, &relay, *feedback).await,
             MarketItem::Cancel(cancel) => {
                 for native_id in cancel.events {
                     let cancelled = Cancelled {
                         native_id,
                         author: cancel.author,
                     };
-                    outside.ledger.submit(Input::Cancelled(cancelled), None).await?;
+                    let done = outside.ledger.submit(Input::Cancelled(cancelled), None).await?;
+                    if let Done::Recorded { sequences, .. } = &done
+                        && sequences.is_empty()
+                    {
+                        let text = format!(
+                            "{relay} of {native_id}: nothing is undone, since it is not the author's, the work is done or the job is unknown"
+                        );
+                        journal(
+                            outside,
+                            "relay.cancel-ignored",
+                            &cancel.native_id.to_string(),
+                            text,
+                        )
+                        .await;
+                    }
                 }
                 return Ok(());
             }
@@ -75,6 +94,25 @@ async fn take(outside: &Outside, notice: Notice) -> Result<(), SubmitError> {
             )
             .await;
             return Ok(());
+        }
+        Notice::Unreadable {
+            relay,
+            id,
+            author,
+            kind: kind @ 5_000..=5_999,
+            created_at_s,
+            reason,
+            raw,
+        } => {
+            let unreadable = Unreadable {
+                relay,
+                id,
+                author,
+                kind,
+                created_at_s,
+                reason,
+            };
+            unreadable_came(outside, unreadable, &raw).await
         }
         Notice::Unreadable {
             relay, id, reason, ..
@@ -98,6 +136,7 @@ async fn take(outside: &Outside, notice: Notice) -> Result<(), SubmitError> {
         Err(SubmitError::Stopped) => Err(SubmitError::Stopped),
         Err(error) => {
             tracing::warn!(%error, "an observation was not recorded");
+            journal(outside, "relay.not-recorded", "", error.to_string()).await;
             Ok(())
         }
     }
@@ -138,21 +177,70 @@ async fn journal(outside: &Outside, kind: &str, subject: &str, text: String) {
     outside.ledger.journal(vec![line]).await;
 }
 
+/// It concerns nobody here.
+fn nothing(outside: &Outside) -> Done {
+    Done::Recorded {
+        head: *outside.ledger.head().borrow(),
+        sequences: Vec::new(),
+    }
+}
+
+/// A request for us of which only the envelope can be read.
+struct Unreadable {
+    relay: String,
+    id: EventId,
+    author: PublicKey,
+    kind: u16,
+    created_at_s: u64,
+    reason: String,
+}
+
+/// It is refused with its reason on record, and its buyer is told within the budget.
+async fn unreadable_came(outside: &Outside, it: Unreadable, raw: &[u8]) -> Result<Done, SubmitError> {
+    let kind = u32::from(it.kind);
+    let served = outside
+        .ledger
+        .look(move |engine| engine.is_online() && engine.state().provider.policy().kinds.contains(&kind))
+        .await?;
+    if !served {
+        return Ok(nothing(outside));
+    }
+    let job = JobId::derive(market::MARKET_NIP90, &it.id.0);
+    let input = Input::Request(Request {
+        native_id: it.id,
+        requester: it.author,
+        kind,
+        bid: None,
+        created_at_s: i64::try_from(it.created_at_s).unwrap_or(i64::MAX),
+        ttl_s: 0,
+        targeted: true,
+        open: false,
+        encrypted: false,
+        input_bytes: 0,
+        inputs: 0,
+        remote_inputs: 0,
+        result_room_bytes: 0,
+        model: None,
+        unreadable: it.reason,
+        max_tokens: None,
+        text: String::new(),
+        topics: Vec::new(),
+        refund_offer: String::new(),
+        body: BodyRef {
+            size: raw.len() as u64,
+            ..BodyRef::default()
+        },
+        relay: it.relay,
+    });
+    outside
+        .ledger
+        .submit(input, Some((format!("job/{job}"), raw)))
+        .await
+}
+
 async fn request_came(outside: &Outside, relay: String, request: JobRequest) -> Result<Done, SubmitError> {
     let subject = format!("job/{}", request.job_id());
-    let unreadable = match &request {
-        r if r.input.is_empty() && !r.has_remote_inputs => "it holds no input".to_owned(),
-        r if r.has_remote_inputs => {
-            "an input would have to be fetched first, which is not offered".to_owned()
-        }
-        r if !r.params.malformed.is_empty() => {
-            format!("parameters can't be read: {}", r.params.malformed.join(", "))
-        }
-        r if r.output.as_ref().is_some_and(|mime| !mime.starts_with("text/")) => {
-            "the output type is not offered".to_owned()
-        }
-        _ => String::new(),
-    };
+    let unreadable = unreadable(&request);
     let input = Input::Request(Request {
         native_id: request.native_id,
         requester: request.requester,
@@ -164,11 +252,15 @@ async fn request_came(outside: &Outside, relay: String, request: JobRequest) -> 
         open: request.open,
         encrypted: request.encryption.is_some(),
         input_bytes: request.input.len() as u64,
+        remote_inputs: u32::try_from(remote(&request).count()).unwrap_or(u32::MAX),
+        inputs: u32::try_from(request.inputs.len()).unwrap_or(u32::MAX),
+        result_room_bytes: request.result_room_bytes() as u64,
         model: request.params.model.clone(),
         unreadable,
         max_tokens: request.params.max_tokens,
         text: request.input.clone(),
         topics: request.topics.clone(),
+        refund_offer: request.params.refund.clone().unwrap_or_default(),
         body: BodyRef {
             size: request.raw.len() as u64,
             ..BodyRef::default()
@@ -178,30 +270,78 @@ async fn request_came(outside: &Outside, relay: String, request: JobRequest) -> 
     outside.ledger.submit(input, Some((subject, &request.raw))).await
 }
 
-async fn result_came(outside: &Outside, result: JobResult) -> Result<Done, SubmitError> {
+/// Inputs whose text lies elsewhere.
+fn remote(request: &JobRequest) -> impl Iterator<Item = &JobInput> {
+    request
+        .inputs
+        .iter()
+        .filter(|input| matches!(input.input_type, InputType::Event | InputType::Job))
+}
+
+/// Why a request can't be served as it is written; empty when it can.
+fn unreadable(request: &JobRequest) -> String {
+    let has = |wanted: InputType| request.inputs.iter().any(|input| input.input_type == wanted);
+    match request {
+        _ if has(InputType::Url) => {
+            "addresses of strangers are not fetched: send the text itself, or an event that holds it"
+                .to_owned()
+        }
+        _ if has(InputType::Other) => "an input is of a type that is not known".to_owned(),
+        r if remote(r).count() > MAX_REMOTE_INPUTS => {
+            format!("more than {MAX_REMOTE_INPUTS} inputs would have to be fetched")
+        }
+        r if r.inputs.is_empty() || (r.input.is_empty() && remote(r).next().is_none()) => {
+            "it holds no input".to_owned()
+        }
+        r if !r.params.malformed.is_empty() => {
+            format!("parameters can't be read: {}", r.params.malformed.join(", "))
+        }
+        r if r.output.as_ref().is_some_and(|mime| !offered(r.kind, mime)) => {
+            "the output type is not offered".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// What comes out of each kind: vectors are JSON, everything else is text.
+fn offered(kind: u16, mime: &str) -> bool {
+    match u32::from(kind) {
+        EMBEDDING => mime == "application/json",
+        _ => mime.starts_with("text/"),
+    }
+}
+
+async fn result_came(outside: &Outside, relay: &str, result: JobResult) -> Result<Done, SubmitError> {
     let own = outside.market().map(Market::public_key).unwrap_or_default();
     let valid = match &result {
         r if !r.request_matches => Err("the request that it carries is not the one that it names".to_owned()),
         r if r.customer.is_some_and(|customer| customer != own) => {
             Err("it is for another customer".to_owned())
         }
+        r if r.encryption.is_none() && r.asked.as_ref().is_some_and(|asked| asked.sealed) => {
+            Err("the request was sealed, and it is not".to_owned())
+        }
         r if r.content.trim().is_empty() => Err("it is empty".to_owned()),
+        r if u32::from(r.kind) == EMBEDDING + 1_000 => {
+            let asked = r.asked.as_ref().map_or(0, |asked| asked.inputs);
+            Embeddings::read(&r.content, asked)
+                .map(drop)
+                .map_err(|error| error.to_string())
+        }
         _ => Ok(()),
     };
-    let bill = result.bill.as_ref().and_then(|bill| bill.bolt11.clone());
-    answer(
-        outside,
-        result.job.0,
-        result.provider,
-        result.native_id,
-        AnswerKind::Result(valid),
-        bill,
-        &result.raw,
-    )
-    .await
+    let came = Came {
+        relay,
+        job: result.job,
+        provider: result.provider,
+        event_id: result.native_id,
+        bill: result.bill.as_ref(),
+        raw: &result.raw,
+    };
+    answer(outside, came, AnswerKind::Result(valid)).await
 }
 
-async fn feedback_came(outside: &Outside, feedback: JobFeedback) -> Result<Done, SubmitError> {
+async fn feedback_came(outside: &Outside, relay: &str, feedback: JobFeedback) -> Result<Done, SubmitError> {
     let kind = match feedback.status {
         FeedbackStatus::PaymentRequired => AnswerKind::PaymentRequired,
         FeedbackStatus::Processing => AnswerKind::Status("processing".to_owned()),
@@ -209,55 +349,75 @@ async fn feedback_came(outside: &Outside, feedback: JobFeedback) -> Result<Done,
         FeedbackStatus::Success => AnswerKind::Status("success".to_owned()),
         FeedbackStatus::Partial => AnswerKind::Status("partial".to_owned()),
     };
-    let bill = feedback.bill.as_ref().and_then(|bill| bill.bolt11.clone());
-    answer(
-        outside,
-        feedback.job.0,
-        feedback.author,
-        feedback.native_id,
-        kind,
-        bill,
-        &feedback.raw,
-    )
-    .await
+    let came = Came {
+        relay,
+        job: feedback.job,
+        provider: feedback.author,
+        event_id: feedback.native_id,
+        bill: feedback.bill.as_ref(),
+        raw: &feedback.raw,
+    };
+    answer(outside, came, kind).await
 }
 
-async fn answer(
-    outside: &Outside,
-    job: [u8; 32],
+/// An answer as it came, before it is held against a purchase.
+struct Came<'a> {
+    relay: &'a str,
+    job: EventId,
     provider: PublicKey,
-    event_id: autopilot_events::words::EventId,
-    kind: AnswerKind,
-    bolt11: Option<String>,
-    raw: &[u8],
-) -> Result<Done, SubmitError> {
-    let purchase = JobId::derive(autopilot_core::ports::market::MARKET_NIP90, &job);
-    let nothing = Done::Recorded {
-        head: *outside.ledger.head().borrow(),
-        sequences: Vec::new(),
-    };
+    event_id: EventId,
+    bill: Option<&'a market::Bill>,
+    raw: &'a [u8],
+}
+
+async fn answer(outside: &Outside, came: Came<'_>, kind: AnswerKind) -> Result<Done, SubmitError> {
+    let purchase = JobId::derive(market::MARKET_NIP90, &came.job.0);
     let known = outside
         .ledger
         .look(move |engine| engine.state().purchases.listened().any(|(id, _)| *id == purchase))
         .await?;
     if !known {
-        return Ok(nothing);
+        let text = format!(
+            "{} answers {}, which we did not ask or do not wait for",
+            came.relay, came.job
+        );
+        journal(outside, "relay.unasked-answer", &came.event_id.to_string(), text).await;
+        return Ok(nothing(outside));
     }
-    let invoice = match bolt11 {
-        Some(bolt11) => Some(outside.bill(&bolt11).await),
+    let invoice = match came.bill {
+        Some(bill) => asked_for(outside, bill).await,
         None => None,
     };
-    let body = BodyRef::default();
     let input = Input::Answer(Answer {
         purchase,
-        provider,
-        event_id,
+        provider: came.provider,
+        event_id: came.event_id,
         kind,
         invoice,
-        body,
+        body: BodyRef::default(),
     });
-    outside
-        .ledger
-        .submit(input, Some((format!("purchase/{purchase}"), raw)))
-        .await
+    let body = Some((format!("purchase/{purchase}"), came.raw));
+    let done = outside.ledger.submit(input, body).await?;
+    if let Done::Recorded { sequences, .. } = &done
+        && sequences.is_empty()
+    {
+        let text = format!(
+            "{} answers {purchase} once more, which changes nothing",
+            came.relay
+        );
+        journal(outside, "relay.answer-ignored", &came.event_id.to_string(), text).await;
+    }
+    Ok(done)
+}
+
+/// The invoice of a bill, read by the wallet. What the bill says beside it has to be the same sum.
+async fn asked_for(outside: &Outside, bill: &market::Bill) -> Option<Result<Bill, String>> {
+    let read = outside.bill(bill.bolt11.as_deref()?).await;
+    Some(read.and_then(|invoice| match invoice.amount {
+        Some(asked) if asked != bill.amount_msat => Err(format!(
+            "mismatched: the answer says {}, its invoice {asked}",
+            bill.amount_msat
+        )),
+        _ => Ok(invoice),
+    }))
 }

@@ -1,11 +1,11 @@
 //! The outside world as the host holds it: one handle per port.
 use std::{sync::Arc, time::Duration};
 
-use autopilot_core::input::Bill;
 use autopilot_core::ports::{
     market::{Market, MarketError, MarketItem},
-    wallet::{DecodedInvoice, Wallet, WalletError, WalletErrorCode},
+    wallet::{DecodedInvoice, DecodedOffer, Wallet, WalletError, WalletErrorCode},
 };
+use autopilot_core::{input::Bill, offers::Offer};
 use autopilot_events::pb::BodyRef;
 use autopilot_inference::WorkerProcess;
 use autopilot_lightning::WalletClient;
@@ -25,10 +25,14 @@ pub struct Outside {
     pub ledger: Ledger,
     /// Relays; none for a plain wallet.
     pub market: Option<Arc<RelayMarket>>,
+    /// Addresses of our relays.
+    pub relays: Arc<[String]>,
     /// The wallet process.
     pub wallet: WalletClient,
     /// The model; none for a plain buyer.
     pub model: Option<WorkerProcess>,
+    /// The embedding model, where there is one.
+    pub embedder: Option<WorkerProcess>,
     /// Output of running jobs, piece by piece. Telemetry: never stored.
     pub tokens: broadcast::Sender<(String, String)>,
 }
@@ -66,6 +70,12 @@ impl Outside {
         }
     }
 
+    /// Reads an offer.
+    pub async fn offer(&self, bolt12: &str) -> Result<Offer, WalletError> {
+        let decoded = self.wallet.decode_offer(bolt12).await?;
+        Ok(offer(bolt12, decoded))
+    }
+
     /// Reads somebody else's invoice, and whether it was paid before.
     pub async fn bill(&self, bolt11: &str) -> Result<Bill, String> {
         let decoded = self.decoded(bolt11).await.map_err(|e| e.message)?;
@@ -81,6 +91,20 @@ impl Outside {
             return Err("reused: an invoice with this payment hash was paid before".to_owned());
         }
         Ok(bill(bolt11, decoded))
+    }
+}
+
+/// A decoded offer in the words of the deciders.
+fn offer(bolt12: &str, decoded: DecodedOffer) -> Offer {
+    Offer {
+        bolt12: bolt12.to_owned(),
+        offer_id: decoded.offer_id,
+        payee: decoded.payee.map(|payee| payee.to_vec()).unwrap_or_default(),
+        amount: decoded.amount,
+        networks: decoded.networks,
+        expires_at_ms: decoded
+            .expires_at_s
+            .map(|s| i64::try_from(s.saturating_mul(1_000)).unwrap_or(i64::MAX)),
     }
 }
 

@@ -4,12 +4,15 @@ use std::time::Duration;
 use autopilot_core::{
     Engine, Input,
     demand::KNOWN_KINDS,
+    embedding::{EMBEDDING, MAX_TEXTS},
+    input::EmbeddingModel,
     ports::{
         market::{Interest, Market},
         wallet::NodeId,
     },
 };
 use autopilot_events::words::Msat;
+use autopilot_nostr::nip90::embedding::ENCODING;
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval},
@@ -23,6 +26,8 @@ const TICK: Duration = Duration::from_secs(1);
 const OBSERVE: Duration = Duration::from_secs(2);
 /// Presence is announced this often while online (stale after 90 s).
 pub const HEARTBEAT: Duration = Duration::from_secs(30);
+/// The kind as relays know it; it fits, since kinds end at 5999.
+const EMBEDDING_KIND: u16 = EMBEDDING as u16;
 /// Answers that came while this program was down are asked for, as far back as a purchase may wait, in seconds.
 const ANSWERS_BACK_S: u64 = 3_600;
 
@@ -90,6 +95,7 @@ pub async fn presence(outside: Outside, heartbeat: watch::Sender<Option<Beat>>) 
     let mut watched = None;
     let mut previewed = (Vec::new(), 0);
     let mut online = false;
+    let mut announced = Vec::new();
     let mut next_beat = Instant::now();
     loop {
         let Ok(now) = outside.ledger.look(Listening::of).await else {
@@ -112,12 +118,14 @@ pub async fn presence(outside: Outside, heartbeat: watch::Sender<Option<Beat>>) 
                 Err(error) => tracing::warn!(%error, "can't listen to the relays yet"),
             }
         }
-        if now.online && Instant::now() >= next_beat {
+        // A model that came or went is told at once.
+        if now.online && (Instant::now() >= next_beat || announced != now.servable) {
             heartbeat.send_replace(Some(Beat {
                 at_ms: clock::now_ms(),
                 relays: None,
             }));
             announce(&outside, &now, &heartbeat);
+            announced.clone_from(&now.servable);
             next_beat = Instant::now() + HEARTBEAT;
         }
         if online && !now.online {
@@ -143,8 +151,12 @@ pub async fn withdraw(outside: &Outside) {
     let Ok(market) = outside.market() else { return };
     match market.compose_withdrawal(clock::now_s()) {
         Ok(event) => {
-            let mut outcomes = effects::broadcast(outside, event);
-            while outcomes.recv().await.is_some() {}
+            // The replacement for relays that know no deletion, the deletion for those that keep old versions.
+            let deletion = market.compose_deletion(&event);
+            for event in [Ok(event), deletion].into_iter().flatten() {
+                let mut outcomes = effects::broadcast(outside, event, Vec::new());
+                while outcomes.recv().await.is_some() {}
+            }
         }
         Err(error) => tracing::warn!(%error, "the announcement can't be withdrawn"),
     }
@@ -152,15 +164,30 @@ pub async fn withdraw(outside: &Outside) {
 
 fn announce(outside: &Outside, now: &Listening, heartbeat: &watch::Sender<Option<Beat>>) {
     let Ok(market) = outside.market() else { return };
-    let content = serde_json::json!({
+    let mut content = serde_json::json!({
         "name": "Autopilot",
         "about": "A local model that works for sats",
         "model": now.model,
         "price_msat": now.price.0,
+        "encryptionSupported": true,
     });
-    match market.compose_announcement(&now.kinds, &content.to_string(), clock::now_s()) {
+    if let Some(model) = now
+        .embedding
+        .as_ref()
+        .filter(|_| now.servable.contains(&EMBEDDING_KIND))
+    {
+        content["embeddings"] = serde_json::json!({
+            "kind": EMBEDDING_KIND,
+            "model": model.name,
+            "dimensions": model.dimensions,
+            "encoding": ENCODING,
+            "normalized": true,
+            "max_texts": MAX_TEXTS,
+        });
+    }
+    match market.compose_announcement(&now.servable, &content.to_string(), clock::now_s()) {
         Ok(event) => {
-            let mut outcomes = effects::broadcast(outside, event);
+            let mut outcomes = effects::broadcast(outside, event, Vec::new());
             let heartbeat = heartbeat.clone();
             // Ends by the adapter's bound.
             tokio::spawn(async move {
@@ -186,7 +213,10 @@ struct Listening {
     since_s: u64,
     skew_s: u64,
     kinds: Vec<u16>,
+    /// Of these, what a model is ready for: only this is announced.
+    servable: Vec<u16>,
     model: String,
+    embedding: Option<EmbeddingModel>,
     price: Msat,
     own_jobs: Vec<autopilot_events::words::EventId>,
     own_kinds: Vec<u16>,
@@ -214,6 +244,14 @@ impl Listening {
             since_s: u64::try_from(since_ms / 1_000).unwrap_or(0),
             skew_s: u64::from(policy.max_clock_skew_s),
             kinds: policy.kinds.iter().copied().filter_map(kind).collect(),
+            servable: policy
+                .kinds
+                .iter()
+                .copied()
+                .filter(|kind| engine.readiness().serves(*kind).is_some())
+                .filter_map(kind)
+                .collect(),
+            embedding: engine.readiness().embedding.clone(),
             model: engine.readiness().model.clone().unwrap_or_default(),
             price: Msat(policy.min_price_msat),
             own_jobs: state.purchases.listened().map(|(_, p)| p.native_id).collect(),

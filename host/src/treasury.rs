@@ -1,7 +1,7 @@
 //! The wallet's side: its events become facts before they are acknowledged, its list is held against the ledger.
 use autopilot_core::{
     Input,
-    input::{Readiness, WalletInput},
+    input::{EmbeddingModel, Readiness, WalletInput},
     ports::wallet::{
         Balances, NodeId, Payment, PaymentKind, PaymentStatus, Wallet, WalletError, WalletEvent,
         WalletEventKind as Kind, WalletInfo,
@@ -378,13 +378,19 @@ pub async fn observe(outside: &Outside) -> Result<Option<Balances>, SubmitError>
     if let Some(model) = &outside.model {
         readiness.model = model.health().await.model.map(|model| model.name);
     }
+    if let Some(embedder) = &outside.embedder {
+        readiness.embedding = embedder.health().await.model.map(|model| EmbeddingModel {
+            name: model.name,
+            dimensions: model.dimensions,
+        });
+    }
     if let Ok(market) = outside.market() {
-        use autopilot_core::ports::market::{Market, RelayState};
+        use autopilot_core::ports::market::{Market, RelayStatus};
         let connected = market
             .relays()
             .await
             .iter()
-            .filter(|relay| relay.state == RelayState::Connected)
+            .filter(|relay| RelayStatus::serves(relay))
             .count();
         readiness.relays_connected = u32::try_from(connected).unwrap_or(u32::MAX);
     }

@@ -122,6 +122,7 @@ pub fn postings(event: &Event) -> Vec<Posting> {
             vec![moved(m.amount_msat, EquityCanary, LiabilitiesPrepaid)]
         }
         Event::CanarySettled(m) => vec![moved(m.amount_msat, EquityCanary, EquityUnbound)],
+        Event::JobRefunded(m) => vec![moved(m.amount_msat, EquityWithdrawals, LiabilitiesPrepaid)],
         Event::WalletPaymentSent(m) => vec![
             moved(m.amount_msat, AssetsLightning, EquityWithdrawals),
             moved(m.fee_msat, AssetsLightning, ExpensesFees),

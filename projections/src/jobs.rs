@@ -7,109 +7,11 @@ use autopilot_events::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use crate::ladder::{Money, Work};
-use crate::{Projection, canaries::CanaryJobs};
-
-/// What a buyer paid before the work, as the wallet said.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Prepayment {
-    /// What arrived.
-    pub amount_msat: u64,
-    /// The wallet's time.
-    pub settled_at_ms: i64,
-    /// The wallet's id of it.
-    pub payment_id: Vec<u8>,
-    /// Of the invoice; empty where the wallet does not tell it.
-    pub preimage: Vec<u8>,
-}
-
-/// The one invoice of a job.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Invoice {
-    /// Binds a wallet payment to this job.
-    pub payment_hash: PaymentHash,
-    /// BOLT11.
-    pub bolt11: String,
-    /// What it asks.
-    pub amount_msat: u64,
-    /// When it runs out.
-    pub expires_at_ms: i64,
-}
-
-/// A job that is not over.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Job {
-    /// Its id at the market.
-    pub native_id: EventId,
-    /// Who asks.
-    pub requester: PublicKey,
-    /// Kind of the request.
-    pub kind: u32,
-    /// When it was recorded.
-    pub received_at_ms: i64,
-    /// The signed request.
-    pub request: pb::BodyRef,
-    /// How far the work is.
-    pub work: Work,
-    /// How far the money is.
-    pub money: Money,
-    /// The price agreed.
-    pub price_msat: u64,
-    /// Work or pay first.
-    pub pay_first: bool,
-    /// When the work is worthless.
-    pub deadline_ms: i64,
-    /// Bound of the output.
-    pub max_output_tokens: u32,
-    /// Attempts begun.
-    pub attempts: u32,
-    /// The output, once executed.
-    pub output: Option<pb::BodyRef>,
-    /// The invoice, once issued.
-    pub invoice: Option<Invoice>,
-    /// What was paid before the work.
-    pub prepayment: Option<Prepayment>,
-    /// Why it failed or was refused.
-    pub failure: Option<String>,
-    /// A refusal or failure that the buyer is told.
-    pub reply: bool,
-    /// Our own trial: nobody owes for it.
-    pub canary: bool,
-    /// Purposes of the events signed so far.
-    pub signed: Vec<i32>,
-    /// Purposes of the events published or abandoned.
-    pub sent: Vec<i32>,
-    /// The facts that a settlement binds: what is paid for.
-    pub evidence: Vec<pb::FactLink>,
-}
-
-impl Job {
-    /// Whether an event with this purpose was signed.
-    pub fn has_signed(&self, purpose: pb::Purpose) -> bool {
-        self.signed.contains(&(purpose as i32))
-    }
-
-    /// Whether an event with this purpose was published, or given up.
-    pub fn has_sent(&self, purpose: pb::Purpose) -> bool {
-        self.sent.contains(&(purpose as i32))
-    }
-
-    /// Whether nothing is owed any more, by us or to us.
-    fn is_over(&self) -> bool {
-        match (self.work, self.money) {
-            (Work::Refused, _) => !self.reply || self.has_sent(pb::Purpose::Error),
-            (Work::Failed, Money::Unpriced | Money::Priced | Money::Expired) => {
-                !self.reply || self.has_sent(pb::Purpose::Error)
-            }
-            (Work::Delivered, Money::Settled) => self.has_sent(pb::Purpose::Success),
-            (Work::Delivered, Money::Expired) => true,
-            // The buyer could pay, so it has the result: a relay lied about not having taken it.
-            (Work::Failed, Money::Settled) => true,
-            // Failed and prepaid: a debt that stays in sight.
-            _ => false,
-        }
-    }
-}
+use crate::{Projection, canaries::CanaryJobs, hexadecimal};
+pub use crate::{
+    job::{Invoice, Job, Prepayment, Refund},
+    ladder::{Money, Work},
+};
 
 /// How long accepted jobs count towards the hourly limits, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
@@ -150,9 +52,16 @@ impl Jobs {
         self.open.get(id).map(|job| (id, job))
     }
 
+    /// Accepted, and waiting for inputs that lie elsewhere. They hold no place at the model.
+    pub fn waiting_for_inputs(&self) -> usize {
+        let waits = |job: &&Job| job.work == Work::Accepted && job.waits_for_inputs;
+        self.open.values().filter(waits).count()
+    }
+
     /// Being worked on. A quote that waits for its payment holds no place.
     pub fn in_flight(&self) -> usize {
-        let busy = |job: &&Job| job.work == Work::Running || (job.work == Work::Accepted && !job.pay_first);
+        let queued = |job: &&Job| job.work == Work::Accepted && !job.pay_first && !job.waits_for_inputs;
+        let busy = |job: &&Job| job.work == Work::Running || queued(job);
         self.open.values().filter(busy).count()
     }
 
@@ -166,14 +75,16 @@ impl Jobs {
         (recent().filter(|(_, who)| who == buyer).count(), recent().count())
     }
 
-    /// Delivered without payment so far (invoice open, or run out within the last day): of one buyer, of all.
-    pub fn delivered_unpaid(&self, buyer: &PublicKey, now_ms: i64) -> (usize, usize) {
-        let open = || {
-            self.open
-                .values()
-                .filter(|j| j.money == Money::Invoiced && j.work == Work::Delivered && !j.canary)
-                .map(|j| &j.requester)
+    /// Worked on trust: delivered and not paid so far (its invoice open, or run out within the last day), or at work
+    /// before payment, which may end so. Of one buyer, of all.
+    pub fn at_risk(&self, buyer: &PublicKey, now_ms: i64) -> (usize, usize) {
+        let on_trust = |j: &&Job| {
+            let at_work = matches!(j.work, Work::Accepted | Work::Running | Work::Executed) && !j.pay_first;
+            (at_work || j.work == Work::Delivered)
+                && matches!(j.money, Money::Priced | Money::Invoiced)
+                && !j.canary
         };
+        let open = || self.open.values().filter(on_trust).map(|j| &j.requester);
         let old = || {
             self.unpaid
                 .iter()
@@ -242,11 +153,15 @@ impl Jobs {
             price_msat: 0,
             pay_first: false,
             deadline_ms: 0,
+            waits_for_inputs: m.remote_inputs > 0,
+            fetched: None,
             max_output_tokens: 0,
             attempts: 0,
             output: None,
             invoice: None,
             prepayment: None,
+            refund_offer: m.refund_offer.clone(),
+            refund: None,
             failure: None,
             reply: false,
             canary: self.canaries.contains(&m.job_id),
@@ -322,6 +237,16 @@ impl Jobs {
         });
     }
 
+    fn refund(&mut self, job_id: &[u8], payment: &[u8]) {
+        self.change(job_id, |job| {
+            job.refund = Some(Refund {
+                payment: hexadecimal(payment),
+                under_way: true,
+                failure: None,
+            });
+        });
+    }
+
     fn expire(&mut self, m: &pb::InvoiceExpired, at_ms: i64) {
         if let Some(job) = self
             .open
@@ -343,7 +268,7 @@ impl Jobs {
 
 impl Projection for Jobs {
     const NAME: &'static str = "jobs";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn apply(&mut self, fact: &Recorded) {
         let at_ms = fact.fact.recorded_at_ms;
@@ -352,6 +277,10 @@ impl Projection for Jobs {
             Event::JobReceived(m) => self.receive(m, at_ms),
             Event::JobAccepted(m) => self.accept(m, at_ms),
             Event::JobRefused(m) => self.refuse(m, at_ms),
+            Event::JobInputsResolved(m) => self.change(&m.job_id, |job| {
+                job.waits_for_inputs = false;
+                job.fetched = m.events.clone();
+            }),
             Event::JobStarted(m) => self.change(&m.job_id, |job| {
                 job.work = Work::Running;
                 job.attempts = m.attempt;
@@ -378,6 +307,19 @@ impl Projection for Jobs {
                 });
             }),
             Event::CanarySettled(m) => self.change(&m.job_id, |job| job.money = Money::Settled),
+            Event::OfferApproved(m) if !m.job_id.is_empty() => self.refund(&m.job_id, &m.intent_id),
+            Event::PaymentApproved(m) if m.purpose == pb::PaymentPurpose::Refund as i32 => {
+                self.refund(&m.purchase_id, &m.payment_hash);
+            }
+            Event::JobRefundFailed(m) => self.change(&m.job_id, |job| {
+                let payment = job.refund.take().map(|refund| refund.payment);
+                job.refund = Some(Refund {
+                    payment: payment.unwrap_or_default(),
+                    under_way: false,
+                    failure: Some(m.reason.clone()),
+                });
+            }),
+            Event::JobRefunded(m) => self.change(&m.job_id, |job| job.money = Money::Refunded),
             Event::JobSettled(m) => self.change(&m.job_id, |job| job.money = Money::Settled),
             Event::EventSigned(m) => self.change(&m.job_id, |job| job.signed.push(m.purpose)),
             Event::EventPublished(m) => self.change(&m.job_id, |job| job.sent.push(m.purpose)),

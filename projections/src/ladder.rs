@@ -37,6 +37,8 @@ pub enum Money {
     Settled,
     /// The invoice ran out unpaid.
     Expired,
+    /// The wallet had it, the work failed, and it was paid back.
+    Refunded,
 }
 
 impl Money {

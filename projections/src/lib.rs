@@ -7,6 +7,7 @@ pub mod custody;
 pub mod difference;
 pub mod earnings;
 pub mod heads;
+mod job;
 pub mod jobs;
 pub mod ladder;
 pub mod missed;

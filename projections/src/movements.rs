@@ -27,6 +27,8 @@ pub enum What {
     JobDelivered,
     /// A trial of our own service was paid, out of the owner's other wallet: no earning.
     Canary,
+    /// What was paid for a delivery that failed was paid back.
+    JobRefunded,
     /// Received, and bound to no job.
     Received,
     /// We paid for somebody's work.
@@ -63,6 +65,7 @@ impl What {
             What::JobPrepaid => "job-prepaid",
             What::JobDelivered => "job-delivered",
             What::Canary => "canary",
+            What::JobRefunded => "job-refunded",
             What::Received => "received",
             What::Purchase => "purchase",
             What::Withdrawal => "withdrawal",
@@ -120,7 +123,7 @@ impl Subject {
             }
             Event::JobDelivered(_) => self.delivered_at_ms = Some(fact.fact.recorded_at_ms),
             Event::JobPrepaid(m) => self.prepaid = Some((m.amount_msat, m.settled_at_ms)),
-            Event::JobSettled(_) | Event::CanarySettled(_) => self.prepaid = None,
+            Event::JobSettled(_) | Event::JobRefunded(_) | Event::CanarySettled(_) => self.prepaid = None,
             Event::PurchaseRequested(m) => self.kind = Some(m.kind),
             Event::PurchaseWon(m) => {
                 self.counterparty = Some(PublicKey::of(&m.provider));
@@ -190,6 +193,7 @@ impl Movement {
             Event::CanarySettled(m) if !m.prepaid => &m.payment_hash,
             Event::JobPrepaid(m) => &m.payment_hash,
             Event::PurchasePaid(m) => &m.payment_hash,
+            Event::JobRefunded(m) => &m.payment_hash,
             _ => return false,
         };
         fact.fact.sequence == self.sequence + 1 && self.payment_hash == Some(PaymentHash::of(hash))
@@ -279,7 +283,7 @@ impl Movements {
     fn over(&mut self, id: JobId, event: &Event) -> Option<Told> {
         let owed = self.open.get(&id).is_some_and(|job| job.prepaid.is_some());
         match event {
-            Event::JobSettled(_) | Event::CanarySettled(_) => {}
+            Event::JobSettled(_) | Event::JobRefunded(_) | Event::CanarySettled(_) => {}
             Event::JobRefused(_) | Event::PurchaseClosed(_) => {}
             Event::JobFailed(_) | Event::InvoiceExpired(_) if !owed => {}
             _ => return None,
@@ -304,6 +308,7 @@ fn job_of(event: &Event) -> Option<JobId> {
         Event::JobPrepaid(m) => &m.job_id,
         Event::JobSettled(m) => &m.job_id,
         Event::CanarySettled(m) => &m.job_id,
+        Event::JobRefunded(m) => &m.job_id,
         Event::PurchaseRequested(m) => &m.purchase_id,
         Event::PurchaseWon(m) => &m.purchase_id,
         Event::PurchasePaid(m) => &m.purchase_id,
@@ -326,6 +331,7 @@ fn entry(fact: &Recorded, postings: Vec<Posting>, subject: Subject) -> Movement 
         Event::CanarySettled(m) => (What::Canary, m.settled_at_ms, hash(&m.payment_hash), none()),
         Event::JobPrepaid(m) => (What::JobPrepaid, m.settled_at_ms, hash(&m.payment_hash), none()),
         Event::WalletPaymentSent(m) => (What::Withdrawal, m.settled_at_ms, hash(&m.payment_hash), none()),
+        Event::JobRefunded(m) => (What::JobRefunded, recorded, hash(&m.payment_hash), none()),
         Event::PurchasePaid(m) => (What::Purchase, recorded, hash(&m.payment_hash), none()),
         Event::WalletChannelOpened(m) => (What::ChannelOpened, recorded, None, m.channel_id.clone()),
         Event::WalletChannelClosed(m) => (What::ChannelClosed, recorded, None, m.channel_id.clone()),

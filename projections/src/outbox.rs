@@ -22,6 +22,8 @@ pub struct Owed {
     pub event: pb::BodyRef,
     /// Publishing is given up after this.
     pub deadline_ms: i64,
+    /// Further relays that the buyer asks answers at.
+    pub relays: Vec<String>,
 }
 
 /// Signed and not yet published or abandoned.
@@ -44,7 +46,7 @@ impl Outbox {
 
 impl Projection for Outbox {
     const NAME: &'static str = "outbox";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, fact: &Recorded) {
         match &fact.event {
@@ -55,6 +57,7 @@ impl Projection for Outbox {
                     kind: m.kind,
                     event: m.event.clone().unwrap_or_default(),
                     deadline_ms: m.deadline_ms,
+                    relays: m.relays.clone(),
                 };
                 self.owed.insert(EventId::of(&m.event_id), owed);
             }

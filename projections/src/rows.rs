@@ -46,7 +46,7 @@ pub struct HistoryPatch {
     pub received: Option<(u64, i64)>,
     /// `received`, `accepted`, `running`, `executed`, `delivered`, `refused`, `failed`; for purchases also `requested`, `answered`, `closed`.
     pub work: Option<&'static str>,
-    /// `priced`, `invoiced`, `prepaid`, `settled`, `expired`; for purchases `approved`, `settled`.
+    /// `priced`, `invoiced`, `prepaid`, `settled`, `refunded`, `expired`; for purchases `approved`, `settled`.
     pub money: Option<&'static str>,
     /// Agreed or paid.
     pub price_msat: Option<u64>,
@@ -127,6 +127,7 @@ pub fn history(fact: &Recorded) -> Option<HistoryPatch> {
             .money("expired")
             .reason("the invoice ran out unpaid"),
         Event::JobPrepaid(m) => HistoryPatch::of(&m.job_id).money("prepaid"),
+        Event::JobRefunded(m) => HistoryPatch::of(&m.job_id).money("refunded"),
         Event::JobSettled(m) => HistoryPatch {
             settled_msat: Some(m.amount_msat),
             settled_at_ms: Some(m.settled_at_ms),

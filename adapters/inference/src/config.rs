@@ -33,6 +33,8 @@ pub struct WorkerConfig {
     pub threads: u32,
     /// Most bytes that the model may need; 0: what the machine has available.
     pub memory_limit_bytes: u64,
+    /// Load the model to embed texts instead of generating text.
+    pub embeddings: bool,
     /// Requests that may wait behind the one that runs.
     pub queue_max: usize,
     /// Longest silence of a working worker before it is taken for hung.
@@ -57,6 +59,7 @@ impl WorkerConfig {
             n_batch: 0,
             threads: 0,
             memory_limit_bytes: 0,
+            embeddings: false,
             queue_max: 8,
             watchdog: Duration::from_secs(60),
             start_bound: Duration::from_secs(20),

@@ -7,6 +7,7 @@
 mod call;
 mod child;
 mod config;
+mod embed;
 pub mod store;
 mod supervisor;
 mod wire;

@@ -46,11 +46,11 @@ pub struct WorkerHealth {
 /// A supervised inference worker. Clones share it; the last one dropped kills the process.
 #[derive(Clone)]
 pub struct WorkerProcess {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    config: WorkerConfig,
+pub(crate) struct Shared {
+    pub(crate) config: WorkerConfig,
     /// Held by the request that runs.
     slot: Arc<AsyncMutex<Slot>>,
     /// Requests that run or wait, and how to wake them for a cancel.
@@ -60,8 +60,8 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct Slot {
-    worker: Option<Worker>,
+pub(crate) struct Slot {
+    pub(crate) worker: Option<Worker>,
     starts: u32,
     failures: u32,
     not_before: Option<Instant>,
@@ -127,7 +127,7 @@ impl WorkerProcess {
     }
 
     /// Takes the slot with a worker whose model is loaded. The start goes on when the caller no longer waits.
-    async fn ready(&self) -> Result<(OwnedMutexGuard<Slot>, wire::ModelInfo), ModelError> {
+    pub(crate) async fn ready(&self) -> Result<(OwnedMutexGuard<Slot>, wire::ModelInfo), ModelError> {
         let slot = self.shared.slot.clone().lock_owned().await;
         let shared = self.shared.clone();
         let started = tokio::spawn(async move {
@@ -143,7 +143,7 @@ impl WorkerProcess {
     }
 
     /// Starts a new worker without being asked, so that the next request finds it warm.
-    fn replace(&self) {
+    pub(crate) fn replace(&self) {
         let worker = self.clone();
         tokio::spawn(async move {
             if let Err(error) = worker.ready().await {
@@ -201,8 +201,7 @@ impl WorkerProcess {
                 drop(slot);
                 self.replace();
             } else {
-                slot.failures = 0;
-                lock(&self.shared.glance).failures = 0;
+                self.shared.worker_succeeded(&mut slot);
             }
             return outcome.and_then(finished);
         }
@@ -250,8 +249,14 @@ impl Shared {
         slot.worker = Some(worker);
     }
 
+    /// A request came to its end: failures are forgotten.
+    pub(crate) fn worker_succeeded(&self, slot: &mut Slot) {
+        slot.failures = 0;
+        lock(&self.glance).failures = 0;
+    }
+
     /// Takes the failed worker out and returns why it ended.
-    async fn worker_failed(&self, slot: &mut Slot) -> ModelError {
+    pub(crate) async fn worker_failed(&self, slot: &mut Slot) -> ModelError {
         let reason = match slot.worker.take() {
             Some(mut worker) => worker.end_reason().await,
             None => unavailable("it ended before".into()),
@@ -311,14 +316,14 @@ impl Model for WorkerProcess {
 }
 
 /// A place in line; given back when the request ends, however it ends.
-struct Ticket<'a> {
+pub(crate) struct Ticket<'a> {
     shared: &'a Shared,
     job: JobId,
-    cancel: Arc<Notify>,
+    pub(crate) cancel: Arc<Notify>,
 }
 
 impl<'a> Ticket<'a> {
-    fn take(shared: &'a Shared, job: JobId) -> Result<Ticket<'a>, ModelError> {
+    pub(crate) fn take(shared: &'a Shared, job: JobId) -> Result<Ticket<'a>, ModelError> {
         let mut known = lock(&shared.known);
         if known.contains_key(&job) {
             return Err(ModelError::RequestInvalid {
@@ -349,7 +354,9 @@ fn finished(generation: Generation) -> Result<Generation, ModelError> {
         FinishReason::Deadline => Err(ModelError::DeadlineExceeded {
             partial: Some(Box::new(generation)),
         }),
-        FinishReason::Eos | FinishReason::Length | FinishReason::Stop => Ok(generation),
+        FinishReason::Eos | FinishReason::Length | FinishReason::Stop | FinishReason::Embedded => {
+            Ok(generation)
+        }
     }
 }
 

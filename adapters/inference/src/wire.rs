@@ -24,6 +24,7 @@ pub fn load_request(config: &WorkerConfig) -> wire::LoadRequest {
         n_batch: config.n_batch,
         memory_limit_bytes: config.memory_limit_bytes,
         threads: config.threads,
+        embeddings: config.embeddings,
     }
 }
 
@@ -81,6 +82,7 @@ pub fn description(info: &wire::ModelInfo) -> ModelDescription {
         cpu_features: info.cpu_features.clone(),
         memory_need_bytes: info.memory_need_bytes,
         memory_bound_bytes: info.memory_bound_bytes,
+        dimensions: info.dimensions,
     }
 }
 
@@ -92,6 +94,7 @@ pub fn receipt(receipt: wire::Receipt) -> Result<Receipt, ModelError> {
         wire::FinishReason::Stop => FinishReason::Stop,
         wire::FinishReason::Cancelled => FinishReason::Cancelled,
         wire::FinishReason::Deadline => FinishReason::Deadline,
+        wire::FinishReason::Embedded => FinishReason::Embedded,
         wire::FinishReason::Unspecified => {
             return Err(ModelError::Internal {
                 reason: "a receipt without a reason to end".into(),
@@ -163,6 +166,7 @@ pub fn call_error(status: &Status) -> CallError {
         },
         wire::FailureCode::RequestInvalid => ModelError::RequestInvalid { reason: message },
         wire::FailureCode::Busy => ModelError::Busy,
+        wire::FailureCode::Deadline => ModelError::DeadlineExceeded { partial: None },
         wire::FailureCode::OutOfMemory => ModelError::OutOfMemory,
         wire::FailureCode::ModelNotLoaded | wire::FailureCode::Internal => {
             ModelError::Internal { reason: message }

@@ -343,3 +343,54 @@ async fn waiting_for_jobs_looks_through_every_page_and_no_further_than_asked() {
     )
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_debt_is_paid_back_only_after_a_yes() {
+    let home = Home::empty();
+    let (_host, _served) = host::serve(home.path());
+    let debts = check(home.path(), &["debts"], 0, "").await.json();
+    assert_eq!(debts["owed_msat"], 10_000);
+    let refund = ["refund", "77777777", "lno1good"];
+    let unasked = check(home.path(), &refund, 2, "confirmation-needed").await;
+    assert!(unasked.stdout.is_empty(), "nothing was done");
+    let paid = check(home.path(), &[&refund[..], &["--yes"]].concat(), 0, "")
+        .await
+        .json();
+    assert_eq!(paid["status"], "refunded");
+    check(
+        home.path(),
+        &["refund", "78787878", "lno1bad", "--yes"],
+        4,
+        "payment-failed",
+    )
+    .await;
+    check(
+        home.path(),
+        &["refund", "99999999", "lno1good", "--yes"],
+        5,
+        "not-found",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sealed_names_its_provider() {
+    let home = Home::empty();
+    let (_host, _served) = host::serve(home.path());
+    check(
+        home.path(),
+        &["buy", "Hi", "--budget", "10sat", "--encrypted", "--yes"],
+        2,
+        "usage",
+    )
+    .await;
+    check(
+        home.path(),
+        &[
+            "buy", "Hi", "--budget", "10sat", "--embed", "--kind", "5001", "--yes",
+        ],
+        2,
+        "usage",
+    )
+    .await;
+}

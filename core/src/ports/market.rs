@@ -8,12 +8,14 @@
 //! business: an observation may come more than once, by several relays, and after every reconnect.
 
 mod answer;
+mod chain;
 mod job;
 mod relay;
 
 pub use answer::{
-    Announcement, Bill, Cancellation, FeedbackStatus, JobFeedback, JobResult, MarketItem, NewFeedback,
+    Announcement, Asked, Bill, Cancellation, FeedbackStatus, JobFeedback, JobResult, MarketItem, NewFeedback,
 };
+pub use chain::{ResolveError, Resolved};
 pub use job::{
     DEFAULT_TTL_S, EVENT_LIMIT_BYTES, Encryption, InputType, JobInput, JobParams, JobRequest, MARKET_NIP90,
     MAX_TTL_S, NewRequest, SignedEvent,
@@ -109,7 +111,8 @@ pub trait Market: Send + Sync + 'static {
         created_at_s: u64,
     ) -> Result<SignedEvent, MarketError>;
 
-    /// Composes and signs an announcement: one kind tag per kind that is servable now.
+    /// Composes and signs an announcement: one kind tag per kind that is servable now. It is dated at least a second
+    /// after any announcement or withdrawal of this run, for of two with one date the lower id counts.
     fn compose_announcement(
         &self,
         kinds: &[u16],
@@ -117,9 +120,11 @@ pub trait Market: Send + Sync + 'static {
         created_at_s: u64,
     ) -> Result<SignedEvent, MarketError>;
 
-    /// Composes and signs the withdrawal: the announcement without kinds, which replaces the one before. It is dated
-    /// at least a second after any announcement of this run, for of two with one date the lower id counts.
+    /// Composes and signs the withdrawal: the announcement without kinds, which replaces the one before.
     fn compose_withdrawal(&self, created_at_s: u64) -> Result<SignedEvent, MarketError>;
+
+    /// Composes and signs the deletion (NIP-09) of every announcement up to just before `withdrawal`, so that it stays.
+    fn compose_deletion(&self, withdrawal: &SignedEvent) -> Result<SignedEvent, MarketError>;
 
     /// Listens for this from now on, on every relay, across reconnects. Stored events that match come again.
     fn watch(&self, interest: Interest) -> impl Future<Output = Result<(), MarketError>> + Send;
@@ -132,6 +137,19 @@ pub trait Market: Send + Sync + 'static {
         event: &SignedEvent,
         on_outcome: impl FnMut(&PublishOutcome) + Send,
     ) -> impl Future<Output = Result<Vec<PublishOutcome>, MarketError>> + Send;
+
+    /// Sends the same bytes to relays that somebody else names, each in a short connection of its own, and tells each
+    /// outcome. A few at most, none of ours, none inside our own network; the others are passed over.
+    fn publish_elsewhere(
+        &self,
+        event: &SignedEvent,
+        relays: &[String],
+        on_outcome: impl FnMut(&PublishOutcome) + Send,
+    ) -> impl Future<Output = Result<(), MarketError>> + Send;
+
+    /// Fetches what an input of type `event` or `job` stands for, from our relays and the one that it hints at. Bounded
+    /// in time and size; signatures are checked.
+    fn resolve(&self, input: &JobInput) -> impl Future<Output = Result<Resolved, ResolveError>> + Send;
 
     /// Waits for something and hands out what there is, at most `max` notices, in order of arrival.
     /// [`MarketError::Closed`] after [`Market::close`], once everything was handed out. One caller at a time.

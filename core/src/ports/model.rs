@@ -130,6 +130,8 @@ pub struct ModelDescription {
     pub memory_need_bytes: u64,
     /// Bound on the worker's address space, bytes.
     pub memory_bound_bytes: u64,
+    /// Length of its vectors where it was loaded to embed, else 0.
+    pub dimensions: u32,
 }
 
 /// An output with its receipt.
@@ -154,6 +156,8 @@ pub enum FinishReason {
     Cancelled,
     /// Its deadline passed.
     Deadline,
+    /// Every text has its vector.
+    Embedded,
 }
 
 impl FinishReason {
@@ -165,6 +169,7 @@ impl FinishReason {
             FinishReason::Stop => "stop",
             FinishReason::Cancelled => "cancelled",
             FinishReason::Deadline => "deadline",
+            FinishReason::Embedded => "embedded",
         }
     }
 }

@@ -105,8 +105,8 @@ fn the_first_reason_against_a_request_is_the_one_recorded() {
         ("input-too-large", |s| s.request.input_bytes = 16 * 1024),
         ("buyer-limit", |s| s.policy.per_buyer_per_hour = 3),
         ("global-quota", |s| s.policy.global_per_hour = 3),
-        ("unpaid-cap", |s| s.policy.unpaid_jobs_per_buyer = 2),
-        ("unpaid-cap", |s| s.policy.unpaid_jobs_total = 2),
+        ("unpaid-cap", |s| s.policy.unpaid_jobs_per_buyer = 3),
+        ("unpaid-cap", |s| s.policy.unpaid_jobs_total = 3),
         ("busy", |s| s.policy.max_in_flight = 2),
         ("cannot-receive", |s| s.readiness.receivable = Msat(1_000)),
     ];

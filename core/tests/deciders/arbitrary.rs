@@ -1,7 +1,8 @@
 //! Arbitrary steps: what strangers, the wallet, relays, people and a faulty clock may do, in any order.
 use autopilot_core::{
     Effect, Input,
-    input::{AnswerKind, Bill, Command, Readiness, Request},
+    input::{AnswerKind, Bill, Command, OfferedRefund, Readiness, Request, WalletInput},
+    offers::Offer,
 };
 use autopilot_events::{
     pb::{self, Purpose},
@@ -12,7 +13,7 @@ use proptest::prelude::*;
 use crate::{
     given::{
         answer, bill, buy, cancelled, done, failed, hash, invoiced, job, not_sent, policy, published,
-        purchase, ready, received, request, sent, signed, spendable,
+        purchase, ready, received, request, resolved, sent, signed, spendable, unresolved,
     },
     ledger::Ledger,
 };
@@ -179,6 +180,12 @@ fn input(any: &Any, now_ms: i64) -> Input {
             targeted,
             open: !targeted,
             kind,
+            remote_inputs: u32::from(n % 4 == 3),
+            refund_offer: if n % 2 == 0 {
+                "lno1x".to_owned()
+            } else {
+                String::new()
+            },
             ..request(n)
         }),
         Any::Cancel(n, author) => cancelled(n, author),
@@ -281,6 +288,26 @@ fn sign(n: u8, purpose: i32, now_ms: i64) -> Input {
     })
 }
 
+/// The wallet read a buyer's offer, or could not.
+fn offered(n: u8, well: bool) -> Input {
+    let offer = Offer {
+        bolt12: "lno1x".to_owned(),
+        offer_id: [n; 32],
+        payee: Vec::new(),
+        amount: None,
+        networks: vec!["regtest".to_owned()],
+        expires_at_ms: None,
+    };
+    Input::Refund(OfferedRefund {
+        job: job(n),
+        offer: if well {
+            Ok(offer)
+        } else {
+            Err("no offer".to_owned())
+        },
+    })
+}
+
 /// What the outside world answers when it is asked to do this.
 fn outcome(effect: &Effect, well: bool, ledger: &Ledger) -> Option<Input> {
     let number = |id: &autopilot_events::words::JobId| (0..=u8::MAX).find(|n| job(*n) == *id);
@@ -288,6 +315,9 @@ fn outcome(effect: &Effect, well: bool, ledger: &Ledger) -> Option<Input> {
     Some(match effect {
         Effect::Run { job, attempt } if well => done(number(job)?, *attempt),
         Effect::Run { job, attempt } => failed(number(job)?, *attempt, true),
+        Effect::Refund { job } => offered(number(job)?, well),
+        Effect::Resolve { job } if well => resolved(number(job)?, 100),
+        Effect::Resolve { job } => unresolved(number(job)?),
         Effect::Invoice { job, .. } if well => with_hash(invoiced(number(job)?), own(number(job)?), now_ms),
         Effect::Sign { job, purpose } => sign(number(job)?, *purpose, now_ms),
         Effect::TellLoser { purchase, result } => {
@@ -300,6 +330,7 @@ fn outcome(effect: &Effect, well: bool, ledger: &Ledger) -> Option<Input> {
             Input::Signed(pb::EventSigned {
                 event_id: event_id.to_vec(),
                 about: result.to_vec(),
+                relays: Vec::new(),
                 ..event
             })
         }
@@ -322,12 +353,40 @@ fn outcome(effect: &Effect, well: bool, ledger: &Ledger) -> Option<Input> {
                 not_sent(*payment_hash)
             }
         }
-        Effect::SendOnchain { .. } | Effect::PayOffer { .. } | Effect::Invoice { .. } => return None,
+        Effect::PayOffer { intent } => offer_outcome(intent, well, ledger)?,
+        Effect::SendOnchain { .. } | Effect::Invoice { .. } => return None,
     })
+}
+
+/// What became of a payment to an offer.
+fn offer_outcome(intent: &str, well: bool, ledger: &Ledger) -> Option<Input> {
+    let intent_id = hex::decode(intent).ok()?;
+    let amount_msat = ledger.engine.state().wallet.offer(&intent_id)?.amount_msat;
+    if !well {
+        let failed = pb::OfferFailed {
+            intent_id,
+            reason: "no route".to_owned(),
+            in_doubt: false,
+        };
+        return Some(Input::Wallet(WalletInput::OfferFailed(failed)));
+    }
+    let mut hash = [0xD7; 32];
+    hash[..16].copy_from_slice(&intent_id);
+    let Input::Wallet(WalletInput::Sent(payment)) = sent(PaymentHash(hash), amount_msat) else {
+        unreachable!()
+    };
+    Some(Input::Wallet(WalletInput::Sent(pb::WalletPaymentSent {
+        intent_id,
+        ..payment
+    })))
 }
 
 /// Does one piece of work, or fails at it.
 pub fn carry(ledger: &mut Ledger, effect: &Effect, well: bool) {
+    if matches!(effect, Effect::Refund { .. }) && well {
+        // In a willing world there is always enough to pay back with.
+        ledger.submit(spendable(10_000_000));
+    }
     if let Some(input) = outcome(effect, well, ledger) {
         ledger.submit(input);
     }

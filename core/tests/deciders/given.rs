@@ -1,7 +1,10 @@
 //! Inputs with sensible contents, and stories up to a point.
 use autopilot_core::{
     Input,
-    input::{Answer, AnswerKind, Bill, Cancelled, Command, Outcome, Readiness, Request, WalletInput, Worked},
+    input::{
+        Answer, AnswerKind, Bill, Cancelled, Command, Outcome, Readiness, Request, ResolvedInputs,
+        WalletInput, Worked,
+    },
     policy::default_policy,
     ports::market::MARKET_NIP90,
 };
@@ -49,6 +52,7 @@ pub fn policy() -> pb::Policy {
 pub fn ready() -> Readiness {
     Readiness {
         model: Some("llama".to_owned()),
+        embedding: None,
         receivable: Msat(1_000_000),
         wallet_problem: None,
         clock_problem: None,
@@ -69,11 +73,15 @@ pub fn request(n: u8) -> Request {
         open: true,
         encrypted: false,
         input_bytes: 100,
+        inputs: 1,
+        remote_inputs: 0,
+        result_room_bytes: 40_000,
         model: None,
         unreadable: String::new(),
         max_tokens: None,
         text: "Say yes.".to_owned(),
         topics: Vec::new(),
+        refund_offer: String::new(),
         body: body(500),
         relay: "wss://one".to_owned(),
     }
@@ -83,6 +91,37 @@ pub fn cancelled(n: u8, author: u8) -> Input {
     Input::Cancelled(Cancelled {
         native_id: EventId([n; 32]),
         author: PublicKey([author; 32]),
+    })
+}
+
+/// The inputs of job `n` are here, with so many bytes of text.
+pub fn resolved(n: u8, bytes: u64) -> Input {
+    let input = pb::ResolvedInput {
+        r#type: "job".to_owned(),
+        event_id: vec![7; 32],
+        kind: 6050,
+        author: vec![8; 32],
+        bytes,
+        ..pb::ResolvedInput::default()
+    };
+    let inputs = pb::JobInputsResolved {
+        job_id: job(n).to_vec(),
+        inputs: vec![input],
+        events: Some(body(bytes)),
+    };
+    Input::Resolved(ResolvedInputs {
+        job: job(n),
+        outcome: Ok(inputs),
+        text: "the text of an input".to_owned(),
+    })
+}
+
+/// They never will be.
+pub fn unresolved(n: u8) -> Input {
+    Input::Resolved(ResolvedInputs {
+        job: job(n),
+        outcome: Err("what it names is empty".to_owned()),
+        text: String::new(),
     })
 }
 
@@ -131,6 +170,7 @@ pub fn signed(n: u8, purpose: pb::Purpose) -> Input {
         event: Some(body(900)),
         deadline_ms: NOON_MS + 600_000,
         about: Vec::new(),
+        relays: Vec::new(),
     })
 }
 

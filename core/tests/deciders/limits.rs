@@ -6,11 +6,11 @@ use autopilot_core::{
 use autopilot_events::{
     Event, pb,
     pb::Purpose,
-    words::{Digest, PublicKey},
+    words::{Digest, Msat, PublicKey},
 };
 
 use crate::{
-    given::{hash, job, online, online_with, policy, published, ready, received, request, signed},
+    given::{hash, job, offline, online, online_with, policy, published, ready, received, request, signed},
     ledger::{Ledger, NOON_MS},
 };
 
@@ -265,4 +265,103 @@ fn a_wallet_that_cannot_receive_says_why() {
         unreachable!()
     };
     assert_eq!(m.detail, "the channel is being closed");
+}
+
+/// A buyer whose bid is below the price: what it asks is declined.
+fn ask_too_cheap(ledger: &mut Ledger, n: u8, expected: &[&str]) {
+    let asked = Request {
+        bid: Some(Msat(1)),
+        created_at_s: ledger.now_ms / 1_000,
+        ..request(n)
+    };
+    ledger.check(Input::Request(asked), expected);
+}
+
+#[test]
+fn what_is_declined_leaves_half_of_the_day_for_work() {
+    let mut ledger = online_with(pb::Policy {
+        intake_jobs_per_day: 5,
+        max_in_flight: 64,
+        ..policy()
+    });
+    for n in 1..=3 {
+        ask_too_cheap(&mut ledger, n, &["job.received", "job.refused price-too-low"]);
+    }
+    for n in 4..=200 {
+        ask_too_cheap(&mut ledger, n, &[]);
+    }
+    ask(&mut ledger, 201, 2, TAKEN);
+    ask(&mut ledger, 202, 3, TAKEN);
+    assert_eq!(
+        standing(&ledger),
+        "no: the day's room for requests is used up (5 requests, 67108864 bytes): it is free again at midnight UTC"
+    );
+    ask(&mut ledger, 203, 4, &[]);
+    ledger.later(15 * 60_000, &["liveness.recorded", "intake.aggregated 198"]);
+}
+
+fn standing(ledger: &Ledger) -> String {
+    ledger.engine.standing(ledger.now_ms).sentence()
+}
+
+#[test]
+fn work_on_trust_is_capped_while_it_is_done_already() {
+    let mut ledger = online_with(pb::Policy {
+        unpaid_jobs_per_buyer: 2,
+        unpaid_jobs_total: 3,
+        max_in_flight: 64,
+        ..policy()
+    });
+    ledger.delivered(1);
+    ask(&mut ledger, 2, 1, TAKEN);
+    // One is delivered and one at work, which may end unpaid too.
+    ask(&mut ledger, 3, 1, &["job.received", "job.refused unpaid-cap"]);
+    assert_eq!(standing(&ledger), "yes");
+    // Keys are free: another one is another buyer, and the cap of all holds for it.
+    ask(&mut ledger, 4, 2, TAKEN);
+    ask(&mut ledger, 5, 3, &["job.received", "job.refused unpaid-cap"]);
+    let said = standing(&ledger);
+    assert!(
+        said.starts_with("no: 3 jobs are worked or delivered and unpaid")
+            && said.contains("--unpaid-jobs-total"),
+        "{said}"
+    );
+    ledger.check(
+        received(hash(1), 1_000),
+        &["wallet.payment_received", "job.settled 1000"],
+    );
+    assert_eq!(standing(&ledger), "yes");
+    ask(&mut ledger, 6, 3, TAKEN);
+}
+
+#[test]
+fn whether_earning_is_possible_is_said_with_the_first_reason() {
+    assert_eq!(
+        standing(&Ledger::empty()),
+        "no: this home offers no work: a provider needs a model and a policy"
+    );
+    let mut ledger = offline(policy());
+    ledger.check(Input::Readiness(ready()), &[]);
+    let said = standing(&ledger);
+    assert!(said.starts_with("no: the provider is offline"), "{said}");
+    let readiness = Readiness {
+        model: None,
+        relays_connected: 0,
+        ..ready()
+    };
+    ledger.check(Input::Readiness(readiness), &[]);
+    let said = standing(&ledger);
+    assert!(
+        said.starts_with("no: no model is ready") && said.ends_with("(and 1 more)"),
+        "{said}"
+    );
+    let mut busy = online_with(pb::Policy {
+        global_per_hour: 1,
+        ..policy()
+    });
+    assert_eq!(standing(&busy), "yes");
+    ask(&mut busy, 1, 1, TAKEN);
+    assert!(standing(&busy).starts_with("no: 1 jobs were taken within the hour"));
+    busy.now_ms += 3_600_000;
+    assert_eq!(standing(&busy), "yes");
 }

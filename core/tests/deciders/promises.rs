@@ -34,6 +34,9 @@ pub struct Promises {
     first: BTreeSet<Vec<u8>>,
     said: BTreeSet<(Vec<u8>, i32, Vec<u8>)>,
     earned_msat: u64,
+    /// Job to what was paid before its delivery, and is owed.
+    prepaid: BTreeMap<Vec<u8>, u64>,
+    refunded: BTreeSet<Vec<u8>>,
 }
 
 impl Promises {
@@ -69,7 +72,23 @@ impl Promises {
                 );
                 assert_eq!(self.invoices.get(&m.payment_hash), Some(&m.job_id));
             }
+            Event::JobPrepaid(m) => {
+                assert!(
+                    self.prepaid.insert(m.job_id.clone(), m.amount_msat).is_none(),
+                    "prepaid twice"
+                );
+            }
+            Event::JobRefunded(m) => {
+                assert_eq!(
+                    self.prepaid.get(&m.job_id),
+                    Some(&m.amount_msat),
+                    "paid back what is not owed"
+                );
+                assert!(!self.settled.contains(&m.job_id), "earned and paid back");
+                assert!(self.refunded.insert(m.job_id.clone()), "paid back twice");
+            }
             Event::JobSettled(m) => {
+                assert!(!self.refunded.contains(&m.job_id), "paid back and earned");
                 assert!(!self.trials.contains(&m.job_id), "a trial is no earning");
                 assert!(
                     !m.prepaid || self.delivered.contains(&m.job_id),

@@ -4,7 +4,10 @@ use std::time::Duration;
 use autopilot_core::{
     Input,
     input::Command,
-    ports::market::{JobInput, JobParams, MARKET_NIP90, Market, MarketItem, NewRequest, SignedEvent},
+    ports::market::{
+        Encryption, JobInput, JobParams, MARKET_NIP90, Market, MarketItem, NewRequest, SignedEvent,
+    },
+    ports::wallet::Wallet,
 };
 use autopilot_events::{
     Event,
@@ -58,22 +61,30 @@ pub(super) async fn order(
             "that provider is this home folder: nobody buys from himself",
         ));
     }
+    if request.encrypted && provider.is_none() {
+        return Err(errors::invalid("a sealed request is for one provider: name it"));
+    }
     let deadline_s = if request.deadline_s == 0 {
         60
     } else {
         request.deadline_s.min(86_400)
     };
     let params = JobParams {
+        refund: refund_offer(outside, &request.refund_offer).await?,
         max_tokens: (request.max_tokens > 0).then_some(request.max_tokens),
         ttl_s: Some(deadline_s),
         ..JobParams::default()
     };
     let new = NewRequest {
         kind,
-        inputs: vec![JobInput::text(request.input)],
+        inputs: std::iter::once(request.input)
+            .chain(request.more_inputs)
+            .map(JobInput::text)
+            .collect(),
         params,
         bid_msat: (!request.without_bid).then_some(Msat(request.budget_msat)),
         providers: provider.into_iter().collect(),
+        encryption: request.encrypted.then_some(Encryption::Nip44),
         relays: relays.to_vec(),
         ..NewRequest::default()
     };
@@ -105,12 +116,35 @@ pub(super) async fn order(
         event: None,
         deadline_ms,
         about: Vec::new(),
+        relays: Vec::new(),
     };
     Ok(Order {
         purchase: id,
         command: Command::Buy { terms, event: signed },
         event,
     })
+}
+
+/// What an offer for refunds says, and for how long it stands, in seconds.
+const REFUND_WORDS: &str = "Autopilot refund";
+const REFUND_EXPIRY_S: u32 = 30 * 24 * 3_600;
+
+/// The offer that a failed delivery is paid back to, checked; `auto` makes one of this wallet.
+async fn refund_offer(outside: &Outside, wish: &str) -> Result<Option<String>, Status> {
+    match wish {
+        "" => Ok(None),
+        "auto" => {
+            let offer = outside
+                .wallet
+                .create_offer(None, REFUND_WORDS, Some(REFUND_EXPIRY_S))
+                .await;
+            offer.map(Some).map_err(errors::wallet)
+        }
+        offer => {
+            outside.wallet.decode_offer(offer).await.map_err(errors::wallet)?;
+            Ok(Some(offer.to_owned()))
+        }
+    }
 }
 
 impl Service {

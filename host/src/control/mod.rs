@@ -4,6 +4,7 @@ mod buy;
 pub(crate) mod buy_mode;
 mod canary;
 mod client;
+mod debts;
 mod errors;
 mod follow;
 mod identity;

@@ -68,6 +68,8 @@ table! {
     relays(RelaysRequest) -> RelaysReply = answer_relays;
     model(ModelRequest) -> ModelReply = answer_model;
     buy(BuyRequest) -> BuyReply = answer_buy;
+    debts(DebtsRequest) -> DebtsReply = answer_debts;
+    refund(RefundRequest) -> RefundReply = answer_refund;
     purchase(PurchaseRequest) -> PurchaseReply = answer_purchase;
     start_buy_mode(StartBuyModeRequest) -> BuyModeReply = answer_start_buy_mode;
     stop_buy_mode(StopBuyModeRequest) -> BuyModeReply = answer_stop_buy_mode;

@@ -5,12 +5,11 @@ use autopilot_core::{
     Engine, Input, canary, diagnosis,
     input::Command,
     ports::{
-        market::{Market, RelayState},
+        market::{Market, RelayState, RelayStatus},
         model::Model as _,
     },
-    presence::blockers,
 };
-use autopilot_events::words::JobId;
+use autopilot_events::words::{JobId, Msat};
 use autopilot_projections::{
     jobs::{Job, Money, Work},
     rows::Role,
@@ -69,6 +68,13 @@ impl Service {
         reply.chain_source = self.config.chain.name().to_owned();
         reply.version = env!("CARGO_PKG_VERSION").to_owned();
         reply.warnings = self.warnings.to_vec();
+        reply.owed_msat = self.look(super::debts::owed_msat).await?;
+        if reply.owed_msat > 0 {
+            let owed = Msat(reply.owed_msat);
+            reply.warnings.push(format!(
+                "{owed} are owed back to buyers for deliveries that failed: see `autopilotctl debts`"
+            ));
+        }
         reply.relays_configured = u32::try_from(self.config.relays.len()).unwrap_or(u32::MAX);
         reply.heartbeat_age_ms = beat.and_then(|beat| u64::try_from(clock::now_ms() - beat.at_ms).ok());
         if let Ok(info) = autopilot_core::ports::wallet::Wallet::info(&self.outside.wallet).await {
@@ -83,8 +89,16 @@ impl Service {
         &self,
         request: pb::GoOnlineRequest,
     ) -> Result<pb::StatusReply, Status> {
-        if let Some(model) = &self.outside.model {
-            model.describe().await.map_err(errors::model)?;
+        // One model that is ready is enough: what the other would serve is not announced.
+        let (mut ready, mut failed) = (false, None);
+        for model in self.outside.model.iter().chain(&self.outside.embedder) {
+            match model.describe().await {
+                Ok(_) => ready = true,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        if let Some(error) = failed.filter(|_| !ready) {
+            return Err(errors::model(error));
         }
         let run_id = secrets::random::<16>()
             .map_err(|e| errors::invalid(e.to_string()))?
@@ -214,7 +228,7 @@ impl Service {
             return Ok(pb::RelaysReply::default());
         };
         let relays = market.relays().await.into_iter().map(|relay| pb::RelayLine {
-            state: state_name(relay.state).to_owned(),
+            state: state_name(&relay).to_owned(),
             relay: relay.relay,
             latency_ms: relay.latency_ms,
             last_seen_s: relay.last_seen_s.and_then(|s| i64::try_from(s).ok()),
@@ -238,10 +252,11 @@ impl Service {
 fn of_engine(engine: &Engine, beat: Option<Beat>) -> pb::StatusReply {
     let state = engine.state();
     let policy = state.provider.policy();
-    let blockers = if state.provider.policy.is_some() {
-        blockers(state, engine.readiness())
-    } else {
-        Vec::new()
+    let standing = engine.standing(clock::now_ms());
+    let (can_earn, earning) = (standing.can_earn(), standing.sentence());
+    let blockers = match state.provider.policy {
+        Some(_) => standing.against,
+        None => Vec::new(),
     };
     let provider = &state.provider;
     // What the facts prove, and for a run that is online now the time since it went online.
@@ -272,6 +287,8 @@ fn of_engine(engine: &Engine, beat: Option<Beat>) -> pb::StatusReply {
         why_no_jobs: causes.into_iter().map(cause).collect(),
         state: online.to_owned(),
         blockers,
+        can_earn,
+        earning,
         public_key: state
             .provider
             .identity
@@ -355,8 +372,9 @@ fn history_line(row: HistoryRow) -> pb::HistoryLine {
     }
 }
 
-fn state_name(state: RelayState) -> &'static str {
-    match state {
+fn state_name(relay: &RelayStatus) -> &'static str {
+    match relay.state {
+        RelayState::Connected if !relay.serves() => "silent",
         RelayState::Idle => "idle",
         RelayState::Connecting => "connecting",
         RelayState::Connected => "connected",

@@ -107,6 +107,7 @@ struct Ladder {
     rungs: [Rung; 7],
     paid: bool,
     prepaid: bool,
+    refund: Option<String>,
     ended: Option<String>,
     refused: bool,
 }
@@ -146,6 +147,7 @@ impl Default for Ladder {
             rungs,
             paid: false,
             prepaid: false,
+            refund: None,
             ended: None,
             refused: false,
         }
@@ -181,6 +183,17 @@ impl Ladder {
             ),
             Event::JobPrepaid(_) => {
                 self.prepaid = true;
+                return;
+            }
+            Event::JobRefunded(m) => {
+                self.refund = Some(format!("{} msat were paid back", m.amount_msat));
+                return;
+            }
+            Event::JobRefundFailed(m) => {
+                self.refund = Some(format!(
+                    "still owed, paying it back failed ({}): see `autopilotctl debts`",
+                    m.reason
+                ));
                 return;
             }
             Event::JobSettled(m) => (5, format!("{} msat by the wallet", m.amount_msat)),
@@ -226,7 +239,13 @@ impl Ladder {
         }
         if let Some(ended) = &self.ended {
             return match self.prepaid {
-                true => format!("not earned, and owed back: the buyer paid first, and then {ended}"),
+                true => {
+                    let back = self
+                        .refund
+                        .as_deref()
+                        .unwrap_or("owed back, see `autopilotctl debts`");
+                    format!("not earned: the buyer paid first, and then {ended}; {back}")
+                }
                 false => format!("not paid: {ended}"),
             };
         }

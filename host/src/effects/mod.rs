@@ -1,10 +1,13 @@
 //! Carries out outstanding work. What is outstanding comes from the ledger after each commit; work that is no longer
 //! outstanding is dropped, and dropping a task cancels it.
+mod embed;
 mod money;
 pub(crate) use money::settled;
+mod inputs;
 mod offers;
 pub(crate) use offers::intent_of;
 mod publish;
+mod refund;
 pub(crate) use publish::broadcast;
 mod sign;
 mod work;
@@ -82,6 +85,8 @@ async fn persist(outside: Outside, effect: Effect) {
 async fn perform(outside: &Outside, effect: &Effect) -> Result<(), NotYet> {
     match effect {
         Effect::Run { job, attempt } => work::run(outside, *job, *attempt).await,
+        Effect::Refund { job } => refund::refund(outside, *job).await,
+        Effect::Resolve { job } => inputs::resolve(outside, *job).await,
         Effect::Invoice {
             job,
             amount,
@@ -109,9 +114,11 @@ fn span(effect: &Effect, sequence: u64) -> tracing::Span {
         about = Empty
     );
     match effect {
-        Effect::Run { job, .. } | Effect::Invoice { job, .. } | Effect::Sign { job, .. } => {
-            span.record("job", tracing::field::display(job))
-        }
+        Effect::Run { job, .. }
+        | Effect::Resolve { job }
+        | Effect::Refund { job }
+        | Effect::Invoice { job, .. }
+        | Effect::Sign { job, .. } => span.record("job", tracing::field::display(job)),
         Effect::TellLoser { purchase, .. } => span.record("job", tracing::field::display(purchase)),
         Effect::Publish { event } => span.record("about", tracing::field::display(event)),
         Effect::Pay { payment_hash, .. } => span.record("about", tracing::field::display(payment_hash)),
@@ -126,6 +133,8 @@ fn span(effect: &Effect, sequence: u64) -> tracing::Span {
 fn name(effect: &Effect) -> &'static str {
     match effect {
         Effect::Run { .. } => "run",
+        Effect::Refund { .. } => "refund",
+        Effect::Resolve { .. } => "resolve",
         Effect::Invoice { .. } => "invoice",
         Effect::Sign { .. } => "sign",
         Effect::TellLoser { .. } => "tell-loser",

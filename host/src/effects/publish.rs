@@ -23,7 +23,7 @@ pub(super) async fn publish(outside: &Outside, id: EventId) -> Result<(), NotYet
         kind: u16::try_from(owed.kind).unwrap_or(0),
         json,
     };
-    let mut outcomes = broadcast(outside, event);
+    let mut outcomes = broadcast(outside, event, owed.relays);
     let (mut accepted, mut tried) = (0, 0);
     while let Some(outcome) = outcomes.recv().await {
         tried += 1;
@@ -53,16 +53,22 @@ pub(super) async fn publish(outside: &Outside, id: EventId) -> Result<(), NotYet
 }
 
 /// Publishes in a task of its own, which ends by the adapter's bound. The adapter notes every outcome for the journal.
-pub fn broadcast(outside: &Outside, event: SignedEvent) -> mpsc::UnboundedReceiver<PublishOutcome> {
+pub fn broadcast(
+    outside: &Outside,
+    event: SignedEvent,
+    elsewhere: Vec<String>,
+) -> mpsc::UnboundedReceiver<PublishOutcome> {
     let (tell, outcomes) = mpsc::unbounded_channel();
     let outside = outside.clone();
     tokio::spawn(async move {
         let Ok(market) = outside.market() else { return };
         // Whoever waits for the first outcome may have gone on.
-        if let Err(error) = market
-            .publish(&event, |outcome| drop(tell.send(outcome.clone())))
-            .await
-        {
+        let tell = |outcome: &PublishOutcome| drop(tell.send(outcome.clone()));
+        let (ours, others) = tokio::join!(
+            market.publish(&event, tell),
+            market.publish_elsewhere(&event, &elsewhere, tell)
+        );
+        if let Err(error) = ours.map(drop).and(others) {
             tracing::warn!(event = %event.id, %error, "publishing failed");
         }
     });

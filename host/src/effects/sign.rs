@@ -16,6 +16,9 @@ use crate::{clock, outside::Outside};
 
 /// How long a result is offered to relays, in milliseconds: it is owed even after the job's own deadline.
 const RESULT_BOUND_MS: i64 = 24 * 3_600_000;
+/// Relays of a buyer's wishes that get its answers, and the longest address among them in bytes.
+const MAX_RELAYS: usize = 4;
+const MAX_RELAY_BYTES: usize = 200;
 /// How long feedback is, in milliseconds.
 const FEEDBACK_BOUND_MS: i64 = 10 * 60_000;
 
@@ -27,8 +30,14 @@ pub(super) async fn sign(outside: &Outside, id: JobId, purpose: i32) -> Result<(
     let (Some(job), Ok(purpose)) = (job, Purpose::try_from(purpose)) else {
         return Ok(());
     };
-    let MarketItem::Request(request) = outside.stored(&job.request).await.map_err(NotYet::Because)? else {
-        return Err(NotYet::because("the stored event is no request"));
+    let request = match outside.stored(&job.request).await {
+        Ok(MarketItem::Request(request)) => *request,
+        // What can't be read was refused for that; its buyer is told so.
+        Err(_) if purpose == Purpose::Error => {
+            JobRequest::unreadable(job.native_id, job.requester, u16::try_from(job.kind).unwrap_or(0))
+        }
+        Ok(_) => return Err(NotYet::because("the stored event is no request")),
+        Err(cause) => return Err(NotYet::Because(cause)),
     };
     let output = match (&job.output, purpose) {
         (Some(output), Purpose::Result) => {
@@ -53,6 +62,7 @@ pub(super) async fn sign(outside: &Outside, id: JobId, purpose: i32) -> Result<(
         event: None,
         deadline_ms: clock::now_ms().saturating_add(bound_ms),
         about: Vec::new(),
+        relays: elsewhere(&request, &outside.relays),
     };
     outside
         .ledger
@@ -93,6 +103,7 @@ pub(super) async fn tell_loser(outside: &Outside, id: JobId, result: EventId) ->
         event: None,
         deadline_ms: clock::now_ms().saturating_add(FEEDBACK_BOUND_MS),
         about: result.to_vec(),
+        relays: Vec::new(),
     };
     outside
         .ledger
@@ -102,6 +113,25 @@ pub(super) async fn tell_loser(outside: &Outside, id: JobId, result: EventId) ->
         )
         .await?;
     Ok(())
+}
+
+/// Where answers go besides our own relays: the buyer's first wishes. The adapter visits none inside our own network.
+fn elsewhere(request: &JobRequest, ours: &[String]) -> Vec<String> {
+    let same = |a: &str, b: &str| {
+        a.trim_end_matches('/')
+            .eq_ignore_ascii_case(b.trim_end_matches('/'))
+    };
+    let foreign = |wish: &&String| {
+        let relay = wish.starts_with("wss://") || wish.starts_with("ws://");
+        relay && wish.len() <= MAX_RELAY_BYTES && !ours.iter().any(|url| same(url, wish))
+    };
+    request
+        .relays
+        .iter()
+        .filter(foreign)
+        .take(MAX_RELAYS)
+        .cloned()
+        .collect()
 }
 
 fn compose(

@@ -1,9 +1,10 @@
 //! Runs the model on a job.
 use autopilot_core::{
     Input,
+    embedding::EMBEDDING,
     input::{Outcome, Worked},
     ports::{
-        market::{EVENT_LIMIT_BYTES, JobRequest, MarketItem},
+        market::{JobRequest, MarketItem},
         model::{self, GenerateRequest, Generation, Model, ModelError, ModelErrorCode, Sampling},
     },
 };
@@ -13,7 +14,7 @@ use autopilot_events::{
 };
 use autopilot_projections::jobs::{Job, Work};
 
-use super::{NotYet, happened};
+use super::{NotYet, embed::embed, happened, inputs};
 use crate::{clock::now_ms, crash, outside::Outside};
 
 /// How long a job that is paid for may run, whatever its deadline was, in milliseconds.
@@ -28,7 +29,7 @@ pub(super) async fn run(outside: &Outside, id: JobId, attempt: u32) -> Result<()
         return Ok(());
     };
     let outcome = match read(outside, &job).await {
-        Ok(request) => attempt_at(outside, id, &job, &request).await,
+        Ok((request, texts)) => attempt_at(outside, id, &job, &request, texts).await,
         Err(detail) => Err(failed(
             FailureClass::Execution,
             "request-unreadable",
@@ -65,9 +66,13 @@ pub(super) async fn run(outside: &Outside, id: JobId, attempt: u32) -> Result<()
     Ok(())
 }
 
-async fn read(outside: &Outside, job: &Job) -> Result<JobRequest, String> {
+/// The request, and the text that each of its inputs is or stands for.
+async fn read(outside: &Outside, job: &Job) -> Result<(JobRequest, Vec<String>), String> {
     match outside.stored(&job.request).await? {
-        MarketItem::Request(request) => Ok(*request),
+        MarketItem::Request(request) => {
+            let texts = inputs::texts(outside, &request, job.fetched.as_ref()).await?;
+            Ok((*request, texts))
+        }
         _ => Err("the stored event is no request".to_owned()),
     }
 }
@@ -77,7 +82,36 @@ async fn attempt_at(
     id: JobId,
     job: &Job,
     request: &JobRequest,
+    texts: Vec<String>,
 ) -> Result<Generation, Outcome> {
+    let left_ms = match job.money {
+        money if money.arrived() => PAID_BOUND_MS,
+        _ => u64::try_from(job.deadline_ms.saturating_sub(now_ms()))
+            .unwrap_or(0)
+            .max(1),
+    };
+    let generation = if job.kind == EMBEDDING {
+        embed(outside, id, texts, request, left_ms)
+            .await
+            .map_err(|error| refusal(&error))?
+    } else {
+        generate(
+            outside,
+            id,
+            generate_request(id, job, request, texts.join("\n"), left_ms),
+        )
+        .await?
+    };
+    let room = request.result_room_bytes();
+    let bytes = escaped_len(&generation.text);
+    if bytes > room {
+        let detail = format!("the output has {bytes} bytes, {room} fit into a result that relays take");
+        return Err(failed(FailureClass::Execution, "result-too-large", detail, false));
+    }
+    Ok(generation)
+}
+
+async fn generate(outside: &Outside, id: JobId, request: GenerateRequest) -> Result<Generation, Outcome> {
     let Some(model) = &outside.model else {
         return Err(failed(
             FailureClass::Execution,
@@ -86,39 +120,31 @@ async fn attempt_at(
             false,
         ));
     };
-    let left_ms = match job.money {
-        money if money.arrived() => PAID_BOUND_MS,
-        _ => u64::try_from(job.deadline_ms.saturating_sub(now_ms()))
-            .unwrap_or(0)
-            .max(1),
-    };
     let (tokens, name) = (outside.tokens.clone(), id.to_string());
     model.describe().await.map_err(|error| refusal(&error))?;
     crash::register(crash::Target::Worker, model.health().await.pid);
-    let generation = model
-        .generate(generate_request(id, job, request, left_ms), move |piece| {
+    model
+        .generate(request, move |piece| {
             crash::point("effect.during", "run");
             // Nobody may be watching.
             let _ = tokens.send((name.clone(), piece.to_owned()));
         })
         .await
-        .map_err(|error| refusal(&error))?;
-    let bytes = request
-        .result_overhead_bytes
-        .saturating_add(escaped_len(&generation.text));
-    if bytes > EVENT_LIMIT_BYTES {
-        let detail = format!("the result would have {bytes} bytes, relays take {EVENT_LIMIT_BYTES}");
-        return Err(failed(FailureClass::Execution, "result-too-large", detail, false));
-    }
-    Ok(generation)
+        .map_err(|error| refusal(&error))
 }
 
-fn generate_request(id: JobId, job: &Job, request: &JobRequest, left_ms: u64) -> GenerateRequest {
+fn generate_request(
+    id: JobId,
+    job: &Job,
+    request: &JobRequest,
+    text: String,
+    left_ms: u64,
+) -> GenerateRequest {
     let params = &request.params;
     let standard = Sampling::default();
     GenerateRequest {
         job: id,
-        input: model::Input::question(request.input.clone()),
+        input: model::Input::question(text),
         max_tokens: job.max_output_tokens.max(1),
         sampling: Sampling {
             temperature_milli: params

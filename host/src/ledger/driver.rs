@@ -268,8 +268,9 @@ impl Driver {
         let head = *self.engine.head();
         if head.sequence - self.last_snapshot >= SNAPSHOT_EVERY {
             self.snapshot().await?;
-            self.store.trim_journal().await?;
         }
+        // At every commit, since chatter comes without a fact too: it costs nothing until the journal is full.
+        self.store.trim_journal().await?;
         if self.store.compaction_due() {
             self.store.compact().await?;
         }

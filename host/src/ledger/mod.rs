@@ -220,3 +220,39 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A relay can make us write lines without a single fact: the journal is bounded by itself.
+    #[tokio::test]
+    async fn chatter_without_facts_stays_bounded_and_what_falls_out_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (fatal, _stopped) = mpsc::unbounded_channel();
+        let path = folder.path().join("ledger.sqlite");
+        let (ledger, _) = Ledger::open(&path, MasterKey([7; 32]), fatal).await.unwrap();
+        let line = JournalEntry {
+            at_ms: 1,
+            kind: "relay.forged".to_owned(),
+            subject: String::new(),
+            text: "id or signature is wrong".to_owned(),
+        };
+        let most = autopilot_store_sqlite::journal::MAX_LINES;
+        let batches = most.div_ceil(1_000) + 1;
+        for _ in 0..batches {
+            ledger.journal(vec![line.clone(); 1_000]).await;
+        }
+        ledger.look(|_| ()).await.unwrap();
+        // A look is answered with its group; the trimming of that group is done before the next.
+        ledger.look(|_| ()).await.unwrap();
+        let (lines, dropped) = ledger.reader().journal(None, u32::MAX).await.unwrap();
+        assert!(lines.len() as u64 <= most, "{} lines", lines.len());
+        assert_eq!(
+            lines.len() as u64 + dropped,
+            batches * 1_000,
+            "nothing is dropped uncounted"
+        );
+        ledger.stop().await;
+    }
+}

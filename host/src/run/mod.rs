@@ -4,7 +4,7 @@ mod wallet;
 
 use std::{path::PathBuf, sync::Arc};
 
-use autopilot_core::{Input, input::Command, policy, ports::market::Market};
+use autopilot_core::{Input, embedding::EMBEDDING, input::Command, policy, ports::market::Market};
 use autopilot_events::pb;
 use autopilot_lightning::WalletClient;
 use autopilot_nostr::{Identity, RelayConfig, RelayMarket};
@@ -193,21 +193,28 @@ async fn outside(
     let market = match config.relays.is_empty() {
         true => None,
         false => {
-            let connected = RelayMarket::connect(identity, RelayConfig::new(config.relays.clone())).await;
+            let relays = RelayConfig {
+                // On regtest the whole world is local, and relays that others name are too.
+                allow_private: config.network == "regtest",
+                ..RelayConfig::new(config.relays.clone())
+            };
+            let connected = RelayMarket::connect(identity, relays).await;
             Some(Arc::new(connected.map_err(|e| HostError::Market(e.to_string()))?))
         }
     };
-    let model = config
-        .model
-        .as_ref()
-        .map(|model| model::worker(home, model))
-        .transpose()
-        .map_err(HostError::Model)?;
+    let worker = |model: &Option<crate::config::Model>, embeddings| {
+        let worker = model.as_ref().map(|model| model::worker(home, model, embeddings));
+        worker.transpose().map_err(HostError::Model)
+    };
+    let model = worker(&config.model, false)?;
+    let embedder = worker(&config.embedding, true)?;
     Ok(Outside {
         ledger,
         market,
+        relays: config.relays.clone().into(),
         wallet: client,
         model,
+        embedder,
         tokens: broadcast::channel(TOKENS_HELD).0,
     })
 }
@@ -228,7 +235,7 @@ fn start_tasks(
         tasks.spawn(control::buy_mode::run(outside.clone(), config.relays.clone()));
         tasks.spawn(pulse::presence(outside.clone(), heartbeat_tell));
     }
-    if let Some(model) = outside.model.clone() {
+    for model in outside.model.iter().chain(&outside.embedder).cloned() {
         tasks.spawn(model::warm(outside.clone(), model));
     }
     tasks
@@ -251,6 +258,12 @@ async fn begin(ledger: &Ledger, config: &Config, identity: Vec<u8>) -> Result<()
         .await?;
     if config.provider.enabled && !has_policy {
         let mut policy = policy::default_policy(config.provider.price_msat);
+        if config.embedding.is_some() {
+            policy.kinds.push(EMBEDDING);
+            policy
+                .kinds
+                .retain(|kind| *kind == EMBEDDING || config.model.is_some());
+        }
         if config.provider.order == "pay-first" {
             policy.order = pb::PaymentOrder::PayFirst as i32;
         }
@@ -290,7 +303,7 @@ async fn shut_down(
     if let Err(error) = treasury::observe(&outside).await {
         tracing::debug!(%error, "the last figures are not recorded");
     }
-    if let Some(model) = &outside.model {
+    for model in outside.model.iter().chain(&outside.embedder) {
         model.stop().await;
     }
     keeper.stop().await;

@@ -5,7 +5,7 @@ use autopilot_inference::{ModelFile, WorkerConfig, WorkerProcess, worker_program
 use crate::{config::Model, home::Home, models, outside::Outside, treasury};
 
 /// A supervisor for the configured model; nothing is started yet.
-pub(super) fn worker(home: &Home, model: &Model) -> Result<WorkerProcess, String> {
+pub(super) fn worker(home: &Home, model: &Model, embeddings: bool) -> Result<WorkerProcess, String> {
     let sha256 = match &model.sha256 {
         None => None,
         Some(digits) => Some(models::sha256(digits).ok_or("the model's sha256 needs 64 hexadecimal digits")?),
@@ -14,11 +14,8 @@ pub(super) fn worker(home: &Home, model: &Model) -> Result<WorkerProcess, String
         path: model.path.clone(),
         sha256,
     };
-    Ok(WorkerProcess::new(WorkerConfig::new(
-        worker_program()?,
-        home.run_dir(),
-        file,
-    )))
+    let config = WorkerConfig::new(worker_program()?, home.run_dir(), file);
+    Ok(WorkerProcess::new(WorkerConfig { embeddings, ..config }))
 }
 
 /// Loads the model ahead of the first job, so that "online" means servable.

@@ -28,6 +28,8 @@ pub struct Options {
     pub order: String,
     /// The model to serve.
     pub model: PathBuf,
+    /// The model to embed texts with, where embeddings are served too.
+    pub embedding: Option<PathBuf>,
     /// The program to run hosts with; it must know `hub`, `provider` and `buyer`.
     pub program: PathBuf,
 }

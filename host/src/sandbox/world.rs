@@ -119,6 +119,7 @@ impl World {
                 ..Wallet::default()
             },
             model: None,
+            embedding: None,
             provider: Provider::default(),
         };
         let hub_wallet = Wallet {
@@ -154,6 +155,7 @@ impl World {
                 path: options.model.clone(),
                 sha256: None,
             }),
+            embedding: options.embedding.clone().map(|path| Model { path, sha256: None }),
             provider: Provider {
                 enabled: true,
                 price_msat: options.price_msat,
@@ -231,6 +233,13 @@ impl World {
         }
     }
 
+    /// Shuts every relay of this world, as if the network were gone.
+    pub async fn stop_relays(&mut self) {
+        for relay in self.running.drain(..) {
+            relay.shutdown().await;
+        }
+    }
+
     /// Mines blocks. Returns the new height.
     ///
     /// # Errors
@@ -261,7 +270,7 @@ impl World {
             "buyer": host(&self.buyer),
             "hub": host(&self.hub),
             "price_msat": self.options.price_msat,
-            "kinds": [autopilot_core::policy::TEXT_GENERATION],
+            "kinds": self.kinds(),
             "order": self.options.order,
             "network": "regtest",
             "chain": self.options.chain.name(),
@@ -269,6 +278,18 @@ impl World {
             "home": self.options.home,
             "note": "regtest: these sats have no value",
         })
+    }
+
+    /// Kinds that the provider serves.
+    fn kinds(&self) -> Vec<u32> {
+        let embedding = self
+            .options
+            .embedding
+            .as_ref()
+            .map(|_| autopilot_core::embedding::EMBEDDING);
+        std::iter::once(autopilot_core::policy::TEXT_GENERATION)
+            .chain(embedding)
+            .collect()
     }
 
     /// Takes the world down: no process is left.

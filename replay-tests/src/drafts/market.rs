@@ -59,6 +59,7 @@ pub(super) fn paid_job(
         event: body("event", n, stream),
         deadline_ms: 1_700_003_600_000,
         about: Vec::new(),
+        relays: Vec::new(),
     };
     all.push((signed.into(), Source::Policy, false));
     let published = pb::EventPublished {

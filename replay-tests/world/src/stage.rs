@@ -54,6 +54,26 @@ pub fn model() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The embedding model of the tests.
+pub fn embedding_model() -> Result<PathBuf> {
+    let named = std::env::var_os("AUTOPILOT_EMBEDDING_MODEL").map(PathBuf::from);
+    let cached = || {
+        Some(
+            PathBuf::from(std::env::var_os("HOME")?)
+                .join(".cache/autopilot/models/all-minilm-l6-v2-f16-832d69edd8c5.gguf"),
+        )
+    };
+    let path = named
+        .or_else(cached)
+        .context("AUTOPILOT_EMBEDDING_MODEL is not set")?;
+    ensure!(
+        path.is_file(),
+        "there is no embedding model at {}: run ./test, which makes it",
+        path.display()
+    );
+    Ok(path)
+}
+
 /// A world and the folder it lives in.
 pub struct Stage {
     /// The world.
@@ -78,6 +98,7 @@ impl Stage {
             price_msat: PRICE_MSAT,
             order: "work-first".to_owned(),
             model: model()?,
+            embedding: None,
             program: program("autopilot-headless")?,
         };
         change(&mut options);

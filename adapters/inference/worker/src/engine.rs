@@ -11,13 +11,15 @@ use std::{
 };
 
 use autopilot_proto::inference::v1::{
-    GenerateEvent, GenerateRequest, LoadReply, LoadRequest, ModelInfo, generate_event::Event,
+    EmbedReply, EmbedRequest, GenerateEvent, GenerateRequest, LoadReply, LoadRequest, ModelInfo,
+    generate_event::Event,
 };
 use llama_cpp_2::{context::LlamaContext, llama_backend::LlamaBackend, model::LlamaModel};
 use tokio::sync::{mpsc, oneshot};
 use tonic::Status;
 
 use crate::{
+    embed,
     failure::Failure,
     fault::Fault,
     generate::{self, Job},
@@ -45,6 +47,7 @@ enum Command {
     Load(LoadRequest, Reply<LoadReply>),
     Unload(Reply<()>),
     Generate(Box<Job>),
+    Embed(Box<embed::Job>, Reply<EmbedReply>),
 }
 
 #[derive(Default)]
@@ -114,6 +117,17 @@ impl Engine {
             return Err(Failure::Busy);
         }
         Ok(receiver)
+    }
+
+    /// Texts into vectors. When the caller no longer waits, it ends before the next text.
+    pub async fn embed(&self, request: EmbedRequest) -> Result<EmbedReply, Failure> {
+        embed::check(&request)?;
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(embed::Job {
+            request,
+            arrived: Instant::now(),
+        });
+        self.ask(Command::Embed(job, reply), answer).await
     }
 
     /// Asks the generation of that id to stop; false when no such one runs.
@@ -190,6 +204,7 @@ impl Thread {
                 },
                 Command::Unload(reply) => drop(reply.send(Ok(()))),
                 Command::Generate(job) => self.end(&job, Err(Failure::ModelNotLoaded)),
+                Command::Embed(_, reply) => drop(reply.send(Err(Failure::ModelNotLoaded))),
             }
             if next.is_none() {
                 next = self.inbox.recv().ok();
@@ -222,6 +237,15 @@ impl Thread {
             return None;
         };
         (info.n_ctx, info.n_batch, info.n_ubatch) = (context.n_ctx(), context.n_batch(), context.n_ubatch());
+        if request.embeddings {
+            match embed::dimensions(&model, &mut context) {
+                Ok(dimensions) => info.dimensions = dimensions,
+                Err(failure) => {
+                    drop(reply.send(Err(failure)));
+                    return None;
+                }
+            }
+        }
         lock(&self.state).model = Some(info.clone());
         drop(reply.send(Ok(LoadReply {
             model: Some(info.clone()),
@@ -242,6 +266,14 @@ impl Thread {
                         model: Some(info.clone()),
                         load_ms: 0,
                     })));
+                }
+                Ok(Command::Embed(job, reply)) => {
+                    let load_ms = std::mem::take(&mut unreported_load_ms);
+                    let outcome = embed::run(&mut loaded, &job, load_ms, || reply.is_closed());
+                    drop(reply.send(outcome));
+                }
+                Ok(Command::Generate(job)) if info.dimensions > 0 => {
+                    self.end(&job, Err(embed::wrong_use("this model is loaded for embeddings")));
                 }
                 Ok(Command::Generate(job)) => {
                     let load_ms = std::mem::take(&mut unreported_load_ms);

@@ -22,6 +22,8 @@ pub enum Failure {
     RequestInvalid(String),
     #[error("a generation is running")]
     Busy,
+    #[error("the deadline passed")]
+    Deadline,
     #[error("memory ran out while {0}")]
     OutOfMemory(&'static str),
     #[error("{0}")]
@@ -41,6 +43,7 @@ impl Failure {
             Failure::PromptTooLong { .. } => (FailureCode::PromptTooLong, Code::InvalidArgument),
             Failure::RequestInvalid(_) => (FailureCode::RequestInvalid, Code::InvalidArgument),
             Failure::Busy => (FailureCode::Busy, Code::Unavailable),
+            Failure::Deadline => (FailureCode::Deadline, Code::DeadlineExceeded),
             Failure::OutOfMemory(_) => (FailureCode::OutOfMemory, Code::ResourceExhausted),
             Failure::Internal(_) => (FailureCode::Internal, Code::Internal),
         }

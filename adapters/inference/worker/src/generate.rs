@@ -276,11 +276,13 @@ impl Run<'_> {
     }
 }
 
-fn count(value: usize) -> u32 {
+/// As the contract counts.
+pub fn count(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-fn digest(tokens: &[LlamaToken]) -> Vec<u8> {
+/// blake3 over the ids of tokens.
+pub fn digest(tokens: &[LlamaToken]) -> Vec<u8> {
     let mut hasher = blake3::Hasher::new();
     for token in tokens {
         hasher.update(&token.0.to_le_bytes());
@@ -295,7 +297,8 @@ fn add(batch: &mut LlamaBatch<'_>, token: LlamaToken, position: usize, logits: b
         .map_err(|error| Failure::Internal(error.to_string()))
 }
 
-fn decode(context: &mut LlamaContext<'_>, batch: &mut LlamaBatch<'_>) -> Result<(), Failure> {
+/// Decodes a batch, telling a failed allocation apart.
+pub fn decode(context: &mut LlamaContext<'_>, batch: &mut LlamaBatch<'_>) -> Result<(), Failure> {
     context.decode(batch).map_err(|error| match error {
         // The runtime's own code for a failed allocation.
         DecodeError::Unknown(-2) => Failure::OutOfMemory("decoding"),

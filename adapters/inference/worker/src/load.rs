@@ -53,12 +53,12 @@ pub fn load(backend: &LlamaBackend, request: &LoadRequest) -> Result<Loaded, Fai
     let opened = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     let shape = Shape::read(&opened)?;
     let n_ctx = context_length(request.n_ctx, shape.n_ctx_train)?;
-    let n_batch = if request.n_batch == 0 {
-        N_BATCH_DEFAULT
-    } else {
-        request.n_batch.min(N_BATCH_MAX)
-    }
-    .min(n_ctx);
+    let n_batch = match (request.embeddings, request.n_batch) {
+        // An embedding is computed over the whole text at once: input beyond n_ubatch aborts the runtime.
+        (true, _) => n_ctx,
+        (false, 0) => N_BATCH_DEFAULT.min(n_ctx),
+        (false, asked) => asked.min(N_BATCH_MAX).min(n_ctx),
+    };
     let threads = if request.threads == 0 {
         machine::default_threads()
     } else {
@@ -88,7 +88,8 @@ pub fn load(backend: &LlamaBackend, request: &LoadRequest) -> Result<Loaded, Fai
         .with_n_threads(as_count(threads))
         .with_n_threads_batch(as_count(threads))
         .with_type_k(KvCacheType::F16)
-        .with_type_v(KvCacheType::F16);
+        .with_type_v(KvCacheType::F16)
+        .with_embeddings(request.embeddings);
     let info = ModelInfo {
         path: request.path.clone(),
         digest: digests.blake3.to_vec(),
@@ -116,6 +117,7 @@ pub fn load(backend: &LlamaBackend, request: &LoadRequest) -> Result<Loaded, Fai
         ),
         memory_need_bytes: need_bytes,
         memory_bound_bytes: bound,
+        dimensions: 0,
     };
     Ok(Loaded {
         model,

@@ -2,6 +2,7 @@
 //!
 //! It is a child of the host: it prints one line of JSON on stdout when it listens, and ends when its stdin
 //! closes, so it outlives no parent. A runtime that asserts or runs out of memory takes only this process along.
+mod embed;
 mod engine;
 mod failure;
 mod fault;

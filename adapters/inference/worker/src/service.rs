@@ -1,7 +1,7 @@
 //! `inference/v1` on top of the engine.
 use autopilot_proto::inference::v1::{
-    CancelReply, CancelRequest, GenerateEvent, GenerateRequest, HealthReply, HealthRequest, LoadReply,
-    LoadRequest, UnloadReply, UnloadRequest, inference_server::Inference,
+    CancelReply, CancelRequest, EmbedReply, EmbedRequest, GenerateEvent, GenerateRequest, HealthReply,
+    HealthRequest, LoadReply, LoadRequest, UnloadReply, UnloadRequest, inference_server::Inference,
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -50,6 +50,10 @@ impl Inference for Service {
         Ok(Response::new(ReceiverStream::new(
             self.engine.generate(request.into_inner())?,
         )))
+    }
+
+    async fn embed(&self, request: Request<EmbedRequest>) -> Result<Response<EmbedReply>, Status> {
+        Ok(Response::new(self.engine.embed(request.into_inner()).await?))
     }
 
     async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<CancelReply>, Status> {

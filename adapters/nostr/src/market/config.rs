@@ -30,6 +30,8 @@ pub struct RelayConfig {
     pub lane_capacity: usize,
     /// Journal entries held until they are drained.
     pub journal_capacity: usize,
+    /// Whether relays that somebody else names may lie on this machine or in a private network: where everything does.
+    pub allow_private: bool,
     /// Ids remembered per kind of subscription, to hand out an event once and not once per relay.
     pub seen_capacity: usize,
 }
@@ -45,6 +47,7 @@ impl RelayConfig {
             retry_interval: Duration::from_secs(2),
             lane_capacity: 256,
             journal_capacity: 4_096,
+            allow_private: false,
             seen_capacity: 16_384,
         }
     }

@@ -175,6 +175,14 @@ impl Inbox {
         Verdict::Pass
     }
 
+    /// The connection of the relay `lane` broke, or was cut because of what it sent.
+    pub fn broken(&self, lane: usize, why: &str) {
+        if let Some(stats) = self.stats.get(lane) {
+            stats.failed(why);
+            self.journal.note(&stats.url, None, JournalKind::Connection, why);
+        }
+    }
+
     fn event(&self, lane: usize, stats: &LaneStats, subscription: &str, event: Event) {
         let id = event.id.to_bytes();
         let note = |what, detail: &str| self.journal.note(&stats.url, Some(EventId(id)), what, detail);
@@ -221,7 +229,9 @@ impl Inbox {
                         id: EventId(id),
                         author: PublicKey(event.pubkey.to_bytes()),
                         kind: event.kind.as_u16(),
+                        created_at_s: event.created_at.as_secs(),
                         reason,
+                        raw: event.as_json().into_bytes(),
                     })
             }
         };

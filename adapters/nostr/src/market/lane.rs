@@ -1,16 +1,28 @@
 //! What is known of one relay: counters and words for people, and the state of its connection.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use autopilot_core::ports::market::{RelayState, RelayStatus};
+use nostr::Event;
 use tokio::sync::watch;
 
 use super::journal::unix_now_s;
+use crate::nip90::ANNOUNCEMENT_KIND;
 use crate::words::clip;
+
+/// Events that one relay missed and that are kept for it: a few megabytes at most.
+const MAX_MISSED: usize = 64;
 
 /// Bytes kept of a relay's last complaint.
 const MAX_ERROR_BYTES: usize = 200;
+
+struct Missed {
+    event: Event,
+    until: Instant,
+}
 
 pub(super) struct LaneStats {
     /// The relay's address as configured.
@@ -21,7 +33,10 @@ pub(super) struct LaneStats {
     refused: AtomicU64,
     delivered: AtomicU64,
     forged: AtomicU64,
+    unanswered: AtomicU64,
     last_seen_s: AtomicU64,
+    /// What it missed and is offered again, oldest first.
+    missed: Mutex<VecDeque<Missed>>,
     /// Milliseconds and one; 0 is "not known".
     latency_ms: AtomicU64,
     last_error: Mutex<Option<String>>,
@@ -37,7 +52,9 @@ impl LaneStats {
             refused: AtomicU64::new(0),
             delivered: AtomicU64::new(0),
             forged: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
             last_seen_s: AtomicU64::new(0),
+            missed: Mutex::default(),
             latency_ms: AtomicU64::new(0),
             last_error: Mutex::new(None),
         }
@@ -46,6 +63,7 @@ impl LaneStats {
     /// Something valid came.
     pub fn heard(&self) {
         self.last_seen_s.store(unix_now_s(), Ordering::Relaxed);
+        self.unanswered.store(0, Ordering::Relaxed);
     }
 
     /// An event with a valid signature came.
@@ -73,6 +91,44 @@ impl LaneStats {
         self.failed(why);
     }
 
+    /// A publication was not answered in time.
+    pub fn unanswered(&self) {
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Remembers what could not be handed over, to offer it again once the relay is back. Only results, which are
+    /// owed, and announcements, of which the newest counts; nothing that a buyer no longer waits for.
+    pub fn missed(&self, event: &Event, until: Instant) {
+        let kind = event.kind.as_u16();
+        if !(6_000..7_000).contains(&kind) && kind != ANNOUNCEMENT_KIND {
+            return;
+        }
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        missed.retain(|other| other.event.id != event.id);
+        if missed.len() >= MAX_MISSED {
+            missed.pop_front();
+        }
+        missed.push_back(Missed {
+            event: event.clone(),
+            until,
+        });
+    }
+
+    /// A newer announcement stands for all older ones; an event that was handed over is missed no more.
+    pub fn forget(&self, event: &Event) {
+        let replaces = event.kind.as_u16() == ANNOUNCEMENT_KIND;
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        missed.retain(|other| other.event.id != event.id && !(replaces && other.event.kind == event.kind));
+    }
+
+    /// Everything that it missed and that is still of use.
+    pub fn take_missed(&self) -> Vec<Event> {
+        let missed = std::mem::take(&mut *self.missed.lock().unwrap_or_else(PoisonError::into_inner));
+        let now = Instant::now();
+        let useful = missed.into_iter().filter(|missed| missed.until > now);
+        useful.map(|missed| missed.event).collect()
+    }
+
     /// Something failed there.
     pub fn failed(&self, why: &str) {
         let mut slot = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,6 +139,9 @@ impl LaneStats {
     pub fn enter(&self, state: RelayState) -> bool {
         if state == RelayState::Disconnected || state == RelayState::Terminated {
             self.connections.fetch_add(1, Ordering::Relaxed);
+        }
+        if state == RelayState::Connected {
+            self.unanswered.store(0, Ordering::Relaxed);
         }
         self.state.send_replace(state) != state
     }
@@ -123,6 +182,7 @@ impl LaneStats {
             refused: count(&self.refused),
             delivered: count(&self.delivered),
             forged: count(&self.forged),
+            unanswered: count(&self.unanswered),
         }
     }
 }

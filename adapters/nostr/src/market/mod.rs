@@ -1,7 +1,9 @@
 //! [`RelayMarket`]: the market over a configured set of Nostr relays.
 
 mod config;
+mod elsewhere;
 mod filters;
+mod guest;
 mod inbox;
 mod journal;
 mod lane;
@@ -17,8 +19,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use autopilot_core::ports::market::{
-    Bill, Interest, JobRequest, JobResult, JournalBatch, Market, MarketError, MarketItem, NewFeedback,
-    NewRequest, Notice, PublishOutcome, RelayStatus, SignedEvent,
+    Bill, Interest, JobInput, JobRequest, JobResult, JournalBatch, Market, MarketError, MarketItem,
+    NewFeedback, NewRequest, Notice, PublishOutcome, RelayStatus, ResolveError, Resolved, SignedEvent,
 };
 use autopilot_events::pb::KindDemand;
 use autopilot_events::words::{EventId, PublicKey};
@@ -102,6 +104,7 @@ impl RelayMarket {
                 .map(|(lane, url)| (url, lane))
                 .collect(),
             resubscribe,
+            publish_timeout: config.publish_timeout,
         };
         let supervisor = tokio::spawn(supervisor.run(statuses)).abort_handle();
         pool.connect().await;
@@ -115,6 +118,20 @@ impl RelayMarket {
             supervisor,
             announced_s: AtomicU64::new(0),
         })
+    }
+
+    /// The date of the next announcement: now, and at least a second after the one before, for of two with one date the
+    /// lower id counts.
+    fn next_date(&self, now_s: u64) -> u64 {
+        let next = |last: u64| now_s.max(last.saturating_add(1));
+        // The closure always answers, so the update always happens; both arms hold the value before it.
+        let last = match self
+            .announced_s
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)))
+        {
+            Ok(last) | Err(last) => last,
+        };
+        next(last)
     }
 
     /// Where an answer can be found again: a relay of the buyer that is ours too, or our first.
@@ -251,13 +268,24 @@ impl Market for RelayMarket {
             name,
             kinds,
             content,
-            created_at_s,
+            self.next_date(created_at_s),
         )?)
     }
 
     fn compose_withdrawal(&self, created_at_s: u64) -> Result<SignedEvent, MarketError> {
-        let later = self.announced_s.load(Ordering::Acquire).saturating_add(1);
-        self.compose_announcement(&[], "", created_at_s.max(later))
+        self.compose_announcement(&[], "", created_at_s)
+    }
+
+    fn compose_deletion(&self, withdrawal: &SignedEvent) -> Result<SignedEvent, MarketError> {
+        let MarketItem::Announcement(last) = self.parse(&withdrawal.json)? else {
+            return Err(MarketError::Invalid("this is no withdrawal".to_owned()));
+        };
+        let before_s = last.created_at_s.saturating_sub(1);
+        Ok(nip90::deletion(
+            self.identity.keys(),
+            &self.config.identifier,
+            before_s,
+        )?)
     }
 
     async fn watch(&self, interest: Interest) -> Result<(), MarketError> {
@@ -282,6 +310,19 @@ impl Market for RelayMarket {
             on_outcome,
         )
         .await
+    }
+
+    async fn publish_elsewhere(
+        &self,
+        event: &SignedEvent,
+        relays: &[String],
+        on_outcome: impl FnMut(&PublishOutcome) + Send,
+    ) -> Result<(), MarketError> {
+        self.publish_as_guest(event, relays, on_outcome).await
+    }
+
+    async fn resolve(&self, input: &JobInput) -> Result<Resolved, ResolveError> {
+        self.resolve_input(input).await
     }
 
     async fn next_batch(&self, max: usize) -> Result<Vec<Notice>, MarketError> {

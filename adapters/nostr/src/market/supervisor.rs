@@ -18,6 +18,7 @@ use super::filters::Part;
 use super::inbox::Inbox;
 use super::journal::Journal;
 use super::lane::LaneStats;
+use super::publish::offer_again;
 
 /// The least time between two renewals at one relay that were not caused by a new connection: a relay that closes
 /// subscriptions as fast as they are made, or floods, is asked no faster.
@@ -59,6 +60,7 @@ pub(super) struct Supervisor {
     pub lanes: Vec<(Relay, Arc<LaneStats>)>,
     pub by_url: HashMap<RelayUrl, usize>,
     pub resubscribe: Arc<Resubscriptions>,
+    pub publish_timeout: Duration,
 }
 
 impl Supervisor {
@@ -91,7 +93,7 @@ impl Supervisor {
         let Some(lane) = self.by_url.get(url).copied() else {
             return;
         };
-        let Some((_, stats)) = self.lanes.get(lane) else {
+        let Some((relay, stats)) = self.lanes.get(lane) else {
             return;
         };
         let state = state_of(status);
@@ -101,6 +103,8 @@ impl Supervisor {
         }
         if state == RelayState::Connected {
             self.renew(lane);
+            let (relay, stats, journal) = (relay.clone(), Arc::clone(stats), Arc::clone(&self.journal));
+            tokio::spawn(offer_again(relay, stats, journal, self.publish_timeout));
         }
     }
 

@@ -27,7 +27,7 @@ use super::lane::LaneStats;
 use crate::nip90::MAX_EVENT_BYTES;
 
 /// The most bytes of one message: an event at its bound, escaped, in its frame. A relay that sends more is cut off.
-const MAX_MESSAGE_BYTES: usize = 2 * MAX_EVENT_BYTES;
+pub(super) const MAX_MESSAGE_BYTES: usize = 2 * MAX_EVENT_BYTES;
 
 pub(super) struct GuardedTransport {
     pub inbox: Arc<Inbox>,
@@ -85,7 +85,6 @@ impl WebSocketTransport for GuardedTransport {
                 })?;
             let (sink, stream) = socket.split();
             let inbox = Arc::clone(&self.inbox);
-            let stats = self.stats.get(lane).map(Arc::clone);
             let guarded = stream.filter_map(move |message| {
                 let passed = match message {
                     Ok(Message::Text(text)) => {
@@ -94,9 +93,7 @@ impl WebSocketTransport for GuardedTransport {
                     Ok(Message::Binary(_)) => None,
                     Ok(other) => Some(other),
                     Err(error) => {
-                        if let Some(stats) = &stats {
-                            stats.failed(&error.to_string());
-                        }
+                        inbox.broken(lane, &error.to_string());
                         return std::future::ready(Some(Err(TransportError::backend(error))));
                     }
                 };

@@ -1,13 +1,13 @@
 //! Results (6000–6999) and feedback (7000), as provider and as buyer.
 
 use autopilot_core::ports::market::{
-    Bill, Encryption, FeedbackStatus, JobFeedback, JobRequest, JobResult, NewFeedback, SignedEvent,
+    Asked, Bill, Encryption, FeedbackStatus, JobFeedback, JobRequest, JobResult, NewFeedback, SignedEvent,
 };
 use autopilot_events::words::{EventId, PublicKey};
 use nostr::{Event, JsonUtil, Keys};
 
 use super::tags::{TagList, bill_tag, tag};
-use super::{FEEDBACK_KIND, Nip90Error, RESULT_OFFSET, seal, sign};
+use super::{FEEDBACK_KIND, Nip90Error, RESULT_OFFSET, request, seal, sign};
 use crate::words::clip;
 
 /// The most bytes of the extra words of a status.
@@ -62,14 +62,26 @@ pub fn feedback_from_provider(
     hint: &str,
     created_at_s: u64,
 ) -> Result<SignedEvent, Nip90Error> {
-    let mut tags = feedback_tags(new, job.native_id, hint, job.requester);
-    let content = match job.encryption {
-        Some(cipher) if !new.content.is_empty() => {
-            tags.push(tag(["encrypted"]));
-            seal_text(me, job, cipher, &new.content)?
-        }
-        _ => new.content.clone(),
+    let Some(cipher) = job.encryption else {
+        let tags = feedback_tags(new, job.native_id, hint, job.requester);
+        return sign(me, FEEDBACK_KIND, tags, new.content.clone(), created_at_s);
     };
+    // The reason may name what was asked, so it goes inside the seal; the status word stays in clear.
+    let words = [clip(&new.reason, MAX_REASON_BYTES), &new.content];
+    let sealed = words
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let outside = NewFeedback {
+        reason: String::new(),
+        ..new.clone()
+    };
+    let mut tags = feedback_tags(&outside, job.native_id, hint, job.requester);
+    if !sealed.is_empty() {
+        tags.push(tag(["encrypted"]));
+    }
+    let content = seal_text(me, job, cipher, &sealed)?;
     sign(me, FEEDBACK_KIND, tags, content, created_at_s)
 }
 
@@ -124,6 +136,7 @@ pub(super) fn read_result(event: &Event, me: &Keys) -> Result<JobResult, Nip90Er
     let provider = PublicKey(event.pubkey.to_bytes());
     let customers = tags.keys("p");
     let (content, encryption) = open(event, &tags, me, provider, &customers)?;
+    let carried = tags.value("request").and_then(|json| carried(json, job));
     Ok(JobResult {
         native_id: EventId(event.id.to_bytes()),
         provider,
@@ -132,7 +145,8 @@ pub(super) fn read_result(event: &Event, me: &Keys) -> Result<JobResult, Nip90Er
         kind: event.kind.as_u16(),
         content,
         bill: tags.bill()?,
-        request_matches: tags.value("request").is_some_and(|json| carries(json, job)),
+        request_matches: carried.is_some(),
+        asked: carried.and_then(|request| asked(&request, me)),
         encryption,
         created_at_s: event.created_at.as_secs(),
         raw: event.as_json().into_bytes(),
@@ -182,9 +196,18 @@ fn open(
     ))
 }
 
-/// Whether the copied request is the one of this id, unaltered.
-fn carries(json: &str, job: EventId) -> bool {
-    Event::from_json(json).is_ok_and(|event| event.id.to_bytes() == job.0 && event.verify_id())
+/// The copied request, where it is the one of this id, unaltered.
+pub(super) fn carried(json: &str, job: EventId) -> Option<Event> {
+    let event = Event::from_json(json).ok()?;
+    (event.id.to_bytes() == job.0 && event.verify_id()).then_some(event)
+}
+
+fn asked(request: &Event, me: &Keys) -> Option<Asked> {
+    let request = request::read(request, me).ok()?;
+    Some(Asked {
+        sealed: request.encryption.is_some(),
+        inputs: request.inputs.len(),
+    })
 }
 
 fn status_word(status: FeedbackStatus) -> &'static str {

@@ -5,13 +5,16 @@
 //! the bounds are ours.
 
 mod answer;
+pub(crate) mod chain;
+pub mod embedding;
 mod notice;
 mod request;
 mod seal;
 mod tags;
 
 pub use answer::{BuyerFeedback, feedback_from_buyer, feedback_from_provider, result};
-pub use notice::{announcement, cancel};
+pub(crate) use chain::is_sound;
+pub use notice::{announcement, cancel, deletion};
 pub use request::request;
 
 use autopilot_core::ports::market::{EVENT_LIMIT_BYTES, MarketError, MarketItem, SignedEvent};

@@ -37,6 +37,13 @@ pub fn cancel(me: &Keys, job: EventId, reason: &str, created_at_s: u64) -> Resul
     )
 }
 
+/// Composes and signs the deletion (NIP-09) of our announcements under `identifier` dated up to `created_at_s`.
+pub fn deletion(me: &Keys, identifier: &str, created_at_s: u64) -> Result<SignedEvent, Nip90Error> {
+    let address = format!("{ANNOUNCEMENT_KIND}:{}:{identifier}", me.public_key());
+    let tags = vec![tag(["a", &address]), tag(["k", &ANNOUNCEMENT_KIND.to_string()])];
+    sign(me, CANCEL_KIND, tags, "offline".to_owned(), created_at_s)
+}
+
 pub(super) fn read_announcement(event: &Event) -> Result<Announcement, Nip90Error> {
     let tags = TagList::of(event);
     let kinds = tags

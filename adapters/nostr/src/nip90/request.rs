@@ -9,6 +9,8 @@ use nostr::{Event, JsonUtil, Keys};
 use super::tags::{TagList, msat, tag};
 use super::{MAX_INPUTS, MAX_REQUEST_BYTES, Nip90Error, REQUEST_KINDS, seal, sign};
 
+/// The longest offer to pay back to, in bytes.
+const MAX_OFFER_BYTES: usize = 2_000;
 /// Bytes of a result beside request, inputs and content: id, key, signature, names, hint, and a bill with invoice.
 const RESULT_FRAME_BYTES: usize = 2_304;
 
@@ -53,7 +55,6 @@ pub(super) fn read(event: &Event, me: &Keys) -> Result<JobRequest, Nip90Error> {
         requester,
         kind: event.kind.as_u16(),
         input: text.join("\n"),
-        has_remote_inputs: inputs.iter().any(|i| i.input_type != InputType::Text),
         ttl_s: params.ttl_s.unwrap_or(DEFAULT_TTL_S).min(MAX_TTL_S),
         params,
         output,
@@ -128,6 +129,7 @@ fn param(params: &mut JobParams, name: &str, value: &str, values: &[String]) -> 
         "top_k" | "top-k" => return set(&mut params.top_k, number.parse().ok()),
         "seed" => return set(&mut params.seed, number.parse().ok()),
         "ttl" | "timeout" => return set(&mut params.ttl_s, number.parse().ok()),
+        "refund" => return set(&mut params.refund, offer(value)),
         "temperature" => return set(&mut params.temperature, float(number, f32::MAX)),
         "top_p" | "top-p" => return set(&mut params.top_p, float(number, 1.0)),
         "stop" => params
@@ -144,6 +146,15 @@ fn set<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
         *slot = value;
     }
     readable
+}
+
+/// A BOLT12 offer, as far as it can be told without a wallet.
+fn offer(text: &str) -> Option<String> {
+    let letters = |c: char| c.is_ascii_alphanumeric();
+    let like_one = text.len() <= MAX_OFFER_BYTES
+        && text.to_ascii_lowercase().starts_with("lno1")
+        && text.chars().all(letters);
+    like_one.then(|| text.to_owned())
 }
 
 fn float(text: &str, max: f32) -> Option<f32> {
@@ -228,6 +239,7 @@ fn param_tags(params: &JobParams, tags: &mut Vec<Vec<String>>) {
     add("top-k", params.top_k.map(|n| n.to_string()));
     add("top-p", params.top_p.map(|n| n.to_string()));
     add("seed", params.seed.map(|n| n.to_string()));
+    add("refund", params.refund.clone());
     add("ttl", params.ttl_s.map(|n| n.to_string()));
     for text in &params.stop {
         add("stop", Some(text.clone()));

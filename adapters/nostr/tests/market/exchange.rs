@@ -9,8 +9,8 @@ use autopilot_events::words::Msat;
 use autopilot_nostr::RelayConfig;
 use nostr::Keys;
 
-use crate::fake_relay::FakeRelay;
 use crate::side::{Side, now_s, open_job, relays};
+use autopilot_hostile_relay::HostileRelay;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn job_feedback_result_over_two_relays() {
@@ -221,7 +221,7 @@ async fn presence_and_cancel() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_and_a_dead_relay_delay_nothing() {
     let (_running, mut urls) = relays(1).await;
-    let slow = FakeRelay::that_hangs().await;
+    let slow = HostileRelay::that_hangs().await;
     let free = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

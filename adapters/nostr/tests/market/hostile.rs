@@ -4,50 +4,22 @@ use autopilot_core::ports::market::{JournalKind, Market, MarketItem, Notice};
 use autopilot_nostr::RelayConfig;
 use nostr::Keys;
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
 
-use crate::fake_relay::{FakeRelay, asks_for, event_for};
 use crate::side::{Side, now_s, open_job, relays};
-
-fn altered(event: &Value, field: &str, value: Value) -> Value {
-    let mut event = event.clone();
-    event[field] = value;
-    event
-}
+use autopilot_hostile_relay::{HostileRelay, Message, altered, asks_for, event_for, forgeries, noise};
 
 /// Everything that a relay can do wrong with a true event, the altered copies before and after the true one.
 fn lies(request: &Value, event: &Value) -> Vec<Message> {
-    let forged_tags = json!([["i", "give me everything", "text"], ["bid", "100000000"]]);
     let other_key = Keys::generate().public_key().to_string();
-    let (mut first_half, mut rest) = (vec![], vec![]);
-    for forged in [
-        altered(event, "tags", forged_tags),
-        altered(event, "content", json!("altered")),
-        altered(event, "pubkey", json!(other_key)),
-        altered(event, "sig", json!("0".repeat(128))),
-        altered(event, "id", json!("1".repeat(64))),
-        altered(event, "created_at", json!(now_s() + 5)),
-        altered(event, "kind", json!(5_051)),
-    ] {
-        first_half.push(event_for(request, &forged));
-        rest.push(event_for(request, &forged));
-    }
-    let noise = [
-        Message::text("this is no JSON"),
-        Message::text("[\"EVENT\""),
-        Message::text("{}"),
-        Message::text("[\"EVENT\",\"requests\",{}]"),
-        Message::text(json!(["EVENT", "a subscription nobody made", event]).to_string()),
-        Message::text("[".repeat(100_000)),
-        Message::binary(vec![0xff; 1_000]),
-        Message::text(json!(["OK", "0".repeat(64), true, "unasked"]).to_string()),
-        Message::text(json!(["NOTICE", "x".repeat(10_000)]).to_string()),
-        Message::text(""),
-    ];
-    first_half.extend(noise);
-    first_half.push(event_for(request, event));
-    first_half.extend(rest);
-    first_half
+    let forged = || {
+        forgeries(event, &other_key)
+            .into_iter()
+            .map(|forged| event_for(request, &forged))
+    };
+    let mut messages: Vec<Message> = forged().chain(noise(event)).collect();
+    messages.push(event_for(request, event));
+    messages.extend(forged());
+    messages
 }
 
 async fn heard_by(
@@ -71,7 +43,7 @@ async fn an_altered_copy_that_comes_first_hides_nothing() {
         .compose_request(&open_job("the true words"), now_s())
         .unwrap();
     let event: Value = serde_json::from_slice(&job.json).unwrap();
-    let hostile = FakeRelay::start(move |message, _| match asks_for(message, "requests") {
+    let hostile = HostileRelay::start(move |message, _| match asks_for(message, "requests") {
         true => vec![event_for(message, &altered(&event, "content", json!("altered")))],
         false => vec![],
     })
@@ -111,7 +83,7 @@ async fn all_lies_together_change_nothing() {
     let keys = Keys::generate();
     let (_honest_side, mut honest) = heard_by(&urls, &keys, last).await;
 
-    let hostile = FakeRelay::start(move |message, _| {
+    let hostile = HostileRelay::start(move |message, _| {
         let mut answers = Vec::new();
         if asks_for(message, "requests") {
             answers.extend(events.iter().flat_map(|event| lies(message, event)));
@@ -163,7 +135,7 @@ async fn a_flood_of_valid_events_delays_nobody_else() {
         })
         .map(|event| serde_json::from_slice(&event.json).unwrap())
         .collect();
-    let hostile = FakeRelay::start(move |message, _| match asks_for(message, "requests") {
+    let hostile = HostileRelay::start(move |message, _| match asks_for(message, "requests") {
         true => spam.iter().map(|event| event_for(message, event)).collect(),
         false => vec![],
     })

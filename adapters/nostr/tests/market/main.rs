@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod exchange;
-mod fake_relay;
 mod hostile;
 mod nip90_properties;
 mod recovery;

@@ -72,9 +72,10 @@ fn params() -> impl Strategy<Value = JobParams> {
         prop::option::of(any::<u64>()),
         prop::collection::vec(".{1,10}", 0..3),
         prop::option::of(0..100_000_u32),
+        prop::option::of("lno1[a-z0-9]{1,300}"),
     )
         .prop_map(
-            |(model, max_tokens, temperature, top_k, top_p, seed, stop, ttl_s)| JobParams {
+            |(model, max_tokens, temperature, top_k, top_p, seed, stop, ttl_s, refund)| JobParams {
                 model,
                 max_tokens,
                 temperature,
@@ -83,6 +84,7 @@ fn params() -> impl Strategy<Value = JobParams> {
                 seed,
                 stop,
                 ttl_s,
+                refund,
                 other: vec![("language".into(), "en".into())],
                 malformed: Vec::new(),
             },
@@ -221,7 +223,7 @@ fn bounds_and_money_are_strict() {
         vec!["i", "read it"],
     ])
     .unwrap();
-    assert!(matches!(remote, MarketItem::Request(job) if job.has_remote_inputs && job.input == "read it"));
+    assert!(matches!(remote, MarketItem::Request(job) if job.inputs.len() == 2 && job.input == "read it"));
 }
 
 #[test]

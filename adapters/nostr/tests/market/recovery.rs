@@ -1,14 +1,13 @@
-//! Nothing is lost: overflow, a relay that restarts, a relay that closes subscriptions.
+//! Nothing is lost: overflow, a relay that restarts, closes subscriptions, was away or is silent.
 
-use autopilot_core::ports::market::{Market, Notice};
+use autopilot_core::ports::market::{Interest, Market, MarketItem, Notice};
 use autopilot_nostr::RelayConfig;
 use autopilot_nostr::relay::EmbeddedRelay;
 use nostr::Keys;
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
 
-use crate::fake_relay::{FakeRelay, asks_for, event_for};
 use crate::side::{Side, now_s, open_job, relays};
+use autopilot_hostile_relay::{HostileRelay, Message, acknowledge, asks_for, event_for};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_overflow_is_told_and_made_good() {
@@ -65,6 +64,92 @@ async fn a_restarted_relay_is_subscribed_again() {
     relay.shutdown().await;
 }
 
+/// A relay that lies in `OK` was the only one there: what it "took" reaches the honest one when that comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_relay_missed_is_offered_again_when_it_is_back() {
+    let relay = EmbeddedRelay::start_on_loopback().await.unwrap();
+    let (addr, honest) = (relay.addr(), relay.url());
+    let liar = HostileRelay::start(|message, _| match message[0].as_str() {
+        Some("EVENT") => vec![acknowledge(message, true, "")],
+        _ => vec![],
+    })
+    .await;
+    let mut config = RelayConfig::new([honest.clone(), liar.url.clone()]);
+    config.retry_interval = std::time::Duration::from_millis(200);
+    let mut provider = Side::with(Keys::generate(), config.clone()).await;
+    provider.sell().await;
+    let buyer = Side::new(std::slice::from_ref(&honest)).await;
+    let asked = buyer.ask("worked while the relay is away").await;
+    let job = provider.job(asked.id).await;
+    drop(buyer);
+    relay.shutdown().await;
+    while provider.market.relays().await[0].serves() {
+        tokio::task::yield_now().await;
+    }
+    for kinds in [&[5_050][..], &[]] {
+        let announced = provider.market.compose_announcement(kinds, "", now_s()).unwrap();
+        provider.publish(&announced).await;
+    }
+    let result = provider
+        .market
+        .compose_result(&job, "done", None, now_s())
+        .unwrap();
+    provider.publish(&result).await;
+
+    let relay = EmbeddedRelay::start(addr).await.unwrap();
+    config.relays.truncate(1);
+    let mut reader = Side::with(provider.keys.clone(), config).await;
+    let interest = Interest {
+        own_jobs: vec![asked.id],
+        own_kinds: vec![5_050],
+        announcements_for: vec![5_050],
+        announcements_since_s: now_s() - 90,
+        ..Interest::default()
+    };
+    reader.market.watch(interest).await.unwrap();
+    assert_eq!(reader.result(asked.id).await.native_id, result.id);
+    let offers = reader.items();
+    let offers = offers.iter().filter_map(|item| match item {
+        MarketItem::Announcement(offer) => Some(offer.kinds.clone()),
+        _ => None,
+    });
+    assert!(
+        offers.flatten().next().is_none(),
+        "an announcement that was withdrawn meanwhile is not made again"
+    );
+    drop((provider, reader));
+    relay.shutdown().await;
+}
+
+/// Connected is not enough: a relay that leaves everything unanswered does not count.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_that_answers_nothing_is_silent_until_it_speaks() {
+    let relay = HostileRelay::that_hangs().await;
+    let mut config = RelayConfig::new(std::slice::from_ref(&relay.url));
+    config.publish_timeout = std::time::Duration::from_millis(200);
+    config.retry_interval = std::time::Duration::from_millis(200);
+    let side = Side::with(Keys::generate(), config).await;
+    for n in 0..2 {
+        let event = side
+            .market
+            .compose_request(&open_job(&format!("{n}")), now_s())
+            .unwrap();
+        let outcomes = side.market.publish(&event, |_| {}).await.unwrap();
+        assert_eq!(
+            (outcomes[0].accepted, outcomes[0].reason.as_str()),
+            (false, "timeout")
+        );
+        assert_eq!(side.market.relays().await[0].serves(), n == 0);
+    }
+    relay.push(vec![Message::text("[\"NOTICE\",\"I am here\"]")]);
+    let speaks = async {
+        while !side.market.relays().await[0].serves() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::side::PATIENCE, speaks).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_closed_subscription_is_made_again() {
     let stranger = Side::new(&["ws://127.0.0.1:9".into()]).await;
@@ -73,7 +158,7 @@ async fn a_closed_subscription_is_made_again() {
         .compose_request(&open_job("late"), now_s())
         .unwrap();
     let event: Value = serde_json::from_slice(&job.json).unwrap();
-    let relay = FakeRelay::start(
+    let relay = HostileRelay::start(
         move |message, count| match (asks_for(message, "requests"), count) {
             (true, 1..=2) => vec![Message::text(
                 json!(["CLOSED", message[1], "error: try later"]).to_string(),

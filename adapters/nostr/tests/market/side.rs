@@ -15,6 +15,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Side {
     pub market: RelayMarket,
+    pub keys: Keys,
     /// Everything that was handed out so far.
     pub heard: Vec<Notice>,
 }
@@ -25,9 +26,12 @@ impl Side {
     }
 
     pub async fn with(keys: Keys, config: RelayConfig) -> Self {
-        let market = RelayMarket::connect(Identity::from(keys), config).await.unwrap();
+        let market = RelayMarket::connect(Identity::from(keys.clone()), config)
+            .await
+            .unwrap();
         Self {
             market,
+            keys,
             heard: Vec::new(),
         }
     }

@@ -76,6 +76,10 @@ pub enum Command {
     /// Balance, payments and channels.
     #[command(subcommand)]
     Wallet(Wallet),
+    /// What is owed back to buyers who paid before a delivery that failed.
+    Debts,
+    /// Pays such a debt back, to an offer (BOLT12) or an invoice (BOLT11).
+    Refund(Refund),
     /// State and counts of each relay.
     Relays,
     /// Buys one answer from a provider, and waits for it.
@@ -276,15 +280,38 @@ pub struct Uninstall {
 }
 
 #[derive(Debug, Args)]
+pub struct Refund {
+    /// Job id or market id, or a beginning of at least 8 digits.
+    pub job: String,
+    /// A BOLT12 offer (lno1…), or a BOLT11 invoice over what is owed or without an amount.
+    pub destination: String,
+    /// Most that routing may cost [default: 1 % of the amount, at least 5 sat].
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
+    pub fee_ceiling: Option<u64>,
+    /// Seconds to wait for the outcome.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=600))]
+    pub wait: u32,
+    #[command(flatten)]
+    pub yes: Yes,
+}
+
+#[derive(Debug, Args)]
 pub struct Buy {
-    /// What to ask; - reads it from stdin.
-    pub input: String,
+    /// What to ask; - reads it from stdin. Each further text is an input of its own.
+    #[arg(required = true, num_args = 1..=32, value_name = "TEXT")]
+    pub input: Vec<String>,
     /// Most that the answer may cost, e.g. 10sat.
     #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
     pub budget: u64,
     /// Request kind.
     #[arg(long, default_value_t = 5050, value_parser = clap::value_parser!(u32).range(5000..=5999))]
     pub kind: u32,
+    /// Buys embeddings (kind 5075): one vector per TEXT, as JSON.
+    #[arg(long, conflicts_with = "kind")]
+    pub embed: bool,
+    /// Seals the texts for the provider, which has to be named: relays see neither question nor answer.
+    #[arg(long, requires = "provider")]
+    pub encrypted: bool,
     /// Most that routing may cost [default: 1 % of the budget, at least 5 sat].
     #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
     pub fee_ceiling: Option<u64>,
@@ -297,6 +324,14 @@ pub struct Buy {
     /// Most that is paid before there is a result; 0: nothing.
     #[arg(long, value_name = "AMOUNT", value_parser = parse_msat, default_value = "0sat")]
     pub pay_first_ceiling: u64,
+    /// Where a delivery that fails after its payment is paid back to: a BOLT12 offer, or auto for one of this wallet.
+    #[arg(
+        long,
+        value_name = "auto|OFFER",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub refund_offer: String,
     /// Longest answer in tokens; 0: the provider's choice.
     #[arg(long, default_value_t = 0)]
     pub max_tokens: u32,

@@ -5,6 +5,7 @@ use std::{
 };
 
 use autopilot_cli::money::{network_note, show_msat, show_on};
+use autopilot_host::net::EMBEDDING;
 use autopilot_proto::control::v1::{BuyRequest, PurchaseReply, PurchaseRequest, StatusRequest};
 use tokio::time::Instant;
 
@@ -25,7 +26,12 @@ const SETTLE_BOUND: Duration = Duration::from_secs(120);
 const STEP_S: u32 = 30;
 
 pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
-    let input = read(&order.input)?;
+    let mut inputs = order
+        .input
+        .iter()
+        .map(|text| read(text))
+        .collect::<Outcome<Vec<_>>>()?;
+    let more_inputs = inputs.split_off(1);
     let network = call(client.status(StatusRequest {})).await?.network;
     let fee_ceiling_msat = order
         .fee_ceiling
@@ -43,8 +49,11 @@ pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
     let what = format!("Buy one answer from {who} for at most {budget}, routing at most {fee}, {ahead}.");
     let dry_run = order.yes.dry_run;
     let request = BuyRequest {
-        input,
-        kind: order.kind,
+        input: inputs.remove(0),
+        more_inputs,
+        encrypted: order.encrypted,
+        refund_offer: order.refund_offer,
+        kind: if order.embed { EMBEDDING } else { order.kind },
         budget_msat: order.budget,
         fee_ceiling_msat,
         deadline_s: order.deadline,

@@ -8,6 +8,7 @@ mod buy_mode;
 mod canary;
 mod confirm;
 mod connect;
+mod debts;
 mod doctor;
 mod failure;
 mod identity;
@@ -155,6 +156,8 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Refusals(query) => missed::refusals(&mut connect(&home).await?, out, query).await,
         Command::Missed(query) => missed::missed(&mut connect(&home).await?, out, query).await,
         Command::Wallet(action) => wallet::wallet(&mut connect(&home).await?, out, action).await,
+        Command::Debts => debts::debts(&mut connect(&home).await?, out).await,
+        Command::Refund(order) => debts::refund(&mut connect(&home).await?, out, order).await,
         Command::Relays => status::relays(&mut connect(&home).await?, out).await,
         Command::Buy(order) => buy::buy(&mut connect(&home).await?, out, order).await,
         Command::BuyMode(action) => buy_mode::buy_mode(&mut connect(&home).await?, out, action).await,

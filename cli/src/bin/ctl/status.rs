@@ -53,9 +53,23 @@ fn text(reply: &StatusReply, out: Out) -> String {
             "state",
             format!("{}{}", out.tone(tone, &reply.state), beat.unwrap_or_default()),
         ),
+        (
+            "can earn",
+            out.tone(
+                if reply.can_earn { Tone::Good } else { Tone::Warn },
+                &clean_line(&reply.earning),
+            ),
+        ),
         ("network", reply.network.clone()),
         ("earned", show_on(reply.earned_msat, &reply.network)),
         ("spendable", show_on(reply.spendable_msat, &reply.network)),
+        (
+            "owed back",
+            match reply.owed_msat {
+                0 => String::new(),
+                msat => show_on(msat, &reply.network),
+            },
+        ),
         ("price", show_on(reply.price_msat, &reply.network)),
         ("order", reply.order.clone()),
         ("kinds", kinds.join(", ")),

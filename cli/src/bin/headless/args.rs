@@ -79,6 +79,9 @@ pub struct Host {
     /// GGUF file to serve
     #[arg(long, env = "AUTOPILOT_MODEL", hide_env_values = true)]
     pub model: Option<PathBuf>,
+    /// GGUF file of an embedding model: serves embeddings (kind 5075) too
+    #[arg(long)]
+    pub embedding_model: Option<PathBuf>,
     /// Price of a job in a new ledger, in sats
     #[arg(long, default_value_t = 10)]
     pub price_sats: u64,
@@ -122,6 +125,9 @@ pub struct Sandbox {
     /// GGUF file to serve; the small test model without this
     #[arg(long, env = "AUTOPILOT_MODEL", hide_env_values = true)]
     pub model: Option<PathBuf>,
+    /// GGUF file of an embedding model: the provider serves embeddings (kind 5075) too
+    #[arg(long)]
+    pub embedding_model: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -210,15 +210,15 @@ fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
             .collect(),
     };
     ensure!(
-        role != "provider" || args.model.is_some(),
-        "a provider needs a model: --model FILE.gguf, or `autopilotctl model pull`"
+        role != "provider" || args.model.is_some() || args.embedding_model.is_some(),
+        "a provider needs a model: --model FILE.gguf (or --embedding-model FILE.gguf), or `autopilotctl model pull`"
     );
-    let model = match &args.model {
-        Some(path) if role == "provider" => Some(Model {
+    let model = |path: &Option<PathBuf>| match path {
+        Some(path) if role == "provider" => Ok(Some(Model {
             path: model_file(path)?,
             sha256: None,
-        }),
-        _ => None,
+        })),
+        _ => anyhow::Ok(None),
     };
     let config = Config {
         network: network.name().to_owned(),
@@ -235,7 +235,8 @@ fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
             },
             forwarding: role == "hub",
         },
-        model,
+        model: model(&args.model)?,
+        embedding: model(&args.embedding_model)?,
         provider: Provider {
             enabled: role == "provider",
             price_msat: args.price_sats.saturating_mul(1_000),

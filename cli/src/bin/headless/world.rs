@@ -49,6 +49,7 @@ pub fn options(args: &args::Sandbox) -> anyhow::Result<Options> {
         price_msat: args.price_sats * 1_000,
         order: args.order.name().to_owned(),
         model,
+        embedding: args.embedding_model.clone(),
         program: std::env::current_exe().context("this program's own place")?,
     })
 }

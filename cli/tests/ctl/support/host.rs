@@ -344,6 +344,33 @@ impl Control for Host {
             ..Default::default()
         }))
     }
+    async fn debts(&self, _: Request<DebtsRequest>) -> Answer<DebtsReply> {
+        let debt = Debt {
+            job_id: "77".repeat(32),
+            native_id: "78".repeat(32),
+            requester: "79".repeat(32),
+            amount_msat: 10_000,
+            state: "owed".into(),
+            ..Default::default()
+        };
+        Ok(Response::new(DebtsReply {
+            basis: basis(),
+            owed_msat: 10_000,
+            debts: vec![debt],
+        }))
+    }
+    async fn refund(&self, request: Request<RefundRequest>) -> Answer<RefundReply> {
+        let RefundRequest { job, destination, .. } = request.into_inner();
+        let failed = destination != "lno1good";
+        Ok(Response::new(RefundReply {
+            basis: basis(),
+            job_id: job,
+            status: if failed { "failed" } else { "refunded" }.into(),
+            amount_msat: 10_000,
+            reason: if failed { "no route" } else { "" }.into(),
+            ..Default::default()
+        }))
+    }
     async fn relays(&self, _: Request<RelaysRequest>) -> Answer<RelaysReply> {
         Ok(Response::new(RelaysReply { relays: vec![] }))
     }

@@ -32,12 +32,23 @@ pub struct JobResult {
     pub bill: Option<Bill>,
     /// The copy of the request that the result carries has the id that the result names.
     pub request_matches: bool,
+    /// What was asked, by that copy; only where the copy has the right id and is ours to read.
+    pub asked: Option<Asked>,
     /// How the result is sealed, if it is.
     pub encryption: Option<Encryption>,
     /// When the provider says that it was written (Unix seconds).
     pub created_at_s: u64,
     /// The signed event as JSON bytes.
     pub raw: Vec<u8>,
+}
+
+/// What a request asked for, as far as its result is judged by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// It was sealed, so its result has to be too.
+    pub sealed: bool,
+    /// Inputs.
+    pub inputs: usize,
 }
 
 /// What a feedback says of a job.

@@ -80,6 +80,8 @@ pub struct JobParams {
     pub stop: Vec<String>,
     /// Seconds that the job is worth doing, as the buyer wrote it (`ttl` or `timeout`).
     pub ttl_s: Option<u32>,
+    /// A BOLT12 offer that is paid back to when a delivery fails after its payment.
+    pub refund: Option<String>,
     /// Parameters that this program does not know, as (name, value).
     pub other: Vec<(String, String)>,
     /// Names of known parameters whose value could not be read: policy may refuse over them.
@@ -99,8 +101,6 @@ pub struct JobRequest {
     pub input: String,
     /// Every input as given, in order; for an encrypted job these are the decrypted ones.
     pub inputs: Vec<JobInput>,
-    /// Some input is no text (an address, an event, a job): it would have to be fetched first.
-    pub has_remote_inputs: bool,
     /// What the buyer wishes of the work.
     pub params: JobParams,
     /// MIME type of the output, if asked for.
@@ -131,6 +131,30 @@ pub struct JobRequest {
 }
 
 impl JobRequest {
+    /// A request of which only the envelope could be read: enough to tell its buyer so.
+    pub fn unreadable(native_id: EventId, requester: PublicKey, kind: u16) -> JobRequest {
+        JobRequest {
+            native_id,
+            requester,
+            kind,
+            input: String::new(),
+            inputs: Vec::new(),
+            params: JobParams::default(),
+            output: None,
+            bid_msat: None,
+            ttl_s: DEFAULT_TTL_S,
+            created_at_s: 0,
+            targeted: true,
+            open: false,
+            providers: Vec::new(),
+            relays: Vec::new(),
+            topics: Vec::new(),
+            encryption: None,
+            result_overhead_bytes: 0,
+            raw: Vec::new(),
+        }
+    }
+
     /// The name of this job in the ledger.
     pub fn job_id(&self) -> JobId {
         JobId::derive(MARKET_NIP90, &self.native_id.0)

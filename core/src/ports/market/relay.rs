@@ -33,8 +33,12 @@ pub enum Notice {
         author: PublicKey,
         /// Its kind.
         kind: u16,
+        /// When it says that it was written (Unix seconds).
+        created_at_s: u64,
         /// What is wrong with it.
         reason: String,
+        /// The signed event as JSON bytes.
+        raw: Vec<u8>,
     },
 }
 
@@ -113,6 +117,18 @@ pub struct RelayStatus {
     pub delivered: u64,
     /// Events it delivered that were forged or altered.
     pub forged: u64,
+    /// Publications in a row that it left unanswered, since it last said anything.
+    pub unanswered: u64,
+}
+
+/// Publications that a relay may leave unanswered in a row before it counts as silent.
+pub const SILENT_AFTER: u64 = 2;
+
+impl RelayStatus {
+    /// Whether it can be of use now: connected, and not silent to what is published there.
+    pub fn serves(&self) -> bool {
+        self.state == RelayState::Connected && self.unanswered < SILENT_AFTER
+    }
 }
 
 /// Something worth a line beside the ledger, never in it.

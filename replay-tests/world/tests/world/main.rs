@@ -4,9 +4,12 @@
     clippy::expect_used,
     reason = "in a test a panic is the verdict"
 )]
+mod adversity;
 mod core;
 mod crash;
 mod market;
 mod paid_loop;
 mod programs;
+mod refunds;
+mod services;
 mod stranger;

@@ -18,7 +18,7 @@ pub async fn client(relay: &str) -> (Client, Keys) {
     (client, keys)
 }
 
-fn tag(parts: &[&str]) -> Tag {
+pub fn tag(parts: &[&str]) -> Tag {
     Tag::parse(parts.iter().copied()).unwrap()
 }
 

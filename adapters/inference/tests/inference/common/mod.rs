@@ -23,6 +23,22 @@ pub fn fixture() -> PathBuf {
     path
 }
 
+/// The embedding model: `AUTOPILOT_EMBEDDING_MODEL`, or where the set-up script puts it.
+pub fn embedding_fixture() -> PathBuf {
+    let path = std::env::var_os("AUTOPILOT_EMBEDDING_MODEL")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| {
+            let home = PathBuf::from(std::env::var_os("HOME").expect("HOME is set"));
+            home.join(".cache/autopilot/models/all-minilm-l6-v2-f16-832d69edd8c5.gguf")
+        });
+    assert!(
+        path.is_file(),
+        "the embedding model is missing at {}; ./test makes it",
+        path.display()
+    );
+    path
+}
+
 /// A supervisor in a folder of its own.
 pub struct World {
     pub dir: TempDir,

@@ -1,0 +1,44 @@
+//! Idempotency keys: under which an observation is recorded once.
+use autopilot_events::words::EventId;
+
+use crate::ports::market::MARKET_NIP90;
+
+/// Idempotency key of a signed event of the market.
+pub fn market_key(native_id: &EventId) -> String {
+    format!("{MARKET_NIP90}/{native_id}")
+}
+
+/// Idempotency key of a channel's opening.
+pub fn channel_opened_key(channel_id: &str) -> String {
+    format!("wallet/channel-opened/{channel_id}")
+}
+
+/// Idempotency key of a channel's closing.
+pub fn channel_closed_key(channel_id: &str) -> String {
+    format!("wallet/channel-closed/{channel_id}")
+}
+
+/// Idempotency key of a transaction of the wallet.
+pub fn onchain_key(txid: &str) -> String {
+    format!("wallet/onchain/{txid}")
+}
+
+/// Idempotency key of a forwarded payment.
+pub fn forwarded_key(event_id: &[u8]) -> String {
+    format!("wallet/forwarded/{}", hex::encode(event_id))
+}
+
+/// Idempotency key of a received payment.
+pub fn received_key(payment_hash: &[u8]) -> String {
+    format!("wallet/received/{}", hex::encode(payment_hash))
+}
+
+/// Idempotency key of a sent payment.
+pub fn sent_key(payment_hash: &[u8]) -> String {
+    format!("wallet/sent/{}", hex::encode(payment_hash))
+}
+
+/// Idempotency key of the invoice with this payment hash: how a late payment finds its job.
+pub fn invoice_key(payment_hash: &[u8]) -> String {
+    format!("invoice/{}", hex::encode(payment_hash))
+}
