@@ -5,7 +5,7 @@ use autopilot_events::{Head, Recorded, words::Digest};
 use autopilot_projections::State;
 use autopilot_store_sqlite::{BodyCounts, OpenError, ReadError, Reader, rows::HistoryFold};
 
-pub use autopilot_store_sqlite::{JournalEntry, JournalQuery, Progress};
+pub use autopilot_store_sqlite::{JournalQuery, Progress};
 
 mod line;
 
