@@ -15,6 +15,7 @@ pub mod models;
 pub mod net;
 pub mod outside;
 mod pulse;
+mod readiness;
 pub mod run;
 pub mod sandbox;
 pub mod secrets;

@@ -6,6 +6,7 @@ mod bundle;
 mod buy;
 mod buy_mode;
 mod canary;
+mod channels;
 mod confirm;
 mod connect;
 mod debts;

@@ -90,49 +90,18 @@ pub async fn wallet(client: &mut Client, out: Out, action: Wallet) -> Outcome {
                 push_msat: push,
                 dry_run: yes.dry_run,
             };
-            open_channel(client, out, request, yes).await
+            channels::open(client, out, request, yes).await
         }
         Wallet::CloseChannel {
             channel_id,
             force,
             yes,
-        } => {
-            let network = call(client.status(StatusRequest {})).await?.network;
-            let how = if force {
-                "WITHOUT its peer (slower, and dearer)"
-            } else {
-                "with its peer"
-            };
-            let id = clean_line(&channel_id);
-            let what = format!(
-                "Close channel {id} {how}; its sats go on chain {}.",
-                network_note(&network)
-            );
-            if yes.dry_run {
-                let request = CloseChannelRequest {
-                    channel_id,
-                    force,
-                    dry_run: true,
-                };
-                call(client.close_channel(request)).await?;
-                return rehearsed(out, &what);
-            }
-            confirm(out, yes, &what)?;
-            let request = CloseChannelRequest {
-                channel_id,
-                force,
-                dry_run: false,
-            };
-            let reply = call(client.close_channel(request)).await?;
-            out.show(&reply, |_| {
-                "The channel is closing: autopilotctl wallet balance shows its sats.".to_owned()
-            })
-        }
+        } => channels::close(client, out, channel_id, force, yes).await,
     }
 }
 
 /// On chain there is nothing below one satoshi.
-fn whole_sat(msat: u64) -> Outcome<u64> {
+pub fn whole_sat(msat: u64) -> Outcome<u64> {
     match msat % 1_000 {
         0 => Ok(msat / 1_000),
         _ => Err(Failure::usage("on chain only whole satoshi can be sent")),
@@ -374,29 +343,4 @@ async fn send_onchain(
         }
         _ => Ok(()),
     }
-}
-
-async fn open_channel(client: &mut Client, out: Out, request: OpenChannelRequest, yes: Yes) -> Outcome {
-    let network = call(client.status(StatusRequest {})).await?.network;
-    let push = match request.push_msat {
-        0 => String::new(),
-        msat => format!(" and GIVE the peer {} of it", show_msat(msat)),
-    };
-    let peer = format!(
-        "{}@{}",
-        clean_line(&request.node_id),
-        clean_line(&request.address)
-    );
-    let capacity = show_on(request.capacity_sat.saturating_mul(1_000), &network);
-    let what = format!("Open a channel of {capacity} with {peer}{push}.");
-    if yes.dry_run {
-        call(client.open_channel(request)).await?;
-        return rehearsed(out, &what);
-    }
-    confirm(out, yes, &what)?;
-    let reply = call(client.open_channel(request)).await?;
-    out.show(&reply, |reply| match reply.opened {
-        true => "The channel is being opened: autopilotctl wait receive-ready.".to_owned(),
-        false => "There was one with this peer already.".to_owned(),
-    })
 }

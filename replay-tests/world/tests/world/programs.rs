@@ -1,5 +1,6 @@
 //! The two programs as a new user and as a script meet them: real processes, exit codes, JSON, signals.
 mod commands;
+mod quiet;
 pub(crate) mod support;
 
 use std::path::PathBuf;

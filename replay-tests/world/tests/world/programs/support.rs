@@ -116,6 +116,8 @@ pub async fn headless(arguments: &[&str]) -> Answer {
 pub struct Sandbox {
     /// Its one line.
     pub said: Value,
+    /// Where its words go.
+    pub words: PathBuf,
     mark: String,
     home: PathBuf,
     process: Child,
@@ -124,17 +126,37 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub async fn start(home: &Path, arguments: &[&str]) -> Sandbox {
+        Sandbox::start_with(home, &[], &[], arguments).await
+    }
+
+    /// The same by another program, e.g. a tracer, and with further environment.
+    pub async fn start_with(
+        home: &Path,
+        wrapper: &[&str],
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Sandbox {
+        let headless = program("autopilot-headless").unwrap();
+        let line: Vec<&str> = wrapper
+            .iter()
+            .copied()
+            .chain([headless.to_str().unwrap()])
+            .collect();
+        let words = home.with_extension("words");
         let mark = format!("AUTOPILOT_TEST_MARK={}", home.display());
         let (name, value) = mark.split_once('=').unwrap();
-        let mut process = Command::new(program("autopilot-headless").unwrap())
+        let mut process = Command::new(line[0])
+            .args(&line[1..])
             .arg("sandbox")
             .arg("--home")
             .arg(home)
             .args(arguments)
             .env(name, value)
             .env("AUTOPILOT_MODEL", model().unwrap())
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(fs::File::create(&words).unwrap())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
@@ -147,6 +169,7 @@ impl Sandbox {
         let said = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line:?}"));
         Sandbox {
             said,
+            words,
             mark,
             home: home.to_owned(),
             process,
@@ -184,6 +207,23 @@ impl Sandbox {
         .collect()
     }
 
+    /// Our processes that run this program.
+    pub fn pids(&self, program: &str) -> Vec<u32> {
+        let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+        let of = |entry: fs::DirEntry| {
+            let runs = fs::read_link(entry.path().join("exe")).ok()?;
+            let environ = fs::read(entry.path().join("environ")).ok()?;
+            let ours = environ
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == self.mark.as_bytes());
+            let named = runs.file_name()?.to_str()?.starts_with(program);
+            (ours && named)
+                .then(|| entry.file_name().to_str()?.parse().ok())
+                .flatten()
+        };
+        entries.filter_map(of).collect()
+    }
+
     /// Sends a signal and waits for the end; then nothing may be left.
     pub async fn end_by(self, signal: &str) -> ExitStatus {
         let pid = self.process.id().unwrap().to_string();
@@ -201,7 +241,7 @@ impl Sandbox {
             .unwrap();
         let deadline = Instant::now() + END;
         // Those whose parent was killed end by themselves, and tell nobody: looked for, within a bound.
-        let killed = status.code().is_none();
+        let killed = !matches!(status.code(), Some(0 | 1));
         while killed && !self.alive().is_empty() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -216,7 +256,7 @@ impl Sandbox {
     }
 
     /// Relays, chain and peers.
-    fn ports(&self) -> Vec<String> {
+    pub fn ports(&self) -> Vec<String> {
         let said = &self.said;
         let relays = said["relays"].as_array().unwrap().iter();
         let relays = relays.map(|url| url.as_str().unwrap().trim_start_matches("ws://").to_owned());
