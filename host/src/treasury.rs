@@ -3,8 +3,7 @@ use autopilot_core::{
     Input,
     input::WalletInput,
     ports::wallet::{
-        NodeId, Payment, PaymentKind, PaymentStatus, Wallet, WalletError, WalletEvent,
-        WalletEventKind as Kind, WalletInfo,
+        NodeId, Payment, PaymentKind, PaymentStatus, Wallet, WalletEvent, WalletEventKind as Kind,
     },
 };
 use autopilot_events::{

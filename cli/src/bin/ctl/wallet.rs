@@ -1,13 +1,14 @@
 //! The wallet: what it holds, what it takes in, what it pays.
 use autopilot_cli::money::{network_note, show_msat, show_on};
 use autopilot_proto::control::v1::{
-    BalanceReply, BalanceRequest, CanReceiveRequest, CloseChannelRequest, NewAddressRequest,
-    OpenChannelRequest, PaymentLine, PaymentsReply, PaymentsRequest, ReceiveReply, ReceiveRequest,
-    SendOnchainReply, SendOnchainRequest, StatusRequest,
+    BalanceReply, BalanceRequest, CanReceiveRequest, NewAddressRequest, OpenChannelRequest, PaymentLine,
+    PaymentsReply, PaymentsRequest, ReceiveReply, ReceiveRequest, SendOnchainReply, SendOnchainRequest,
+    StatusRequest,
 };
 
 use crate::{
     args::{Amount, Wallet, Yes},
+    channels,
     confirm::{confirm, rehearsed},
     connect::{Client, call, call_waiting},
     failure::{Failure, Kind, Outcome},

@@ -248,7 +248,7 @@ async fn cut_from_the_chain(provider: &mut Client, pass: Pass, chain: u16) -> Pa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn channels_closed_by_force_from_either_side_are_facts_and_followed() {
-    let mut stage = Stage::build(ChainKind::Simulated).await.unwrap();
+    let stage = Stage::build(ChainKind::Simulated).await.unwrap();
     stage.world.go_online().await.unwrap();
     let mut provider = stage.world.provider.client().unwrap();
     let mut buyer = stage.world.buyer.client().unwrap();
