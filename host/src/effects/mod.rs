@@ -71,9 +71,11 @@ pub async fn run(outside: Outside) {
 async fn persist(outside: Outside, effect: Effect) {
     let mut pause = FIRST_PAUSE;
     loop {
+        // Its end is the fact that it leads to; work that is no longer outstanding is dropped without a word.
+        tracing::debug!("begins");
         crash::point("effect.before", name(&effect));
         match perform(&outside, &effect).await {
-            Ok(()) => return tracing::debug!("done"),
+            Ok(()) => return,
             Err(NotYet::Ledger(SubmitError::Stopped)) => return,
             Err(cause) => tracing::warn!(%cause, "not yet; trying again"),
         }

@@ -16,6 +16,7 @@ pub(super) async fn publish(outside: &Outside, id: EventId) -> Result<(), NotYet
         .await?;
     let Some(owed) = owed else { return Ok(()) };
     tracing::Span::current().record("job", tracing::field::display(&owed.job));
+    tracing::debug!("offered to every relay");
     let json = outside.ledger.text(&owed.event).await.map_err(NotYet::because)?;
     let json = json.ok_or_else(|| NotYet::because("the event's text was erased"))?;
     let event = SignedEvent {

@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::Write,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
@@ -31,7 +32,8 @@ struct Disk(PathBuf);
 
 impl Disk {
     fn mount(path: &Path) -> Option<Disk> {
-        fs::create_dir_all(path).unwrap();
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true).mode(0o700).create(path).unwrap();
         let mut mount = Command::new("mount");
         let mount = mount
             .args(["-t", "tmpfs", "-o", DISK, "tmpfs"])
