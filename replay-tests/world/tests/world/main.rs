@@ -7,8 +7,8 @@
 mod adversity;
 mod core;
 mod crash;
-mod market;
 mod disk;
+mod market;
 mod paid_loop;
 mod programs;
 mod refunds;
