@@ -18,8 +18,10 @@ pub struct Options {
     pub home: PathBuf,
     /// Which chain.
     pub chain: ChainKind,
-    /// Relays to run, 1 to 8.
+    /// Relays to run, up to 8; at least 1 where no others are named.
     pub relay_count: u32,
+    /// Relays that run elsewhere, for provider and buyer.
+    pub outside_relays: Vec<String>,
     /// Further relays, for the provider only.
     pub extra_relays: Vec<String>,
     /// Price of a job, in millisatoshi.
@@ -30,6 +32,8 @@ pub struct Options {
     pub model: PathBuf,
     /// The model to embed texts with, where embeddings are served too.
     pub embedding: Option<PathBuf>,
+    /// Whether the buyer can serve as well, so that the roles can be flipped. It is not sent online.
+    pub buyer_serves: bool,
     /// The program to run hosts with; it must know `hub`, `provider` and `buyer`.
     pub program: PathBuf,
 }

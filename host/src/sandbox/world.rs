@@ -91,7 +91,8 @@ impl World {
     /// # Errors
     /// [`SandboxError`]; then no process is left.
     pub async fn start(options: Options, mut tell: impl FnMut(&str) + Send) -> Result<World, SandboxError> {
-        if !(1..=8).contains(&options.relay_count) {
+        let fewest = u32::from(options.outside_relays.is_empty());
+        if !(fewest..=8).contains(&options.relay_count) {
             return Err(SandboxError::Options(
                 "between 1 and 8 relays can be run".to_owned(),
             ));
@@ -107,7 +108,11 @@ impl World {
             let relay = EmbeddedRelay::start_on_loopback().await;
             running.push(relay.map_err(|e| SandboxError::Relay(e.to_string()))?);
         }
-        let relays: Vec<String> = running.iter().map(EmbeddedRelay::url).collect();
+        let relays: Vec<String> = running
+            .iter()
+            .map(EmbeddedRelay::url)
+            .chain(options.outside_relays.iter().cloned())
+            .collect();
 
         tell("hub wallet");
         let base = Config {
@@ -148,26 +153,31 @@ impl World {
             peers: vec![format!("{}@{hub_address}", hub.node_id)],
             ..base.wallet.clone()
         };
+        let model = Some(Model {
+            path: options.model.clone(),
+            sha256: None,
+        });
+        let serving = Provider {
+            enabled: true,
+            price_msat: options.price_msat,
+            order: options.order.clone(),
+        };
         let provider_config = Config {
             relays: relays.iter().chain(&options.extra_relays).cloned().collect(),
             wallet: trusting.clone(),
-            model: Some(Model {
-                path: options.model.clone(),
-                sha256: None,
-            }),
+            model: model.clone(),
             embedding: options.embedding.clone().map(|path| Model { path, sha256: None }),
-            provider: Provider {
-                enabled: true,
-                price_msat: options.price_msat,
-                order: options.order.clone(),
-            },
+            provider: serving.clone(),
             ..base.clone()
         };
-        let buyer_config = Config {
+        let mut buyer_config = Config {
             relays: relays.clone(),
             wallet: trusting,
             ..base
         };
+        if options.buyer_serves {
+            (buyer_config.model, buyer_config.provider) = (model, serving);
+        }
         let (provider_home, buyer_home) = (options.home.join("provider"), options.home.join("buyer"));
         let provider = Child::start(
             &options.program,
@@ -222,6 +232,14 @@ impl World {
             PROVIDER_PUSH_MSAT,
         )
         .await
+    }
+
+    /// Has the hub open a channel to the buyer, where there is none.
+    ///
+    /// # Errors
+    /// [`SandboxError`].
+    pub async fn open_buyer_channel(&self) -> Result<(), SandboxError> {
+        open_channel(&self.hub, &self.buyer, BUYER_CHANNEL_SAT, BUYER_PUSH_MSAT).await
     }
 
     /// Done when a host ended by itself, with its role.

@@ -94,11 +94,13 @@ impl Stage {
             home: folder.path().join("w"),
             chain,
             relay_count: 1,
+            outside_relays: Vec::new(),
             extra_relays: Vec::new(),
             price_msat: PRICE_MSAT,
             order: "work-first".to_owned(),
             model: model()?,
             embedding: None,
+            buyer_serves: false,
             program: program("autopilot-headless")?,
         };
         change(&mut options);

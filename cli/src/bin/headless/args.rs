@@ -25,6 +25,8 @@ pub enum Command {
     Sandbox(Sandbox),
     /// The sandbox plus jobs and a story, then an end
     Demo(Demo),
+    /// The sandbox with paid jobs one way, then the roles flip and the earned sats are spent back; leaves a summary
+    Roundtrip(Roundtrip),
     /// Writes a completion script
     Completions {
         /// Whose
@@ -42,6 +44,9 @@ pub struct Relay {
     /// Where to listen; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
+    /// Stop when standard input closes
+    #[arg(long, hide = true)]
+    pub leash: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -135,6 +140,18 @@ pub struct Demo {
     /// Jobs to send
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub jobs: u32,
+    #[command(flatten)]
+    pub sandbox: Sandbox,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Roundtrip {
+    /// Jobs each way
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub jobs: u32,
+    /// Folder for summary.json and summary.txt; the world's folder without this
+    #[arg(long)]
+    pub out: Option<PathBuf>,
     #[command(flatten)]
     pub sandbox: Sandbox,
 }

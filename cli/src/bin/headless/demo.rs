@@ -28,7 +28,7 @@ const TOKENS: u32 = 24;
 const CATCH_UP: Duration = Duration::from_secs(10);
 const DEADLINE_S: u32 = 300;
 /// Fee ceiling of a payment within the sandbox, in msat.
-const FEE_CEILING_MSAT: u64 = 5_000;
+pub const FEE_CEILING_MSAT: u64 = 5_000;
 
 pub async fn demo(args: args::Demo) -> anyhow::Result<()> {
     let options = world::options(&args.sandbox)?;

@@ -69,7 +69,7 @@ pub fn end_at_next_signal() {
 pub async fn relay(args: args::Relay) -> anyhow::Result<()> {
     let relay = net::EmbeddedRelay::start(args.listen).await?;
     println!("{}", serde_json::json!({ "relay": relay.url() }));
-    asked_to_stop(false).await;
+    asked_to_stop(args.leash).await;
     relay.shutdown().await;
     Ok(())
 }

@@ -3,6 +3,7 @@ mod args;
 mod demo;
 mod hosts;
 mod ladder;
+mod roundtrip;
 mod world;
 
 use std::{io::Write, process::ExitCode};
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
             Command::Buyer(args) => hosts::host(args, "buyer").await,
             Command::Sandbox(args) => world::sandbox(args).await,
             Command::Demo(args) => demo::demo(args).await,
+            Command::Roundtrip(args) => roundtrip::roundtrip(args).await,
             Command::Completions { shell } => Ok(manual::completions(
                 Args::command(),
                 shell,

@@ -45,11 +45,13 @@ pub fn options(args: &args::Sandbox) -> anyhow::Result<Options> {
             args::Chain::Bitcoind => ChainKind::Bitcoind,
         },
         relay_count: args.relay_count,
+        outside_relays: Vec::new(),
         extra_relays: args.extra_relay.clone(),
         price_msat: args.price_sats * 1_000,
         order: args.order.name().to_owned(),
         model,
         embedding: args.embedding_model.clone(),
+        buyer_serves: false,
         program: std::env::current_exe().context("this program's own place")?,
     })
 }

@@ -1,6 +1,7 @@
 //! The two programs as a new user and as a script meet them: real processes, exit codes, JSON, signals.
 mod commands;
 mod quiet;
+mod roundtrip;
 pub(crate) mod support;
 
 use std::path::PathBuf;

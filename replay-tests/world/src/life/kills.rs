@@ -1,0 +1,334 @@
+//! `kill -9` at random moments under load, on Bitcoin Core: how long until the world is whole again, and what it cost.
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use autopilot_host::sandbox::{ChainKind, Child, Options, World};
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    customers::Market,
+    draw::Draw,
+    go_online,
+    journal::Journal,
+    long::ms,
+    open_the_gates,
+    processes::{self, WALLET, WORKER},
+    tally::{Tally, tally},
+    until_connected, until_no_job_is_open,
+};
+use crate::{
+    questions::sound,
+    stage::{PRICE_MSAT, model, program},
+};
+
+/// Customers at once.
+const CUSTOMERS: u32 = 6;
+/// The kill comes within so many milliseconds after the first purchase of its round is over.
+const WINDOW_MS: u64 = 3_000;
+
+/// Who can be killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Victim {
+    /// A host: its wallet and worker end by themselves.
+    Provider,
+    /// The provider's wallet, which its host replaces.
+    ProviderWallet,
+    /// The inference worker.
+    ProviderWorker,
+    /// The buyer's host.
+    Buyer,
+    /// The buyer's wallet.
+    BuyerWallet,
+    /// The hub's host.
+    Hub,
+    /// The hub's wallet, through which everything goes.
+    HubWallet,
+}
+
+/// All of them.
+pub const VICTIMS: [Victim; 7] = [
+    Victim::Provider,
+    Victim::ProviderWallet,
+    Victim::ProviderWorker,
+    Victim::Buyer,
+    Victim::BuyerWallet,
+    Victim::Hub,
+    Victim::HubWallet,
+];
+
+/// What to do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Rounds in all, those of earlier runs with the same state folder included.
+    pub rounds: u32,
+    /// Of the draws.
+    pub seed: u64,
+    /// Folder of `rounds.jsonl`. The world lies in a new folder below it: a chain of Bitcoin Core is never continued.
+    pub state: PathBuf,
+    /// Whom to kill.
+    pub victims: Vec<Victim>,
+    /// Which chain; Bitcoin Core unless something is only tried.
+    pub chain: ChainKind,
+}
+
+/// One round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Round {
+    /// From 1.
+    pub round: u32,
+    /// Of all draws.
+    pub seed: u64,
+    /// Digest of the programs.
+    pub programs: String,
+    /// Who was killed.
+    pub victim: Victim,
+    /// When, in milliseconds after the first purchase of the round was over.
+    pub after_ms: u64,
+    /// Purchases over at that moment; [`CUSTOMERS`] more were under way.
+    pub over: u32,
+    /// From the kill until provider and buyer were connected with a usable channel, in milliseconds.
+    pub connected_ms: u64,
+    /// From the kill until every purchase and every job had ended as well, in milliseconds.
+    pub whole_ms: u64,
+    /// What the round brought.
+    pub tally: Tally,
+    /// What did not hold.
+    pub problems: Vec<String>,
+}
+
+/// All rounds in short.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Of all draws.
+    pub seed: u64,
+    /// Rounds.
+    pub rounds: u32,
+    /// For each victim.
+    pub victims: BTreeMap<Victim, Toll>,
+    /// Everything asked, paid, lost.
+    pub tally: Tally,
+    /// What did not hold.
+    pub problems: Vec<String>,
+}
+
+/// What kills of one process cost.
+#[derive(Debug, Default, Serialize)]
+pub struct Toll {
+    /// Kills.
+    pub kills: u32,
+    /// Those that cost a channel.
+    pub force_closed: u32,
+    /// Jobs done and not paid for, or paid and not settled.
+    pub lost_jobs: u64,
+    /// Jobs worked twice, or paid twice.
+    pub duplicates: u64,
+    /// Median time until connected again, in milliseconds.
+    pub connected_median_ms: u64,
+    /// Median time until whole, in milliseconds.
+    pub whole_median_ms: u64,
+    /// Longest time until whole, in milliseconds.
+    pub whole_slowest_ms: u64,
+}
+
+/// Runs the rounds that are missing, or fewer when `stop` is done. Each round is told and kept.
+///
+/// # Errors
+/// The world broke, or the state folder is not writable.
+pub async fn live(
+    plan: &Plan,
+    mut stop: impl FnMut() -> bool,
+    mut tell: impl FnMut(&Round),
+) -> Result<Summary> {
+    std::fs::create_dir_all(&plan.state)?;
+    let (mut journal, mut rounds) = Journal::open::<Round>(&plan.state.join("rounds.jsonl"))?;
+    if rounds.len() < plan.rounds as usize {
+        let mut scene = Scene::begin(plan, rounds.len()).await?;
+        while rounds.len() < plan.rounds as usize && !stop() {
+            let round = scene.round(u32::try_from(rounds.len())? + 1).await?;
+            journal.add(&round)?;
+            tell(&round);
+            rounds.push(round);
+        }
+        scene.world.stop().await;
+    }
+    let summary = summary(plan.seed, &rounds);
+    std::fs::write(
+        plan.state.join("summary.json"),
+        serde_json::to_string_pretty(&summary)?,
+    )?;
+    Ok(summary)
+}
+
+struct Scene<'a> {
+    plan: &'a Plan,
+    world: World,
+    before: Tally,
+    programs: String,
+}
+
+impl Scene<'_> {
+    async fn begin(plan: &Plan, after: usize) -> Result<Scene<'_>> {
+        let program = program("autopilot-headless")?;
+        let programs = processes::digest(&program)?;
+        let options = Options {
+            home: plan.state.join(format!("w{after}")),
+            chain: plan.chain,
+            relay_count: 1,
+            outside_relays: Vec::new(),
+            extra_relays: Vec::new(),
+            price_msat: PRICE_MSAT,
+            order: "work-first".to_owned(),
+            model: model()?,
+            buyer_serves: false,
+            program,
+        };
+        let world = World::start(options, |step| eprintln!("world: {step}")).await?;
+        open_the_gates(&world.provider, CUSTOMERS * 2).await?;
+        go_online(&world.provider.home).await?;
+        Ok(Scene {
+            plan,
+            world,
+            before: Tally::default(),
+            programs,
+        })
+    }
+
+    async fn round(&mut self, number: u32) -> Result<Round> {
+        let mut draw = Draw::of(self.plan.seed, number);
+        let victim = *draw
+            .one_of(&self.plan.victims)
+            .context("nobody to kill is named")?;
+        let after_ms = draw.below(WINDOW_MS);
+        let market = Market::new(
+            &self.world.buyer.home,
+            &self.world.provider.pubkey,
+            &format!("kill {number}"),
+            u32::MAX,
+        );
+        let strike = async {
+            market.until(1).await;
+            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+            let over = market.over();
+            market.close();
+            let since = Instant::now();
+            self.kill(victim).await.with_context(|| format!("{victim:?}"))?;
+            until_connected(&self.world).await?;
+            if victim == Victim::Provider {
+                go_online(&self.world.provider.home).await?;
+            }
+            anyhow::Ok((since, over, ms(since.elapsed())))
+        };
+        let (served, struck) = tokio::join!(market.serve(CUSTOMERS), strike);
+        let (since, over, connected_ms) = struck?;
+        let mut problems = Vec::new();
+        let now = tally(self.world.provider.home.path(), self.world.buyer.home.path()).await?;
+        let closed = now.closes() > self.before.closes();
+        for done in [served, until_no_job_is_open(&self.world, closed).await] {
+            if let Err(error) = done {
+                problems.push(format!("{error:#}"));
+            }
+        }
+        let whole_ms = ms(since.elapsed());
+        self.check(&mut problems).await?;
+        let now = tally(self.world.provider.home.path(), self.world.buyer.home.path()).await?;
+        let tally = now.since(&self.before);
+        self.before = now;
+        Ok(Round {
+            round: number,
+            seed: self.plan.seed,
+            programs: self.programs.clone(),
+            victim,
+            after_ms,
+            over,
+            connected_ms,
+            whole_ms,
+            tally,
+            problems,
+        })
+    }
+
+    async fn kill(&mut self, victim: Victim) -> Result<()> {
+        let world = &mut self.world;
+        let child = |host: &Child, program: &str| {
+            let pid =
+                processes::child_of(host, program).with_context(|| format!("{program} does not run"))?;
+            processes::signal(pid, Signal::SIGKILL)
+        };
+        let host = match victim {
+            Victim::ProviderWallet => return child(&world.provider, WALLET),
+            Victim::ProviderWorker => return child(&world.provider, WORKER),
+            Victim::BuyerWallet => return child(&world.buyer, WALLET),
+            Victim::HubWallet => return child(&world.hub, WALLET),
+            Victim::Provider => &mut world.provider,
+            Victim::Buyer => &mut world.buyer,
+            Victim::Hub => &mut world.hub,
+        };
+        host.kill().await;
+        Ok(host.restart(&[]).await?)
+    }
+
+    /// Both ledgers hold, and the wallets agree with them.
+    async fn check(&mut self, problems: &mut Vec<String>) -> Result<()> {
+        let world = &mut self.world;
+        let (provider, buyer) = tokio::join!(world.provider.restart(&[]), world.buyer.restart(&[]));
+        provider?;
+        buyer?;
+        for host in [&world.provider, &world.buyer] {
+            match sound(host.home.path()).await {
+                Ok(found) if found.difference_msat == 0 => {}
+                Ok(found) => problems.push(format!("{}: {} msat differ", host.role, found.difference_msat)),
+                Err(error) => problems.push(format!("{}: {error:#}", host.role)),
+            }
+        }
+        until_connected(world).await?;
+        go_online(&world.provider.home).await
+    }
+}
+
+fn summary(seed: u64, rounds: &[Round]) -> Summary {
+    let mut of_victims: BTreeMap<Victim, Vec<&Round>> = BTreeMap::new();
+    for round in rounds {
+        of_victims.entry(round.victim).or_default().push(round);
+    }
+    Summary {
+        seed,
+        rounds: u32::try_from(rounds.len()).unwrap_or(u32::MAX),
+        victims: of_victims
+            .into_iter()
+            .map(|(victim, rounds)| (victim, toll(&rounds)))
+            .collect(),
+        tally: Tally::sum(rounds.iter().map(|round| &round.tally)),
+        problems: rounds.iter().flat_map(|round| round.problems.clone()).collect(),
+    }
+}
+
+fn toll(rounds: &[&Round]) -> Toll {
+    let sorted = |of: &dyn Fn(&Round) -> u64| {
+        let mut all: Vec<u64> = rounds.iter().map(|round| of(round)).collect();
+        all.sort_unstable();
+        all
+    };
+    let (connected, whole) = (
+        sorted(&|round| round.connected_ms),
+        sorted(&|round| round.whole_ms),
+    );
+    let median = |all: &[u64]| all.get(all.len() / 2).copied().unwrap_or(0);
+    let tallies = || rounds.iter().map(|round| &round.tally);
+    Toll {
+        kills: u32::try_from(rounds.len()).unwrap_or(u32::MAX),
+        force_closed: u32::try_from(tallies().filter(|tally| tally.closes() > 0).count()).unwrap_or(u32::MAX),
+        lost_jobs: tallies()
+            .map(|t| t.paid_not_settled + t.delivered.saturating_sub(t.settled))
+            .sum(),
+        duplicates: tallies().map(|t| t.double_work + t.double_payment).sum(),
+        connected_median_ms: median(&connected),
+        whole_median_ms: median(&whole),
+        whole_slowest_ms: whole.last().copied().unwrap_or(0),
+    }
+}

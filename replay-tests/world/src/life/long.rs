@@ -1,0 +1,442 @@
+//! Many jobs through several relays, with random restarts of everything, on the simulated chain. Memory, disk and
+//! digests are looked at after each round.
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use autopilot_host::sandbox::{ChainKind, Child, Options, World};
+use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    customers::Market,
+    draw::Draw,
+    go_online,
+    growth::Growth,
+    journal::Journal,
+    open_the_gates,
+    processes::{self, WALLET, WORKER},
+    relays::Relay,
+    tally::{Tally, tally},
+    until_connected, until_no_job_is_open,
+};
+use crate::{
+    questions::sound,
+    stage::{PRICE_MSAT, model, program},
+};
+
+/// Customers at once: as many jobs are in flight.
+const CUSTOMERS: u32 = 4;
+/// Relays that run.
+const RELAYS: usize = 3;
+
+/// What to live through.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Jobs in all, those of earlier runs on the same folder included.
+    pub jobs: u32,
+    /// Jobs of one round.
+    pub round_jobs: u32,
+    /// Of the draws.
+    pub seed: u64,
+    /// Folder of the world and of `rounds.jsonl`; its path is short, for sockets lie below it.
+    pub state: PathBuf,
+}
+
+/// What is done to the world while it works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blow {
+    /// SIGTERM to a host, then its start.
+    ProviderStop,
+    /// SIGKILL to a host, then its start.
+    ProviderKill,
+    /// The same for the buyer.
+    BuyerStop,
+    /// The same for the buyer.
+    BuyerKill,
+    /// The same for the hub.
+    HubStop,
+    /// The same for the hub.
+    HubKill,
+    /// SIGKILL to the inference worker, which the host replaces.
+    WorkerKill,
+    /// A relay ends, and begins again without memory.
+    Relay(u8),
+}
+
+const BLOWS: [Blow; 10] = [
+    Blow::ProviderStop,
+    Blow::ProviderKill,
+    Blow::BuyerStop,
+    Blow::BuyerKill,
+    Blow::HubStop,
+    Blow::HubKill,
+    Blow::WorkerKill,
+    Blow::Relay(0),
+    Blow::Relay(1),
+    Blow::Relay(2),
+];
+
+/// One blow as it happened.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Struck {
+    /// What was done.
+    pub blow: Blow,
+    /// After so many purchases of the round were over.
+    pub after: u32,
+    /// Until provider and buyer were connected again, in milliseconds.
+    pub connected_ms: u64,
+}
+
+/// One round.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Round {
+    /// From 1.
+    pub round: u32,
+    /// Of all draws.
+    pub seed: u64,
+    /// Digest of the programs.
+    pub programs: String,
+    /// What the round brought.
+    pub tally: Tally,
+    /// Purchases asked in all rounds so far.
+    pub jobs: u64,
+    /// What was done to the world.
+    pub blows: Vec<Struck>,
+    /// From its first order to its last end, in milliseconds.
+    pub duration_ms: u64,
+    /// Facts in each ledger.
+    pub facts: BTreeMap<String, u64>,
+    /// Bytes on disk.
+    pub bytes: BTreeMap<String, u64>,
+    /// Resident memory at the end of the round, in KiB.
+    pub rss_kib: BTreeMap<String, u64>,
+    /// The replay of each ledger gives the digests of the live views, and the wallets agree with the ledgers.
+    pub sound: bool,
+    /// What did not hold.
+    pub problems: Vec<String>,
+}
+
+/// All rounds in short.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Of all draws.
+    pub seed: u64,
+    /// Rounds.
+    pub rounds: u32,
+    /// Everything asked, paid, lost.
+    pub tally: Tally,
+    /// Blows by kind.
+    pub blows: BTreeMap<String, u32>,
+    /// Every round was sound.
+    pub sound: bool,
+    /// What did not hold.
+    pub problems: Vec<String>,
+    /// Bytes on disk over jobs.
+    pub bytes: Vec<Growth>,
+    /// Resident memory in KiB over jobs.
+    pub rss_kib: Vec<Growth>,
+    /// Figures whose later jobs cost more than the earlier ones.
+    pub uneven: Vec<String>,
+}
+
+/// Lives until the plan is fulfilled, or until `stop` is done; then it ends after the round under way. Each round is
+/// told and kept in `rounds.jsonl`, and the summary in `summary.json`.
+///
+/// # Errors
+/// The world broke, or the state folder is not writable.
+pub async fn live(
+    plan: &Plan,
+    mut stop: impl FnMut() -> bool,
+    mut tell: impl FnMut(&Round),
+) -> Result<Summary> {
+    std::fs::create_dir_all(&plan.state)?;
+    let (mut journal, mut rounds) = Journal::open::<Round>(&plan.state.join("rounds.jsonl"))?;
+    let lived = |rounds: &[Round]| rounds.last().map_or(0, |round| round.jobs);
+    if lived(&rounds) < u64::from(plan.jobs) {
+        let mut life = Life::begin(plan).await?;
+        while lived(&rounds) < u64::from(plan.jobs) && !stop() {
+            let left = u64::from(plan.jobs) - lived(&rounds);
+            let number = u32::try_from(rounds.len())? + 1;
+            let round = life.round(number, left).await?;
+            journal.add(&round)?;
+            tell(&round);
+            rounds.push(round);
+        }
+        life.end().await?;
+    }
+    let summary = summary(plan.seed, &rounds);
+    let text = serde_json::to_string_pretty(&summary)?;
+    std::fs::write(plan.state.join("summary.json"), text)?;
+    Ok(summary)
+}
+
+struct Life<'a> {
+    plan: &'a Plan,
+    world: World,
+    relays: Vec<Relay>,
+    before: Tally,
+    programs: String,
+}
+
+impl Life<'_> {
+    async fn begin(plan: &Plan) -> Result<Life<'_>> {
+        let program = program("autopilot-headless")?;
+        let mut relays = Vec::new();
+        for _ in 0..RELAYS {
+            relays.push(Relay::start(&program).await?);
+        }
+        let options = Options {
+            home: plan.state.join("w"),
+            chain: ChainKind::Simulated,
+            relay_count: 0,
+            outside_relays: relays.iter().map(|relay| relay.url.clone()).collect(),
+            extra_relays: Vec::new(),
+            price_msat: PRICE_MSAT,
+            order: "work-first".to_owned(),
+            model: model()?,
+            buyer_serves: false,
+            program: program.clone(),
+        };
+        let programs = processes::digest(&program)?;
+        let world = World::start(options, |step| eprintln!("world: {step}")).await?;
+        open_the_gates(&world.provider, CUSTOMERS * 2).await?;
+        until_connected(&world).await?;
+        go_online(&world.provider.home).await?;
+        let before = tally(world.provider.home.path(), world.buyer.home.path()).await?;
+        Ok(Life {
+            plan,
+            world,
+            relays,
+            before,
+            programs,
+        })
+    }
+
+    async fn end(self) -> Result<()> {
+        self.world.stop().await;
+        for mut relay in self.relays {
+            relay.stop().await?;
+        }
+        Ok(())
+    }
+
+    async fn round(&mut self, number: u32, left: u64) -> Result<Round> {
+        let jobs = self.plan.round_jobs.min(u32::try_from(left)?);
+        let market = Market::new(
+            &self.world.buyer.home,
+            &self.world.provider.pubkey,
+            &format!("round {number}"),
+            jobs,
+        );
+        let since = Instant::now();
+        let blows = draw_blows(self.plan.seed, number, jobs);
+        let (served, blows) = tokio::join!(market.serve(CUSTOMERS), self.strike(&market, blows));
+        let (mut problems, blows) = (Vec::new(), blows?);
+        if let Err(error) = served {
+            problems.push(format!("{error:#}"));
+        }
+        if let Err(error) = until_no_job_is_open(&self.world, false).await {
+            problems.push(format!("{error:#}"));
+        }
+        let duration_ms = ms(since.elapsed());
+        let rss_kib = self.memory();
+        let facts = self.check(&mut problems).await?;
+        let now = tally(self.world.provider.home.path(), self.world.buyer.home.path()).await?;
+        let tally = now.since(&self.before);
+        ensure_single(&tally, &mut problems);
+        self.before = now;
+        Ok(Round {
+            round: number,
+            seed: self.plan.seed,
+            programs: self.programs.clone(),
+            jobs: self.before.asked,
+            tally,
+            blows,
+            duration_ms,
+            facts,
+            bytes: self.disk(),
+            rss_kib,
+            sound: problems.is_empty(),
+            problems,
+        })
+    }
+
+    /// Strikes each blow when its time has come, and waits until the world is connected again.
+    async fn strike(&mut self, market: &Market, blows: Vec<(u32, Blow)>) -> Result<Vec<Struck>> {
+        let mut struck = Vec::new();
+        for (after, blow) in blows {
+            market.until(after).await;
+            let since = Instant::now();
+            self.blow(blow).await.with_context(|| format!("{blow:?}"))?;
+            until_connected(&self.world).await?;
+            if matches!(blow, Blow::ProviderStop | Blow::ProviderKill) {
+                go_online(&self.world.provider.home).await?;
+            }
+            struck.push(Struck {
+                blow,
+                after,
+                connected_ms: ms(since.elapsed()),
+            });
+        }
+        Ok(struck)
+    }
+
+    async fn blow(&mut self, blow: Blow) -> Result<()> {
+        match blow {
+            Blow::ProviderStop => end_and_start(&mut self.world.provider, Signal::SIGTERM).await,
+            Blow::ProviderKill => end_and_start(&mut self.world.provider, Signal::SIGKILL).await,
+            Blow::BuyerStop => end_and_start(&mut self.world.buyer, Signal::SIGTERM).await,
+            Blow::BuyerKill => end_and_start(&mut self.world.buyer, Signal::SIGKILL).await,
+            Blow::HubStop => end_and_start(&mut self.world.hub, Signal::SIGTERM).await,
+            Blow::HubKill => end_and_start(&mut self.world.hub, Signal::SIGKILL).await,
+            Blow::WorkerKill => match processes::child_of(&self.world.provider, WORKER) {
+                Some(pid) => processes::signal(pid, Signal::SIGKILL),
+                None => Ok(()),
+            },
+            Blow::Relay(at) => {
+                let relay = self
+                    .relays
+                    .get_mut(usize::from(at))
+                    .context("there is no such relay")?;
+                relay.stop().await?;
+                relay.start_again().await
+            }
+        }
+    }
+
+    /// Restarts provider and buyer in order, which stores their views, and holds a replay of every ledger against them.
+    async fn check(&mut self, problems: &mut Vec<String>) -> Result<BTreeMap<String, u64>> {
+        let world = &mut self.world;
+        let (provider, buyer) = tokio::join!(world.provider.restart(&[]), world.buyer.restart(&[]));
+        provider?;
+        buyer?;
+        let mut facts = BTreeMap::new();
+        for host in [&world.provider, &world.buyer] {
+            match sound(host.home.path()).await {
+                Ok(found) => {
+                    facts.insert(host.role.to_owned(), found.facts);
+                    if found.difference_msat != 0 {
+                        problems.push(format!(
+                            "{}: wallet and ledger differ by {} msat",
+                            host.role, found.difference_msat
+                        ));
+                    }
+                }
+                Err(error) => problems.push(format!("{}: {error:#}", host.role)),
+            }
+        }
+        until_connected(world).await?;
+        go_online(&world.provider.home).await?;
+        Ok(facts)
+    }
+
+    fn memory(&self) -> BTreeMap<String, u64> {
+        let world = &self.world;
+        let mut found = BTreeMap::new();
+        for host in [&world.provider, &world.buyer, &world.hub] {
+            let role = host.role;
+            let wallet = processes::child_of(host, WALLET);
+            let worker = processes::child_of(host, WORKER);
+            let all = [("host", host.pid()), ("wallet", wallet), ("worker", worker)];
+            found.extend(
+                all.into_iter()
+                    .filter_map(|(what, pid)| Some((format!("{role} {what}"), processes::rss_kib(pid?)?))),
+            );
+        }
+        for (number, relay) in self.relays.iter().enumerate() {
+            let rss = relay.pid().and_then(processes::rss_kib);
+            found.extend(rss.map(|rss| (format!("relay {number}"), rss)));
+        }
+        found
+    }
+
+    fn disk(&self) -> BTreeMap<String, u64> {
+        let world = &self.world;
+        let mut found = BTreeMap::new();
+        for host in [&world.provider, &world.buyer, &world.hub] {
+            for what in ["ledger", "wallet", "logs"] {
+                let bytes = processes::bytes_below(&host.home.path().join(what));
+                found.insert(format!("{} {what}", host.role), bytes);
+            }
+        }
+        found
+    }
+}
+
+async fn end_and_start(host: &mut Child, signal: Signal) -> Result<()> {
+    let pid = host.pid().context("the host has ended before")?;
+    processes::signal(pid, signal)?;
+    let ended = tokio::time::timeout(Duration::from_secs(60), host.ended()).await;
+    ensure!(ended.is_ok(), "the {} did not end by {signal}", host.role);
+    Ok(host.restart(&[]).await?)
+}
+
+/// Two or three blows, in the order in which they come.
+fn draw_blows(seed: u64, round: u32, jobs: u32) -> Vec<(u32, Blow)> {
+    let mut draw = Draw::of(seed, round);
+    let count = 2 + draw.below(2);
+    let mut blows: Vec<(u32, Blow)> = (0..count)
+        .filter_map(|_| {
+            let after = u32::try_from(draw.below(u64::from(jobs))).ok()?;
+            draw.one_of(&BLOWS).map(|blow| (after, *blow))
+        })
+        .collect();
+    blows.sort_by_key(|(after, _)| *after);
+    blows
+}
+
+fn ensure_single(tally: &Tally, problems: &mut Vec<String>) {
+    if tally.double_work + tally.double_payment > 0 {
+        problems.push(format!(
+            "{} jobs worked twice, {} paid twice",
+            tally.double_work, tally.double_payment
+        ));
+    }
+    if tally.paid_not_settled > 0 {
+        problems.push(format!(
+            "{} jobs were paid and are not settled",
+            tally.paid_not_settled
+        ));
+    }
+}
+
+fn summary(seed: u64, rounds: &[Round]) -> Summary {
+    let grown = |of: &dyn Fn(&Round) -> &BTreeMap<String, u64>| -> Vec<Growth> {
+        let names: std::collections::BTreeSet<&String> =
+            rounds.iter().flat_map(|round| of(round).keys()).collect();
+        let points = |name: &String| -> Vec<(f64, f64)> {
+            let point = |round: &Round| Some((round.jobs as f64, *of(round).get(name)? as f64));
+            rounds.iter().filter_map(point).collect()
+        };
+        names
+            .into_iter()
+            .filter_map(|name| Growth::of(name, &points(name)))
+            .collect()
+    };
+    let (bytes, rss_kib) = (grown(&|round| &round.bytes), grown(&|round| &round.rss_kib));
+    let uneven = bytes.iter().chain(&rss_kib).filter(|growth| !growth.is_even());
+    let mut blows = BTreeMap::new();
+    for struck in rounds.iter().flat_map(|round| &round.blows) {
+        *blows.entry(format!("{:?}", struck.blow)).or_default() += 1;
+    }
+    Summary {
+        seed,
+        rounds: u32::try_from(rounds.len()).unwrap_or(u32::MAX),
+        tally: Tally::sum(rounds.iter().map(|round| &round.tally)),
+        blows,
+        sound: rounds.iter().all(|round| round.sound),
+        problems: rounds.iter().flat_map(|round| round.problems.clone()).collect(),
+        uneven: uneven.map(|growth| growth.what.clone()).collect(),
+        bytes,
+        rss_kib,
+    }
+}
+
+pub(crate) fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
