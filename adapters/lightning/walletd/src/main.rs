@@ -19,6 +19,7 @@ mod onchain;
 mod payments;
 mod process;
 mod service;
+mod store;
 mod wallet;
 
 use std::process::ExitCode;

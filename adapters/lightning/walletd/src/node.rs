@@ -3,6 +3,7 @@ use std::{
     fs,
     net::{TcpListener, TcpStream, ToSocketAddrs},
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -14,6 +15,7 @@ use ldk_node::{
 use crate::{
     config::{ChainSource, Config},
     log,
+    store::Store,
 };
 
 /// How often a start is tried again while the chain source does not answer.
@@ -206,7 +208,10 @@ fn build(config: &Config, addresses: &[SocketAddress]) -> Result<Node, StartErro
             client_trusts_lsp: false,
         });
     }
-    builder.build().map_err(|error| {
+    let folder = config.wallet_dir.join("ldk");
+    let store = Store::open(&folder)
+        .map_err(|error| start_error("wallet-dir", format!("{}: {error}", folder.display())))?;
+    builder.build_with_store(Arc::new(store)).map_err(|error| {
         let code = match error {
             BuildError::NetworkMismatch => "wrong-network",
             BuildError::InvalidChannelMonitor | BuildError::ReadFailed => "wallet-damaged",

@@ -13,7 +13,7 @@ use super::{ASK_AGAIN, reach};
 use crate::stage::{FEE_CEILING_MSAT, PRICE_MSAT};
 
 /// How long a job may take, in seconds.
-const DEADLINE_S: u32 = 45;
+const DEADLINE_S: u32 = 20;
 /// How long a customer keeps asking a host that does not answer.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// So few words keep the model cheap.

@@ -291,6 +291,16 @@ impl Scene<'_> {
     }
 }
 
+/// Kills a host's child, and waits until it is gone: its host reaps it. Its replacement is another process.
+async fn kill_child(host: &Child, program: &str) -> Result<()> {
+    let pid = processes::child_of(host, program).with_context(|| format!("{program} does not run"))?;
+    processes::signal(pid, Signal::SIGKILL)?;
+    while processes::child_of(host, program) == Some(pid) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
 fn summary(seed: u64, rounds: &[Round]) -> Summary {
     let mut of_victims: BTreeMap<Victim, Vec<&Round>> = BTreeMap::new();
     for round in rounds {

@@ -93,13 +93,12 @@ pub async fn go_online(provider: &Home) -> Result<()> {
         .map_err(|status| anyhow::anyhow!("going online: {}", status.message()))
 }
 
-/// Whether a wallet is at the chain's tip and has a usable channel; no where its host does not answer.
-pub async fn is_connected(home: &Home) -> bool {
-    let asked = async {
-        let status = reach(home)?.status(pb::StatusRequest {}).await?.into_inner();
-        anyhow::Ok(status.wallet_connected)
-    };
-    asked.await.unwrap_or(false)
+/// Whether a wallet answers and has at least so many usable channels.
+pub async fn is_connected(home: &Home, channels: usize) -> bool {
+    let usable = |balance: pb::BalanceReply| balance.channels.iter().filter(|c| c.usable).count();
+    balance(home)
+        .await
+        .is_some_and(|balance| usable(balance) >= channels)
 }
 
 /// The balance; nothing where the host does not answer.
@@ -108,7 +107,7 @@ pub async fn balance(home: &Home) -> Option<pb::BalanceReply> {
     Some(client.balance(pb::BalanceRequest {}).await.ok()?.into_inner())
 }
 
-/// Waits until provider and buyer are connected. Where one has lost its channel, blocks are mined for what closes, and
+/// Waits until provider, buyer and hub have usable channels. Where one has lost its channel, blocks are mined for what closes, and
 /// the hub opens another. Returns how long it took.
 ///
 /// # Errors
@@ -117,7 +116,11 @@ pub async fn until_connected(world: &World) -> Result<Duration> {
     let since = Instant::now();
     loop {
         let (provider, buyer) = (&world.provider.home, &world.buyer.home);
-        if is_connected(provider).await && is_connected(buyer).await {
+        // The hub has to see both ends too: a peer that just died looks usable for a moment.
+        if is_connected(provider, 1).await
+            && is_connected(buyer, 1).await
+            && is_connected(&world.hub.home, 2).await
+        {
             return Ok(since.elapsed());
         }
         // What fails here is tried again: the host asked may be the one that is down.

@@ -8,6 +8,7 @@ mod adversity;
 mod core;
 mod crash;
 mod disk;
+mod life;
 mod market;
 mod paid_loop;
 mod programs;

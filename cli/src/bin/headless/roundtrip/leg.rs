@@ -79,11 +79,12 @@ pub async fn check_funding(
         paying.spendable_msat / 1_000,
         needed_msat / 1_000
     );
+    let room_msat: u64 = receiving.channels.iter().map(room_msat).sum();
     ensure!(
-        receiving.receivable_msat >= needed_msat,
-        "the {} can receive {} sat and {jobs} jobs bring {} sat: ask for fewer --jobs or a lower --price-sats",
+        room_msat >= needed_msat,
+        "the {} has room for {} sat and {jobs} jobs bring {} sat: ask for fewer --jobs or a lower --price-sats",
         seller.name,
-        receiving.receivable_msat / 1_000,
+        room_msat / 1_000,
         needed_msat / 1_000
     );
     let request = pb::CanReceiveRequest {
@@ -97,6 +98,13 @@ pub async fn check_funding(
         one.reason
     );
     Ok(())
+}
+
+/// What can still come in over a channel, one payment after the other: the peer's side, less the hundredth that it has
+/// to keep. A single payment may be smaller yet; that is asked of the wallet.
+fn room_msat(channel: &pb::Channel) -> u64 {
+    let capacity_msat = channel.capacity_sat * 1_000;
+    capacity_msat.saturating_sub(channel.balance_msat + capacity_msat / 100)
 }
 
 impl Leg {
