@@ -254,7 +254,9 @@ impl Listening {
             embedding: engine.readiness().embedding.clone(),
             model: engine.readiness().model.clone().unwrap_or_default(),
             price: Msat(policy.min_price_msat),
-            own_jobs: state.purchases.listened().map(|(_, p)| p.native_id).collect(),
+            // Late answers to those that are over come by our name: each job asked for by its id comes again with every
+            // other that is added.
+            own_jobs: state.purchases.open().map(|(_, p)| p.native_id).collect(),
             own_kinds,
             in_flight: state.jobs.open().map(|(_, job)| job.native_id).collect(),
             oldest_purchase_s: buys.then(|| clock::now_s().saturating_sub(ANSWERS_BACK_S) / 3_600 * 3_600),

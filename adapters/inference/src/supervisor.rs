@@ -65,6 +65,8 @@ pub(crate) struct Slot {
     starts: u32,
     failures: u32,
     not_before: Option<Instant>,
+    /// Somebody has asked for a worker, and nobody has ended it since.
+    wanted: bool,
 }
 
 #[derive(Clone, Default)]
@@ -88,7 +90,8 @@ impl WorkerProcess {
         }
     }
 
-    /// How the worker is; never waits for a running request.
+    /// How the worker is; never waits for a running request. One that died while nobody used it is replaced: a provider
+    /// without a model is given no job by which it could notice.
     pub async fn health(&self) -> WorkerHealth {
         let glance = lock(&self.shared.glance).clone();
         let mut health = WorkerHealth {
@@ -99,14 +102,20 @@ impl WorkerProcess {
             failures: glance.failures,
         };
         let Some(mut client) = glance.client else {
+            self.revive();
             return health;
         };
-        if let Ok(Ok(reply)) = timeout(HEALTH_BOUND, client.health(wire::HealthRequest {})).await {
-            let reply = reply.into_inner();
-            health.pid = glance.pid;
-            health.model = reply.model.as_ref().map(description);
-            health.running = JobId::try_from(reply.running_job_id.as_slice()).ok();
-            health.resident_bytes = reply.resident_bytes;
+        match timeout(HEALTH_BOUND, client.health(wire::HealthRequest {})).await {
+            Ok(Ok(reply)) => {
+                let reply = reply.into_inner();
+                health.pid = glance.pid;
+                health.model = reply.model.as_ref().map(description);
+                health.running = JobId::try_from(reply.running_job_id.as_slice()).ok();
+                health.resident_bytes = reply.resident_bytes;
+            }
+            Ok(Err(_)) => self.revive(),
+            // A worker that is slow to answer may be busy; the request that it runs has a watchdog.
+            Err(_) => {}
         }
         health
     }
@@ -150,6 +159,18 @@ impl WorkerProcess {
                 tracing::warn!(%error, "the inference worker could not be replaced yet");
             }
         });
+    }
+
+    /// Replaces a worker that is wanted and gone. Whoever holds the slot finds that out by itself.
+    fn revive(&self) {
+        let Ok(mut slot) = self.shared.slot.clone().try_lock_owned() else {
+            return;
+        };
+        let gone = slot.worker.as_mut().is_none_or(|worker| !worker.is_alive());
+        if slot.wanted && gone {
+            drop(slot);
+            self.replace();
+        }
     }
 
     async fn run(
@@ -214,6 +235,7 @@ impl Shared {
         if slot.worker.as_mut().is_some_and(|worker| !worker.is_alive()) {
             self.worker_failed(slot).await;
         }
+        slot.wanted = true;
         if slot.worker.is_none() {
             if let Some(not_before) = slot.not_before {
                 sleep_until(not_before).await;
@@ -279,6 +301,7 @@ impl Shared {
     }
 
     async fn end_worker(&self, slot: &mut Slot) {
+        slot.wanted = false;
         if let Some(mut worker) = slot.worker.take() {
             worker.stop().await;
         }

@@ -269,7 +269,6 @@ impl Driver {
         if head.sequence - self.last_snapshot >= SNAPSHOT_EVERY {
             self.snapshot().await?;
         }
-        // At every commit, since chatter comes without a fact too: it costs nothing until the journal is full.
         self.store.trim_journal().await?;
         if self.store.compaction_due() {
             self.store.compact().await?;

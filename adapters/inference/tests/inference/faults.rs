@@ -81,6 +81,35 @@ async fn a_kill_during_work_and_one_while_idle() {
     check_served(&world).await;
 }
 
+/// A provider whose worker died between two jobs gets no job by which to notice: being asked how it is has to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_idle_is_replaced_without_a_request() {
+    let world = World::new(|_| {});
+    world.worker.describe().await.unwrap();
+    let first = world.worker.health().await.pid.expect("a worker runs");
+    kill(Pid::from_raw(first.try_into().unwrap()), Signal::SIGKILL).unwrap();
+    let back = async {
+        loop {
+            let health = world.worker.health().await;
+            if health.model.is_some() && health.pid != Some(first) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), back)
+        .await
+        .expect("another worker with the model loaded");
+    world.worker.unload().await;
+    assert_eq!(world.worker.health().await.pid, None);
+    let again = world.worker.health().await;
+    assert_eq!(
+        (again.pid, again.model),
+        (None, None),
+        "one that was ended on purpose stays away"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hang_is_noticed_by_its_silence() {
     let world = World::new(|config| {

@@ -83,6 +83,9 @@ fn serve(socket: &Path) -> anyhow::Result<()> {
     );
     // A core file would hold prompts.
     setrlimit(Resource::RLIMIT_CORE, 0, 0).context("core files cannot be turned off")?;
+    // When memory runs out the system shall end this process, which is replaced, and not the wallet, which can lose its
+    // channel by it. Where it can't be asked for, the system chooses by size.
+    let _ = fs::write("/proc/self/oom_score_adj", "800");
     let parent_gone = Arc::new(Notify::new());
     let engine = Engine::start().context("the inference thread cannot be started")?;
     watch_stdin(parent_gone.clone(), engine.clone()).context("stdin cannot be watched")?;

@@ -18,6 +18,7 @@ mod offers;
 mod onchain;
 mod payments;
 mod process;
+mod probe;
 mod service;
 mod store;
 mod wallet;

@@ -10,18 +10,21 @@ use crate::nip90::{ANNOUNCEMENT_KIND, CANCEL_KIND, FEEDBACK_KIND, RESULT_OFFSET}
 /// Ids in one filter; relays refuse filters that are much longer.
 const IDS_PER_FILTER: usize = 200;
 
+/// How many parts there are.
+pub(super) const PARTS: usize = 6;
+
 /// The parts of an interest, each with a subscription of this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Requests,
+    /// Answers that name us.
     Answers,
+    /// Answers to our own jobs that may name nobody. Apart, since it changes with every job of ours.
+    OwnJobs,
     Cancels,
     Announcements,
     Preview,
 }
-
-/// How many parts there are.
-pub(super) const PARTS: usize = 5;
 
 /// Stored requests that a relay hands out at most for the preview: what it has beyond that is history.
 const PREVIEW_STORED: usize = 200;
@@ -30,6 +33,7 @@ impl Part {
     pub const ALL: [Part; PARTS] = [
         Part::Requests,
         Part::Answers,
+        Part::OwnJobs,
         Part::Cancels,
         Part::Announcements,
         Part::Preview,
@@ -40,6 +44,7 @@ impl Part {
         match self {
             Self::Requests => "requests",
             Self::Answers => "answers",
+            Self::OwnJobs => "own-jobs",
             Self::Cancels => "cancels",
             Self::Announcements => "announcements",
             Self::Preview => "preview",
@@ -55,6 +60,7 @@ impl Part {
         match self {
             Self::Requests => requests(interest),
             Self::Answers => answers(interest, me),
+            Self::OwnJobs => by_event(&interest.own_jobs, || Filter::new().kinds(answer_kinds(interest))),
             Self::Cancels => by_event(&interest.cancels_of, || {
                 Filter::new().kind(Kind::from(CANCEL_KIND))
             }),
@@ -104,22 +110,20 @@ fn preview(interest: &Interest) -> Vec<Filter> {
     ]
 }
 
-fn answers(interest: &Interest, me: PublicKey) -> Vec<Filter> {
+fn answer_kinds(interest: &Interest) -> Vec<Kind> {
     let results = interest
         .own_kinds
         .iter()
         .filter_map(|kind| kind.checked_add(RESULT_OFFSET));
-    let kinds: Vec<Kind> = results.chain([FEEDBACK_KIND]).map(Kind::from).collect();
-    let mut filters = by_event(&interest.own_jobs, || Filter::new().kinds(kinds.clone()));
-    if let (Some(since), Ok(me)) = (interest.answers_since_s, nostr::PublicKey::from_slice(&me.0)) {
-        filters.push(
-            Filter::new()
-                .kinds(kinds)
-                .pubkey(me)
-                .since(Timestamp::from_secs(since)),
-        );
-    }
-    filters
+    results.chain([FEEDBACK_KIND]).map(Kind::from).collect()
+}
+
+fn answers(interest: &Interest, me: PublicKey) -> Vec<Filter> {
+    let (Some(since), Ok(me)) = (interest.answers_since_s, nostr::PublicKey::from_slice(&me.0)) else {
+        return Vec::new();
+    };
+    let ours = Filter::new().kinds(answer_kinds(interest)).pubkey(me);
+    vec![ours.since(Timestamp::from_secs(since))]
 }
 
 fn announcements(interest: &Interest) -> Vec<Filter> {

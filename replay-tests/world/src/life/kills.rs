@@ -2,6 +2,7 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -19,7 +20,7 @@ use super::{
     open_the_gates,
     processes::{self, WALLET, WORKER},
     tally::{Tally, tally},
-    until_connected, until_no_job_is_open,
+    until_connected, until_settled,
 };
 use crate::{
     questions::sound,
@@ -30,6 +31,8 @@ use crate::{
 const CUSTOMERS: u32 = 6;
 /// The kill comes within so many milliseconds after the first purchase of its round is over.
 const WINDOW_MS: u64 = 3_000;
+/// A block comes so often while purchases end.
+const MINE_AGAIN: Duration = Duration::from_millis(500);
 
 /// Who can be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -211,6 +214,12 @@ impl Scene<'_> {
             &format!("kill {number}"),
             u32::MAX,
         );
+        let served = AtomicBool::new(false);
+        let serve = async {
+            let done = market.serve(CUSTOMERS).await;
+            served.store(true, Ordering::SeqCst);
+            done
+        };
         let strike = async {
             market.until(1).await;
             tokio::time::sleep(Duration::from_millis(after_ms)).await;
@@ -222,14 +231,18 @@ impl Scene<'_> {
             if victim == Victim::Provider {
                 go_online(&self.world.provider.home).await?;
             }
-            anyhow::Ok((since, over, ms(since.elapsed())))
+            let connected_ms = ms(since.elapsed());
+            // What was on its way in a channel that closed is decided by the chain.
+            while !served.load(Ordering::SeqCst) {
+                tokio::time::sleep(MINE_AGAIN).await;
+                self.world.mine(1)?;
+            }
+            anyhow::Ok((since, over, connected_ms))
         };
-        let (served, struck) = tokio::join!(market.serve(CUSTOMERS), strike);
+        let (served, struck) = tokio::join!(serve, strike);
         let (since, over, connected_ms) = struck?;
         let mut problems = Vec::new();
-        let now = tally(self.world.provider.home.path(), self.world.buyer.home.path()).await?;
-        let closed = now.closes() > self.before.closes();
-        for done in [served, until_no_job_is_open(&self.world, closed).await] {
+        for done in [served, until_settled(&self.world).await] {
             if let Err(error) = done {
                 problems.push(format!("{error:#}"));
             }

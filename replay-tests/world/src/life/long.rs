@@ -21,7 +21,7 @@ use super::{
     processes::{self, WALLET, WORKER},
     relays::Relay,
     tally::{Tally, tally},
-    until_connected, until_no_job_is_open,
+    until_connected, until_settled,
 };
 use crate::{
     questions::sound,
@@ -240,7 +240,7 @@ impl Life<'_> {
         if let Err(error) = served {
             problems.push(format!("{error:#}"));
         }
-        if let Err(error) = until_no_job_is_open(&self.world, false).await {
+        if let Err(error) = until_settled(&self.world).await {
             problems.push(format!("{error:#}"));
         }
         let duration_ms = ms(since.elapsed());

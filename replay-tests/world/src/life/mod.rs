@@ -149,26 +149,33 @@ async fn has_no_channel(home: &Home) -> bool {
         .is_some_and(|balance| balance.channels.is_empty())
 }
 
-/// Waits until no job of the provider is open. Where channels have closed, blocks are mined meanwhile: what was on its
-/// way in them is decided by the chain.
+/// Waits until the provider has no job at work, and has settled whatever the buyer has paid. A job that was delivered
+/// and is not paid stays open until its invoice ends: nobody waits for that here, the tally counts it.
 ///
 /// # Errors
-/// Jobs are still open after [`WHOLE_LIMIT`].
-pub async fn until_no_job_is_open(world: &World, closing: bool) -> Result<()> {
+/// It is not so after [`WHOLE_LIMIT`].
+pub async fn until_settled(world: &World) -> Result<()> {
     let since = Instant::now();
     loop {
-        let open = async {
-            let jobs = reach(&world.provider.home)?.jobs(pb::JobsRequest {}).await?;
-            anyhow::Ok(jobs.into_inner().jobs)
+        let at_work = async {
+            let jobs = reach(&world.provider.home)?
+                .jobs(pb::JobsRequest {})
+                .await?
+                .into_inner()
+                .jobs;
+            let at_work: Vec<_> = jobs.into_iter().filter(|job| job.work != "delivered").collect();
+            anyhow::Ok(at_work)
         };
-        let open = open.await;
-        if open.as_ref().is_ok_and(Vec::is_empty) {
+        let at_work = at_work.await;
+        let tally = tally::tally(world.provider.home.path(), world.buyer.home.path()).await?;
+        if at_work.as_ref().is_ok_and(Vec::is_empty) && tally.paid_not_settled == 0 {
             return Ok(());
         }
-        ensure!(since.elapsed() < WHOLE_LIMIT, "jobs are still open: {open:?}");
-        if closing {
-            world.mine(1)?;
-        }
+        ensure!(
+            since.elapsed() < WHOLE_LIMIT,
+            "{} jobs were paid and are not settled; at work are {at_work:?}",
+            tally.paid_not_settled
+        );
         tokio::time::sleep(ASK_AGAIN * 5).await;
     }
 }
