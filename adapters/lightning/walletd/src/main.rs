@@ -18,7 +18,6 @@ mod offers;
 mod onchain;
 mod payments;
 mod process;
-mod probe;
 mod service;
 mod store;
 mod wallet;

@@ -211,14 +211,7 @@ fn build(config: &Config, addresses: &[SocketAddress]) -> Result<Node, StartErro
     let folder = config.wallet_dir.join("ldk");
     let store = Store::open(&folder)
         .map_err(|error| start_error("wallet-dir", format!("{}: {error}", folder.display())))?;
-    let upstream = std::env::var_os("STORE_UPSTREAM").is_some();
-    let store: Arc<ldk_node::DynStore> = if upstream {
-        drop(store);
-        Arc::new(ldk_node::io::sqlite_store::SqliteStore::new(folder.clone(), Some("up.sqlite".into()), Some("ldk_node_data".into())).unwrap())
-    } else {
-        Arc::new(store)
-    };
-    builder.build_with_store(Arc::new(crate::probe::Probe::new(store))).map_err(|error| {
+    builder.build_with_store(Arc::new(store)).map_err(|error| {
         let code = match error {
             BuildError::NetworkMismatch => "wrong-network",
             BuildError::InvalidChannelMonitor | BuildError::ReadFailed => "wallet-damaged",

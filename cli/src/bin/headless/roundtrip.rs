@@ -113,7 +113,7 @@ async fn flip(sold: &mut Side, bought: &mut Side, price_msat: u64) -> anyhow::Re
     sold.client.go_offline(offline).await?;
     let policy = bought
         .client
-        .get_policy(pb::GetPolicyRequest {})
+        .get_policy(pb::GetPolicyRequest::default())
         .await?
         .into_inner()
         .policy;

@@ -85,9 +85,8 @@ impl Market {
             fee_ceiling_msat: FEE_CEILING_MSAT,
             deadline_s: DEADLINE_S,
             provider: self.provider.clone(),
-            pay_first_ceiling_msat: 0,
             max_tokens: TOKENS,
-            without_bid: false,
+            ..pb::BuyRequest::default()
         };
         let since = Instant::now();
         let id = loop {

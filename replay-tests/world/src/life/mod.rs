@@ -64,7 +64,10 @@ pub fn reach(home: &Home) -> Result<Client> {
 /// The provider can't be asked.
 pub async fn open_the_gates(provider: &Child, in_flight: u32) -> Result<()> {
     let mut client = provider.client()?;
-    let reply = client.get_policy(pb::GetPolicyRequest {}).await?.into_inner();
+    let reply = client
+        .get_policy(pb::GetPolicyRequest::default())
+        .await?
+        .into_inner();
     let policy = pb::Policy {
         max_in_flight: in_flight,
         per_buyer_per_hour: 1_000_000,

@@ -177,7 +177,7 @@ async fn one_job(
         provider: seller.pubkey.clone(),
         pay_first_ceiling_msat: if pay_first { price_msat } else { 0 },
         max_tokens: TOKENS,
-        without_bid: false,
+        ..pb::BuyRequest::default()
     };
     let asked = buyer
         .client
