@@ -6,9 +6,9 @@
 //! time between them short (docs/adr/0010 has the figures):
 //!
 //! - One write-ahead log takes every write on the thread that asks for it, in the order in which it is asked for.
-//! - Monitors, the manager and the chain wallet are flushed to the disk, with all that came before them. The rest
-//!   (payment records, the queue of events, scores) waits for the next flush: a killed process loses nothing of it, and
-//!   a power cut leaves a beginning of that one order.
+//! - Monitors, the manager, the chain wallet and whatever is new are flushed to the disk, with all that came before
+//!   them. Changes of payment records, of the queue of events and of scores wait for the next flush: a killed process
+//!   loses nothing of it, and a power cut leaves a beginning of that one order.
 //! - A monitor is flushed first and shown second. Killed while it is flushed, the process had not told the engine yet
 //!   that it is there, so nobody was told anything: it is dropped, as if the kill had come a moment earlier.
 use std::{
@@ -110,12 +110,7 @@ impl Store {
             "monitors" | "monitor_updates" => {
                 self.put_flushed_first(&connection, primary, secondary, key, value)
             }
-            _ => flush(&connection, is_flushed(primary, key)).and_then(|()| {
-                connection
-                    .prepare_cached(PUT)?
-                    .execute(params![primary, secondary, key, value])
-                    .map(drop)
-            }),
+            _ => put_at_once(&connection, primary, secondary, key, value),
         };
         written.map_err(failed)
     }
@@ -165,6 +160,26 @@ impl Store {
             .map_err(failed)?;
         keys.collect::<Result<_, _>>().map_err(failed)
     }
+}
+
+fn put_at_once(
+    connection: &Connection,
+    primary: &str,
+    secondary: &str,
+    key: &str,
+    value: &[u8],
+) -> rusqlite::Result<()> {
+    let known: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM ldk_node_data
+             WHERE primary_namespace = ?1 AND secondary_namespace = ?2 AND key = ?3)",
+        )?
+        .query_row(params![primary, secondary, key], |row| row.get(0))?;
+    flush(connection, !known || is_flushed(primary, key))?;
+    connection
+        .prepare_cached(PUT)?
+        .execute(params![primary, secondary, key, value])
+        .map(drop)
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -219,7 +234,7 @@ fn show(connection: &Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// What has to survive a power cut by itself. The rest may be as old as the last of these.
+/// What has to survive a power cut in its newest form. The rest may be as old as the last of these.
 fn is_flushed(primary: &str, key: &str) -> bool {
     match primary {
         "payments" => false,

@@ -268,16 +268,11 @@ impl Scene<'_> {
 
     async fn kill(&mut self, victim: Victim) -> Result<()> {
         let world = &mut self.world;
-        let child = |host: &Child, program: &str| {
-            let pid =
-                processes::child_of(host, program).with_context(|| format!("{program} does not run"))?;
-            processes::signal(pid, Signal::SIGKILL)
-        };
         let host = match victim {
-            Victim::ProviderWallet => return child(&world.provider, WALLET),
-            Victim::ProviderWorker => return child(&world.provider, WORKER),
-            Victim::BuyerWallet => return child(&world.buyer, WALLET),
-            Victim::HubWallet => return child(&world.hub, WALLET),
+            Victim::ProviderWallet => return kill_child(&world.provider, WALLET).await,
+            Victim::ProviderWorker => return kill_child(&world.provider, WORKER).await,
+            Victim::BuyerWallet => return kill_child(&world.buyer, WALLET).await,
+            Victim::HubWallet => return kill_child(&world.hub, WALLET).await,
             Victim::Provider => &mut world.provider,
             Victim::Buyer => &mut world.buyer,
             Victim::Hub => &mut world.hub,
