@@ -1,5 +1,8 @@
 //! Many jobs through several relays, with random restarts of everything, on the simulated chain. Memory, disk and
 //! digests are looked at after each round.
+mod blow;
+mod report;
+
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -9,13 +12,13 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use autopilot_host::sandbox::{ChainKind, Child, Options, World};
 use nix::sys::signal::Signal;
-use serde::{Deserialize, Serialize};
+
+pub use blow::Blow;
+pub use report::{Round, Struck, Summary};
 
 use super::{
     customers::Market,
-    draw::Draw,
     go_online,
-    growth::Growth,
     journal::Journal,
     open_the_gates,
     processes::{self, WALLET, WORKER},
@@ -46,104 +49,6 @@ pub struct Plan {
     pub state: PathBuf,
 }
 
-/// What is done to the world while it works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Blow {
-    /// SIGTERM to a host, then its start.
-    ProviderStop,
-    /// SIGKILL to a host, then its start.
-    ProviderKill,
-    /// The same for the buyer.
-    BuyerStop,
-    /// The same for the buyer.
-    BuyerKill,
-    /// The same for the hub.
-    HubStop,
-    /// The same for the hub.
-    HubKill,
-    /// SIGKILL to the inference worker, which the host replaces.
-    WorkerKill,
-    /// A relay ends, and begins again without memory.
-    Relay(u8),
-}
-
-const BLOWS: [Blow; 10] = [
-    Blow::ProviderStop,
-    Blow::ProviderKill,
-    Blow::BuyerStop,
-    Blow::BuyerKill,
-    Blow::HubStop,
-    Blow::HubKill,
-    Blow::WorkerKill,
-    Blow::Relay(0),
-    Blow::Relay(1),
-    Blow::Relay(2),
-];
-
-/// One blow as it happened.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Struck {
-    /// What was done.
-    pub blow: Blow,
-    /// After so many purchases of the round were over.
-    pub after: u32,
-    /// Until provider and buyer were connected again, in milliseconds.
-    pub connected_ms: u64,
-}
-
-/// One round.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Round {
-    /// From 1.
-    pub round: u32,
-    /// Of all draws.
-    pub seed: u64,
-    /// Digest of the programs.
-    pub programs: String,
-    /// What the round brought.
-    pub tally: Tally,
-    /// Purchases asked in all rounds so far.
-    pub jobs: u64,
-    /// What was done to the world.
-    pub blows: Vec<Struck>,
-    /// From its first order to its last end, in milliseconds.
-    pub duration_ms: u64,
-    /// Facts in each ledger.
-    pub facts: BTreeMap<String, u64>,
-    /// Bytes on disk.
-    pub bytes: BTreeMap<String, u64>,
-    /// Resident memory at the end of the round, in KiB.
-    pub rss_kib: BTreeMap<String, u64>,
-    /// The replay of each ledger gives the digests of the live views, and the wallets agree with the ledgers.
-    pub sound: bool,
-    /// What did not hold.
-    pub problems: Vec<String>,
-}
-
-/// All rounds in short.
-#[derive(Debug, Serialize)]
-pub struct Summary {
-    /// Of all draws.
-    pub seed: u64,
-    /// Rounds.
-    pub rounds: u32,
-    /// Everything asked, paid, lost.
-    pub tally: Tally,
-    /// Blows by kind.
-    pub blows: BTreeMap<String, u32>,
-    /// Every round was sound.
-    pub sound: bool,
-    /// What did not hold.
-    pub problems: Vec<String>,
-    /// Bytes on disk over jobs.
-    pub bytes: Vec<Growth>,
-    /// Resident memory in KiB over jobs.
-    pub rss_kib: Vec<Growth>,
-    /// Figures whose later jobs cost more than the earlier ones.
-    pub uneven: Vec<String>,
-}
-
 /// Lives until the plan is fulfilled, or until `stop` is done; then it ends after the round under way. Each round is
 /// told and kept in `rounds.jsonl`, and the summary in `summary.json`.
 ///
@@ -169,7 +74,7 @@ pub async fn live(
         }
         life.end().await?;
     }
-    let summary = summary(plan.seed, &rounds);
+    let summary = report::summary(plan.seed, &rounds);
     let text = serde_json::to_string_pretty(&summary)?;
     std::fs::write(plan.state.join("summary.json"), text)?;
     Ok(summary)
@@ -234,7 +139,7 @@ impl Life<'_> {
             jobs,
         );
         let since = Instant::now();
-        let blows = draw_blows(self.plan.seed, number, jobs);
+        let blows = blow::draw(self.plan.seed, number, jobs);
         let (served, blows) = tokio::join!(market.serve(CUSTOMERS), self.strike(&market, blows));
         let (mut problems, blows) = (Vec::new(), blows?);
         if let Err(error) = served {
@@ -376,20 +281,6 @@ async fn end_and_start(host: &mut Child, signal: Signal) -> Result<()> {
     Ok(host.restart(&[]).await?)
 }
 
-/// Two or three blows, in the order in which they come.
-fn draw_blows(seed: u64, round: u32, jobs: u32) -> Vec<(u32, Blow)> {
-    let mut draw = Draw::of(seed, round);
-    let count = 2 + draw.below(2);
-    let mut blows: Vec<(u32, Blow)> = (0..count)
-        .filter_map(|_| {
-            let after = u32::try_from(draw.below(u64::from(jobs))).ok()?;
-            draw.one_of(&BLOWS).map(|blow| (after, *blow))
-        })
-        .collect();
-    blows.sort_by_key(|(after, _)| *after);
-    blows
-}
-
 fn ensure_single(tally: &Tally, problems: &mut Vec<String>) {
     if tally.double_work + tally.double_payment > 0 {
         problems.push(format!(
@@ -402,38 +293,6 @@ fn ensure_single(tally: &Tally, problems: &mut Vec<String>) {
             "{} jobs were paid and are not settled",
             tally.paid_not_settled
         ));
-    }
-}
-
-fn summary(seed: u64, rounds: &[Round]) -> Summary {
-    let grown = |of: &dyn Fn(&Round) -> &BTreeMap<String, u64>| -> Vec<Growth> {
-        let names: std::collections::BTreeSet<&String> =
-            rounds.iter().flat_map(|round| of(round).keys()).collect();
-        let points = |name: &String| -> Vec<(f64, f64)> {
-            let point = |round: &Round| Some((round.jobs as f64, *of(round).get(name)? as f64));
-            rounds.iter().filter_map(point).collect()
-        };
-        names
-            .into_iter()
-            .filter_map(|name| Growth::of(name, &points(name)))
-            .collect()
-    };
-    let (bytes, rss_kib) = (grown(&|round| &round.bytes), grown(&|round| &round.rss_kib));
-    let uneven = bytes.iter().chain(&rss_kib).filter(|growth| !growth.is_even());
-    let mut blows = BTreeMap::new();
-    for struck in rounds.iter().flat_map(|round| &round.blows) {
-        *blows.entry(format!("{:?}", struck.blow)).or_default() += 1;
-    }
-    Summary {
-        seed,
-        rounds: u32::try_from(rounds.len()).unwrap_or(u32::MAX),
-        tally: Tally::sum(rounds.iter().map(|round| &round.tally)),
-        blows,
-        sound: rounds.iter().all(|round| round.sound),
-        problems: rounds.iter().flat_map(|round| round.problems.clone()).collect(),
-        uneven: uneven.map(|growth| growth.what.clone()).collect(),
-        bytes,
-        rss_kib,
     }
 }
 
