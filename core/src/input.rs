@@ -12,7 +12,8 @@ use crate::{
 };
 
 pub use crate::keys::{
-    channel_closed_key, channel_opened_key, forwarded_key, invoice_key, market_key, onchain_key, received_key, sent_key,
+    channel_closed_key, channel_opened_key, forwarded_key, invoice_key, market_key, onchain_key,
+    received_key, sent_key,
 };
 
 /// One input.

@@ -26,8 +26,8 @@ pub mod presence;
 mod prices;
 pub mod refund;
 pub mod refusal;
-pub mod tick;
 pub mod standing;
+pub mod tick;
 
 pub use effects::Effect;
 pub use engine::Engine;

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use autopilot_events::{Head, Recorded, words::Digest};
 use autopilot_projections::State;
-use autopilot_store_sqlite::{BodyCounts, OpenError, ReadError, Reader, rows::HistoryFold};
+use autopilot_store_sqlite::{BodyCounts, JournalEntry, OpenError, ReadError, Reader, rows::HistoryFold};
 
 pub use autopilot_store_sqlite::{JournalQuery, Progress};
 

@@ -246,7 +246,11 @@ mod tests {
         ledger.look(|_| ()).await.unwrap();
         // A look is answered with its group; the trimming of that group is done before the next.
         ledger.look(|_| ()).await.unwrap();
-        let (lines, dropped) = ledger.reader().journal(None, u32::MAX).await.unwrap();
+        let (lines, dropped) = ledger
+            .reader()
+            .journal(&autopilot_store_sqlite::JournalQuery::newest(u32::MAX))
+            .await
+            .unwrap();
         assert!(lines.len() as u64 <= most, "{} lines", lines.len());
         assert_eq!(
             lines.len() as u64 + dropped,

@@ -188,6 +188,7 @@ impl Scene<'_> {
             price_msat: PRICE_MSAT,
             order: "work-first".to_owned(),
             model: model()?,
+            embedding: None,
             buyer_serves: false,
             program,
         };

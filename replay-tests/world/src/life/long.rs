@@ -104,6 +104,7 @@ impl Life<'_> {
             price_msat: PRICE_MSAT,
             order: "work-first".to_owned(),
             model: model()?,
+            embedding: None,
             buyer_serves: false,
             program: program.clone(),
         };

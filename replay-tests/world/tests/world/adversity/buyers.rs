@@ -15,7 +15,11 @@ const REPLIES: usize = 60;
 const FOREIGN_INVOICE: &str = "lnbc2500u1pvjluezpp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdq5xysxxatsyp3k7enxv4jsxqzpuaztrnwngzn3kdzw5hydlzf03qdgm2hdq27cqv3agm2awhz5se903vruatfhq77w3ls4evs3ch9zw97j25emudupq63nyw24cg27h2rspfj9srp";
 
 async fn allow(scene: &mut Scene, change: impl FnOnce(&mut pb::Policy)) {
-    let reply = scene.provider.get_policy(pb::GetPolicyRequest {}).await.unwrap();
+    let reply = scene
+        .provider
+        .get_policy(pb::GetPolicyRequest::default())
+        .await
+        .unwrap();
     let mut policy = reply.into_inner().policy.unwrap();
     change(&mut policy);
     let request = pb::SetPolicyRequest { policy: Some(policy) };

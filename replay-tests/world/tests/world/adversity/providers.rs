@@ -17,7 +17,7 @@ use bitcoin::{
 use lightning_invoice::{Currency, InvoiceBuilder, PaymentSecret};
 use nostr_sdk::prelude::*;
 
-use super::scene::{Facts, client, first, tag};
+use super::scene::{Facts, about, client, first, tag};
 use crate::programs::support::{ctl, json};
 
 /// What the honest answer costs.
@@ -152,7 +152,7 @@ impl Market {
         let subject = subject.id.to_hex();
         let noted = async {
             loop {
-                let (lines, _) = audit.journal(Some(&subject), 100).await.unwrap();
+                let (lines, _) = audit.journal(&about(Some(&subject))).await.unwrap();
                 if lines.iter().any(|line| line.kind == kind) {
                     return;
                 }

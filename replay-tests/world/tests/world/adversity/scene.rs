@@ -6,7 +6,11 @@ use std::{
 
 use autopilot_core::ports::market::MARKET_NIP90;
 use autopilot_events::words::JobId;
-use autopilot_host::{audit::Audit, control::Client as Control, sandbox::ChainKind};
+use autopilot_host::{
+    audit::{Audit, JournalQuery},
+    control::Client as Control,
+    sandbox::ChainKind,
+};
 use autopilot_hostile_relay::{HostileRelay, Message, acknowledge};
 use autopilot_proto::control::v1 as pb;
 use autopilot_world_tests::stage::{FEE_CEILING_MSAT, PATIENCE_S, PRICE_MSAT, Stage};
@@ -233,7 +237,7 @@ impl Scene {
         let audit = Audit::open(self.stage.world.provider.home.path()).await.unwrap();
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
-            let (lines, _) = audit.journal(subject, 10_000).await.unwrap();
+            let (lines, _) = audit.journal(&about(subject)).await.unwrap();
             if lines
                 .iter()
                 .any(|line| line.kind == kind && line.text.contains(words))
@@ -251,7 +255,7 @@ impl Scene {
     /// Deliveries that the provider says it skipped, since relays sent more than a lane holds.
     pub async fn skipped(&self) -> usize {
         let audit = Audit::open(self.stage.world.provider.home.path()).await.unwrap();
-        let (lines, _) = audit.journal(None, 100_000).await.unwrap();
+        let (lines, _) = audit.journal(&JournalQuery::newest(100_000)).await.unwrap();
         let lagged = lines.iter().filter(|line| line.kind == "relay.lagged");
         lagged
             .map(|line| line.text.split(' ').next().unwrap().parse::<usize>().unwrap())
@@ -331,4 +335,12 @@ pub fn stream(request: &Event) -> String {
 /// An event as a relay's message carries it.
 pub fn as_value(event: &Event) -> serde_json::Value {
     serde_json::from_str(&event.as_json()).unwrap()
+}
+
+/// The newest journal lines about this, or about anything.
+pub fn about(subject: Option<&str>) -> JournalQuery {
+    JournalQuery {
+        subject: subject.map(str::to_owned),
+        ..JournalQuery::newest(10_000)
+    }
 }
