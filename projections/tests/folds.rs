@@ -181,12 +181,12 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
     let labels: Vec<String> = empty.digests().into_iter().map(|(label, _)| label).collect();
     let names = [
         "provider/2",
-        "jobs/3",
-        "outbox/1",
+        "jobs/4",
+        "outbox/2",
         "wallet/2",
         "purchases/2",
         "earnings/2",
-        "accounts/1",
+        "accounts/2",
         "missed/1",
         "custody/1",
         "heads/1",
