@@ -212,7 +212,7 @@ impl Accounts {
 
 impl Projection for Accounts {
     const NAME: &'static str = "accounts";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&mut self, fact: &Recorded) {
         for posting in postings(&fact.event) {
