@@ -3,7 +3,7 @@
 //! The engine keeps a channel in two places: a monitor, which must be on disk before the peer is told anything, and the
 //! manager, which follows as soon as it can. Killed between the two, it finds its manager behind at the next start and
 //! closes the channel by force. Nothing outside the engine can join the two writes. What a store can do is to make the
-//! time between them short (docs/adr/0005 has the figures):
+//! time between them short (docs/adr/0006 has the figures):
 //!
 //! - One write-ahead log takes every write on the thread that asks for it, in the order in which it is asked for.
 //! - Monitors, the manager, the chain wallet and whatever is new are flushed to the disk, with all that came before
