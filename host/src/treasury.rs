@@ -12,6 +12,7 @@ use autopilot_events::{
 };
 use autopilot_projections::accounts::Account;
 use autopilot_store_sqlite::JournalEntry;
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -27,6 +28,8 @@ pub(crate) use crate::readiness::observe;
 
 /// Payments per page of the wallet's list.
 const PAGE: u32 = 500;
+/// Payments that the ledger is asked about at the same time.
+const AT_ONCE: usize = 64;
 
 /// Records events as they come, each acknowledged only once it is durable. Runs until wallet or ledger stop.
 pub async fn run(outside: Outside, mut events: mpsc::Receiver<WalletEvent>) {
@@ -228,12 +231,8 @@ pub async fn reconcile(outside: &Outside) -> Result<pb::WalletReconciled, String
             .payments(PAGE, page.as_deref())
             .await
             .map_err(|e| e.message)?;
-        for payment in list
-            .payments
-            .iter()
-            .filter(|p| matches!(p.kind, PaymentKind::Bolt11 | PaymentKind::Bolt12))
-        {
-            let (Some(hash), Some(amount)) = (payment.payment_hash, payment.amount) else {
+        for payment in list.payments.iter().filter(|p| lightning(p)) {
+            let Some((_, amount)) = payment.payment_hash.zip(payment.amount) else {
                 continue;
             };
             seen += 1;
@@ -245,13 +244,15 @@ pub async fn reconcile(outside: &Outside) -> Result<pb::WalletReconciled, String
                 };
                 *total = total.saturating_add(amount.0);
             }
-            let Some(input) = missing(outside, payment, hash, amount).await? else {
-                continue;
-            };
-            match outside.ledger.submit(Input::Wallet(input), None).await {
-                Ok(Done::Recorded { sequences, .. }) => added += u32::from(!sequences.is_empty()),
-                Ok(Done::Duplicate { .. }) => {}
-                Err(error) => return Err(error.to_string()),
+        }
+        // Nearly all of them are known: asking about many at a time keeps a start short on a long history.
+        for payments in list.payments.chunks(AT_ONCE) {
+            let mut asked = Vec::with_capacity(payments.len());
+            for payment in payments.iter().filter(|payment| lightning(payment)) {
+                asked.push(recall(outside, payment));
+            }
+            for is_new in join_all(asked).await {
+                added += u32::from(is_new?);
             }
         }
         page = list.next;
@@ -294,6 +295,25 @@ pub async fn reconcile(outside: &Outside) -> Result<pb::WalletReconciled, String
         .await
         .map_err(|e| e.to_string())?;
     Ok(reconciled)
+}
+
+fn lightning(payment: &Payment) -> bool {
+    matches!(payment.kind, PaymentKind::Bolt11 | PaymentKind::Bolt12)
+}
+
+/// Hands a listed payment to the ledger; whether it was news there.
+async fn recall(outside: &Outside, payment: &Payment) -> Result<bool, String> {
+    let Some((hash, amount)) = payment.payment_hash.zip(payment.amount) else {
+        return Ok(false);
+    };
+    let Some(input) = missing(outside, payment, hash, amount).await? else {
+        return Ok(false);
+    };
+    match outside.ledger.submit(Input::Wallet(input), None).await {
+        Ok(Done::Recorded { sequences, .. }) => Ok(!sequences.is_empty()),
+        Ok(Done::Duplicate { .. }) => Ok(false),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// What a listed payment means where the ledger may not know it yet.

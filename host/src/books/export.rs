@@ -110,12 +110,13 @@ pub async fn export(
             movement: &movement,
             value: value.and_then(|(valuer, net)| valuer.value(net, movement.at_ms)),
         };
-        Ok(match format {
+        match format {
             Format::Csv => csv::entry(out, &book.network, &entry)?,
             Format::Jsonl => jsonl::entry(out, &book.network, &entry)?,
             Format::Koinly => koinly.entry(out, &book.network, &entry)?,
             Format::Hledger => hledger::entry(out, &entry)?,
-        })
+        }
+        Ok(())
     })
     .await?;
     match format {

@@ -44,7 +44,10 @@ pub async fn roundtrip(args: args::Roundtrip) -> anyhow::Result<()> {
     };
     let homes = [&world.provider, &world.buyer].map(|host| host.home.path().to_owned());
     summary
-        .phase("stop", async { anyhow::Ok(world.stop().await) })
+        .phase("stop", async {
+            world.stop().await;
+            anyhow::Ok(())
+        })
         .await?;
     if let Err(error) = done {
         summary.problem(format!("{error:#}"));

@@ -190,7 +190,6 @@ fn events() -> Vec<Event> {
             event_id: id(5, 9),
             payment_hash: id(4, 9),
             amount_msat: 4_000,
-            ..Default::default()
         }
         .into(),
     );
@@ -201,7 +200,6 @@ fn events() -> Vec<Event> {
             payment_hash: id(4, 9),
             amount_msat: 4_000,
             fee_msat: 2,
-            ..Default::default()
         }
         .into(),
     );
