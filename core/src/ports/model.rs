@@ -1,17 +1,21 @@
 //! The model port: text in, text and a receipt out. Whoever implements it keeps the model in a process of its
 //! own, so that nothing a model does can take the ledger along.
+mod error;
+
 use std::future::Future;
 
 use autopilot_events::words::{Digest, JobId};
 
-/// A local model that answers one request at a time.
+pub use error::{ModelError, ModelErrorCode, ServerFault};
+
+/// A model that answers requests, as many at a time as its engine takes.
 pub trait Model: Send + Sync {
     /// Names the model and what it runs with, and makes it ready if it is not.
     fn describe(&self) -> impl Future<Output = Result<ModelDescription, ModelError>> + Send;
 
     /// Runs one request. `on_chunk` gets the output piece by piece as valid UTF-8; the pieces together are
-    /// [`Generation::text`]. Requests beyond the first wait in line, and their deadline runs meanwhile.
-    /// Dropping the future cancels the work within one decode.
+    /// [`Generation::text`]. Requests beyond what the engine takes at once wait in line, and their deadline runs
+    /// meanwhile. Dropping the future cancels the work: within one decode, or by closing the connection.
     fn generate(
         &self,
         request: GenerateRequest,
@@ -106,20 +110,22 @@ impl Default for Sampling {
 /// The model that answers, and what it runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelDescription {
-    /// Name in the file's metadata, or the file's stem.
+    /// Name in the file's metadata, or the file's stem; of a server the name that it serves the model by.
     pub name: String,
-    /// blake3 of the model file.
-    pub digest: Digest,
-    /// SHA-256 of the model file.
-    pub sha256: [u8; 32],
-    /// Size of the model file in bytes.
+    /// blake3 of the model file; `None`: a server's word is all that is known.
+    pub digest: Option<Digest>,
+    /// SHA-256 of the model file; `None` as above.
+    pub sha256: Option<[u8; 32]>,
+    /// Size of the model file in bytes; 0: not known.
     pub file_bytes: u64,
-    /// Number of weights.
+    /// Number of weights; 0: not known.
     pub n_params: u64,
-    /// Context length that the model was trained with, tokens.
+    /// Context length that the model was trained with, tokens; 0: not known.
     pub n_ctx_train: u32,
-    /// Context length in use, tokens: prompt and output together.
+    /// Context length in use, tokens: prompt and output of one request together; 0: not known.
     pub n_ctx: u32,
+    /// Requests that are computed at the same time, at least 1.
+    pub in_flight_max: u32,
     /// Whether the file brings a chat template that the runtime knows (else ChatML is used).
     pub has_template: bool,
     /// The runtime and its build.
@@ -174,12 +180,37 @@ impl FinishReason {
     }
 }
 
+/// What a receipt claims about the same request, asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The same file, runtime build, CPU features and settings give the same bytes, after a restart too.
+    SameBytes,
+    /// Nothing.
+    Nothing,
+}
+
+impl Claim {
+    /// The word that facts and faces use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Claim::SameBytes => "same-bytes",
+            Claim::Nothing => "none",
+        }
+    }
+}
+
 /// What was computed, with what, and how it ended. The digest of tokens is over their ids as 4 little-endian
-/// bytes each.
+/// bytes each. What a server does not tell is zero, empty or `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
+    /// What computed it: `llama.cpp` (our worker) or `openai-compatible` (a server).
+    pub engine: String,
+    /// What is claimed about a repetition.
+    pub claim: Claim,
+    /// The counts of tokens are a server's word.
+    pub counts_reported: bool,
     /// blake3 of the model file.
-    pub model_digest: Digest,
+    pub model_digest: Option<Digest>,
     /// The model's name.
     pub model_name: String,
     /// The runtime and its build.
@@ -202,14 +233,14 @@ pub struct Receipt {
     pub seed: u32,
     /// `model`, `chatml` or `none`.
     pub template: String,
-    /// Of the prompt as tokenised: template and contents.
+    /// Of the prompt as tokenised, template and contents; for a server: of the `messages` or `prompt` sent, as JSON.
     pub prompt_text_digest: Digest,
     /// Of the prompt's tokens.
-    pub prompt_tokens_digest: Digest,
+    pub prompt_tokens_digest: Option<Digest>,
     /// Of the output text.
     pub output_text_digest: Digest,
     /// Of all tokens sampled, those of a stop string and the end token included.
-    pub output_tokens_digest: Digest,
+    pub output_tokens_digest: Option<Digest>,
     /// Tokens in the prompt.
     pub prompt_tokens: u32,
     /// Tokens sampled.
@@ -222,174 +253,4 @@ pub struct Receipt {
     pub generate_ms: u64,
     /// Why the output ended.
     pub finish_reason: FinishReason,
-}
-
-/// Why there is no (whole) output. The sentence is for a person and never holds prompt, output or a secret.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ModelError {
-    /// No file at the configured path.
-    #[error("there is no model file at {path}")]
-    ModelMissing {
-        /// Where it was looked for.
-        path: String,
-    },
-    /// The file can't be read, or is no model that the runtime can load.
-    #[error("the model file cannot be loaded: {reason}")]
-    ModelUnreadable {
-        /// What the file system or the runtime said.
-        reason: String,
-    },
-    /// The file is not the one that was chosen.
-    #[error("the model file's digest is not the expected one: {reason}")]
-    ModelDigestMismatch {
-        /// Found and expected digest.
-        reason: String,
-    },
-    /// Weights, context and buffers need more memory than allowed.
-    #[error("the model needs about {need_bytes} bytes of memory, {limit_bytes} are allowed")]
-    ModelTooLarge {
-        /// Estimated need.
-        need_bytes: u64,
-        /// Limit in force.
-        limit_bytes: u64,
-    },
-    /// The prompt does not fit the context.
-    #[error("the prompt has {tokens} tokens, at most {limit} fit")]
-    PromptTooLong {
-        /// Tokens in the prompt.
-        tokens: u64,
-        /// Most that would fit.
-        limit: u64,
-    },
-    /// The request breaks a bound of the contract.
-    #[error("the request is not valid: {reason}")]
-    RequestInvalid {
-        /// Which bound.
-        reason: String,
-    },
-    /// Too many requests wait already.
-    #[error("too many requests are waiting for the model")]
-    Busy,
-    /// It was asked to stop.
-    #[error("the request was cancelled")]
-    Cancelled {
-        /// What was there by then, if work had begun.
-        partial: Option<Box<Generation>>,
-    },
-    /// Its deadline passed.
-    #[error("the deadline passed before the answer was complete")]
-    DeadlineExceeded {
-        /// What was there by then, if work had begun.
-        partial: Option<Box<Generation>>,
-    },
-    /// The worker went beyond its memory bound.
-    #[error("the inference worker ran out of its memory bound")]
-    OutOfMemory,
-    /// The worker's process ended while it held the request.
-    #[error("the inference worker ended unexpectedly ({})", ended(*signal, *exit_code))]
-    WorkerCrashed {
-        /// Signal that ended it.
-        signal: Option<i32>,
-        /// Exit status, when no signal ended it.
-        exit_code: Option<i32>,
-    },
-    /// The worker made no progress for the watchdog's bound and was killed.
-    #[error("the inference worker made no progress for {silent_ms} ms and was replaced")]
-    WorkerHung {
-        /// The bound, ms.
-        silent_ms: u64,
-    },
-    /// The worker's program is not there.
-    #[error("the inference worker program is missing: {path}")]
-    WorkerMissing {
-        /// Where it was looked for.
-        path: String,
-    },
-    /// No worker can be had now.
-    #[error("the inference worker cannot be started: {reason}")]
-    WorkerUnavailable {
-        /// Why.
-        reason: String,
-    },
-    /// Anything else that the worker reports.
-    #[error("the inference worker failed: {reason}")]
-    Internal {
-        /// What it said.
-        reason: String,
-    },
-}
-
-fn ended(signal: Option<i32>, exit_code: Option<i32>) -> String {
-    match (signal, exit_code) {
-        (Some(signal), _) => format!("signal {signal}"),
-        (None, Some(code)) => format!("exit status {code}"),
-        (None, None) => "cause unknown".to_owned(),
-    }
-}
-
-/// The closed list of reasons, as facts and faces carry them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each is the ModelError of its name")]
-pub enum ModelErrorCode {
-    ModelMissing,
-    ModelUnreadable,
-    ModelDigestMismatch,
-    ModelTooLarge,
-    PromptTooLong,
-    RequestInvalid,
-    Busy,
-    Cancelled,
-    DeadlineExceeded,
-    OutOfMemory,
-    WorkerCrashed,
-    WorkerHung,
-    WorkerMissing,
-    WorkerUnavailable,
-    Internal,
-}
-
-impl ModelErrorCode {
-    /// The word that facts and faces use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            ModelErrorCode::ModelMissing => "model-missing",
-            ModelErrorCode::ModelUnreadable => "model-unreadable",
-            ModelErrorCode::ModelDigestMismatch => "model-digest-mismatch",
-            ModelErrorCode::ModelTooLarge => "model-too-large",
-            ModelErrorCode::PromptTooLong => "prompt-too-long",
-            ModelErrorCode::RequestInvalid => "request-invalid",
-            ModelErrorCode::Busy => "busy",
-            ModelErrorCode::Cancelled => "cancelled",
-            ModelErrorCode::DeadlineExceeded => "deadline-exceeded",
-            ModelErrorCode::OutOfMemory => "out-of-memory",
-            ModelErrorCode::WorkerCrashed => "worker-crashed",
-            ModelErrorCode::WorkerHung => "worker-hung",
-            ModelErrorCode::WorkerMissing => "worker-missing",
-            ModelErrorCode::WorkerUnavailable => "worker-unavailable",
-            ModelErrorCode::Internal => "internal",
-        }
-    }
-}
-
-impl ModelError {
-    /// The reason as one of a closed list.
-    pub fn code(&self) -> ModelErrorCode {
-        match self {
-            ModelError::ModelMissing { .. } => ModelErrorCode::ModelMissing,
-            ModelError::ModelUnreadable { .. } => ModelErrorCode::ModelUnreadable,
-            ModelError::ModelDigestMismatch { .. } => ModelErrorCode::ModelDigestMismatch,
-            ModelError::ModelTooLarge { .. } => ModelErrorCode::ModelTooLarge,
-            ModelError::PromptTooLong { .. } => ModelErrorCode::PromptTooLong,
-            ModelError::RequestInvalid { .. } => ModelErrorCode::RequestInvalid,
-            ModelError::Busy => ModelErrorCode::Busy,
-            ModelError::Cancelled { .. } => ModelErrorCode::Cancelled,
-            ModelError::DeadlineExceeded { .. } => ModelErrorCode::DeadlineExceeded,
-            ModelError::OutOfMemory => ModelErrorCode::OutOfMemory,
-            ModelError::WorkerCrashed { .. } => ModelErrorCode::WorkerCrashed,
-            ModelError::WorkerHung { .. } => ModelErrorCode::WorkerHung,
-            ModelError::WorkerMissing { .. } => ModelErrorCode::WorkerMissing,
-            ModelError::WorkerUnavailable { .. } => ModelErrorCode::WorkerUnavailable,
-            ModelError::Internal { .. } => ModelErrorCode::Internal,
-        }
-    }
 }
