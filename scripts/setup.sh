@@ -126,6 +126,10 @@ setup_embedding_model() {
     export AUTOPILOT_EMBEDDING_MODEL="$model"
 }
 
+setup_model_server() {
+    phase "model server" "$ROOT/scripts/model-server.sh"
+}
+
 setup_bitcoind() {
     local bin
     bin="$("$ROOT/scripts/bitcoind.sh" --where)"

@@ -69,6 +69,8 @@ pub struct Readiness {
     pub model: Option<String>,
     /// The model that would embed, if it is ready.
     pub embedding: Option<EmbeddingModel>,
+    /// Why it is not, where that is known, and what to do.
+    pub model_problem: Option<String>,
     /// The largest payment that would arrive now.
     pub receivable: Msat,
     /// Why the wallet can't receive, where it can't.

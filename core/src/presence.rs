@@ -134,7 +134,9 @@ pub fn blockers(state: &State, readiness: &Readiness) -> Vec<String> {
     let kinds = &state.provider.policy().kinds;
     let unserved = kinds.iter().all(|kind| readiness.serves(*kind).is_none());
     if unserved && (!kinds.is_empty() || readiness.model.is_none()) {
-        blockers.push("no model is ready: check the model file with `autopilotctl doctor`".to_owned());
+        let why = readiness.model_problem.as_deref();
+        let why = why.unwrap_or("check the model with `autopilotctl doctor`");
+        blockers.push(format!("no model is ready: {why}"));
     }
     if readiness.relays_connected == 0 {
         blockers.push("no relay is connected and answers: check `autopilotctl relays`".to_owned());

@@ -1,9 +1,13 @@
 //! What has to be known before the ledger can be read: network, relays, chain source, model. One small file, private,
 //! since a chain source's password may stand in it. Everything that decides is policy, and policy is a fact.
+mod model;
+
 use std::path::{Path, PathBuf};
 
 use autopilot_core::ports::wallet::NodeId;
 use serde::{Deserialize, Serialize};
+
+pub use model::{Model, ModelServer};
 
 use crate::home::{HomeError, write_private};
 
@@ -83,17 +87,6 @@ pub struct Wallet {
     pub alias: String,
     /// Forward payments to the peers behind our channels: what a hub does.
     pub forwarding: bool,
-}
-
-/// The model's settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Model {
-    /// GGUF file.
-    pub path: PathBuf,
-    /// SHA-256 that it must have, as hexadecimal text.
-    #[serde(default)]
-    pub sha256: Option<String>,
 }
 
 /// First policy.
@@ -224,6 +217,12 @@ impl Config {
         if let Some(relay) = self.relays.iter().find(is_none) {
             return Err(format!("{relay:?} is no relay address: write ws://… or wss://…"));
         }
+        if let Some(model) = &self.model {
+            model.check()?;
+        }
+        if let Some(Model::Server(_)) = &self.embedding {
+            return Err("embeddings come from a file: [embedding] needs a path".to_owned());
+        }
         if self.relays.is_empty() && self.provider.enabled {
             return Err("a provider needs at least one relay".to_owned());
         }
@@ -265,10 +264,7 @@ mod tests {
                 listen: vec!["127.0.0.1:0".into()],
                 ..Wallet::default()
             },
-            model: Some(Model {
-                path: "/m.gguf".into(),
-                sha256: None,
-            }),
+            model: Some(Model::file("/m.gguf")),
             embedding: None,
             provider: Provider {
                 enabled: true,

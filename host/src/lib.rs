@@ -19,5 +19,6 @@ mod readiness;
 pub mod run;
 pub mod sandbox;
 pub mod secrets;
+pub mod serving;
 pub mod session;
 mod treasury;

@@ -7,11 +7,55 @@ use std::{
 };
 
 use autopilot_inference::store;
+use autopilot_openai::OpenAiServer;
 use sha2::{Digest, Sha256};
+
+use crate::config::{Config, Model};
 
 pub use autopilot_inference::worker_program;
 pub use autopilot_inference::{PullOptions, Source, StoreError, StoredModel};
 pub use store::{Pinned, Progress};
+
+/// What a home's model server serves.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// Its address.
+    pub url: String,
+    /// The model that jobs would go to, and its context length in tokens (0: not known); or why there is none, and
+    /// what to do.
+    pub chosen: Result<(String, u32), (String, &'static str)>,
+    /// Everything that it offers.
+    pub offered: Vec<String>,
+}
+
+/// Asks the model server of a home what it serves; `None`: the home has none.
+pub async fn served(home: &Path) -> Option<Served> {
+    let Model::Server(server) = Config::read(&home.join("config.toml")).ok()?.model? else {
+        return None;
+    };
+    let answer = match server.to_config().and_then(OpenAiServer::new) {
+        Ok(asked) => asked
+            .offered()
+            .await
+            .map_err(|error| (error.to_string(), error.next_step())),
+        Err(words) => Err((words, "correct [model] in config.toml")),
+    };
+    let (offered, chosen) = match answer {
+        Ok((offered, chosen)) => {
+            let chosen = chosen.map(|model| (model.name, model.n_ctx));
+            (
+                offered,
+                chosen.map_err(|error| (error.to_string(), error.next_step())),
+            )
+        }
+        Err(problem) => (Vec::new(), Err(problem)),
+    };
+    Some(Served {
+        url: server.url,
+        chosen,
+        offered,
+    })
+}
 
 const BUFFER_BYTES: usize = 1 << 20;
 

@@ -12,7 +12,7 @@ use autopilot_lightning::WalletClient;
 use autopilot_nostr::RelayMarket;
 use tokio::{sync::broadcast, time::Instant};
 
-use crate::ledger::Ledger;
+use crate::{ledger::Ledger, serving::Serving};
 
 /// How long a wallet that does not answer is waited for, and how often it is asked.
 const WALLET_PATIENCE: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ pub struct Outside {
     /// The wallet process.
     pub wallet: WalletClient,
     /// The model; none for a plain buyer.
-    pub model: Option<WorkerProcess>,
+    pub model: Option<Serving>,
     /// The embedding model, where there is one.
     pub embedder: Option<WorkerProcess>,
     /// Output of running jobs, piece by piece. Telemetry: never stored.

@@ -29,7 +29,9 @@ pub async fn observe(outside: &Outside) -> Result<Option<Balances>, SubmitError>
             .await?;
     }
     if let Some(model) = &outside.model {
-        readiness.model = model.health().await.model.map(|model| model.name);
+        let health = model.health().await;
+        readiness.model_problem = health.words();
+        readiness.model = health.model.map(|model| model.name);
     }
     if let Some(embedder) = &outside.embedder {
         readiness.embedding = embedder.health().await.model.map(|model| EmbeddingModel {

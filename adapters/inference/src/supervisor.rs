@@ -41,6 +41,8 @@ pub struct WorkerHealth {
     pub resident_bytes: u64,
     /// Workers that failed since one last finished a request.
     pub failures: u32,
+    /// Why the last one failed, or its model was refused, while nothing is ready.
+    pub problem: Option<ModelError>,
 }
 
 /// A supervised inference worker. Clones share it; the last one dropped kills the process.
@@ -74,6 +76,7 @@ struct Glance {
     pid: Option<u32>,
     client: Option<Client>,
     failures: u32,
+    problem: Option<ModelError>,
 }
 
 impl WorkerProcess {
@@ -100,6 +103,7 @@ impl WorkerProcess {
             running: None,
             resident_bytes: 0,
             failures: glance.failures,
+            problem: glance.problem,
         };
         let Some(mut client) = glance.client else {
             self.revive();
@@ -110,6 +114,7 @@ impl WorkerProcess {
                 let reply = reply.into_inner();
                 health.pid = glance.pid;
                 health.model = reply.model.as_ref().map(description);
+                health.problem = health.problem.filter(|_| health.model.is_none());
                 health.running = JobId::try_from(reply.running_job_id.as_slice()).ok();
                 health.resident_bytes = reply.resident_bytes;
             }
@@ -245,7 +250,7 @@ impl Shared {
             match Worker::start(&self.config, fault).await {
                 Ok(worker) => self.install(slot, worker),
                 Err(error) => {
-                    self.count_failure(slot);
+                    self.count_failure(slot, &error);
                     return Err(error);
                 }
             }
@@ -254,19 +259,25 @@ impl Shared {
             return Err(unavailable("none was started".into()));
         };
         let loaded = worker.load(&self.config).await;
-        if loaded.is_err() && !worker.is_alive() {
+        let alive = worker.is_alive();
+        lock(&self.glance).problem = loaded.as_ref().err().cloned();
+        if let Err(error) = &loaded
+            && !alive
+        {
             slot.worker = None;
-            self.count_failure(slot);
+            self.count_failure(slot, error);
         }
         loaded
     }
 
     fn install(&self, slot: &mut Slot, worker: Worker) {
         let failures = slot.failures;
+        let problem = lock(&self.glance).problem.take();
         *lock(&self.glance) = Glance {
             pid: worker.pid(),
             client: Some(worker.client.clone()),
             failures,
+            problem,
         };
         slot.worker = Some(worker);
     }
@@ -283,11 +294,11 @@ impl Shared {
             Some(mut worker) => worker.end_reason().await,
             None => unavailable("it ended before".into()),
         };
-        self.count_failure(slot);
+        self.count_failure(slot, &reason);
         reason
     }
 
-    fn count_failure(&self, slot: &mut Slot) {
+    fn count_failure(&self, slot: &mut Slot, reason: &ModelError) {
         let pause = BACKOFF_FIRST
             .saturating_mul(1 << slot.failures.min(16))
             .min(BACKOFF_MAX);
@@ -297,6 +308,7 @@ impl Shared {
             pid: None,
             client: None,
             failures: slot.failures,
+            problem: Some(reason.clone()),
         };
     }
 

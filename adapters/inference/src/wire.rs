@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use autopilot_core::ports::model::{
-    FinishReason, GenerateRequest, Input, ModelDescription, ModelError, Receipt, Role,
+    Claim, FinishReason, GenerateRequest, Input, ModelDescription, ModelError, Receipt, Role,
 };
 use autopilot_events::words::Digest;
 use autopilot_proto::inference::v1 as wire;
@@ -71,8 +71,9 @@ fn role(role: Role) -> &'static str {
 pub fn description(info: &wire::ModelInfo) -> ModelDescription {
     ModelDescription {
         name: info.name.clone(),
-        digest: Digest::of(&info.digest),
-        sha256: info.sha256.as_slice().try_into().unwrap_or_default(),
+        digest: Some(Digest::of(&info.digest)),
+        sha256: info.sha256.as_slice().try_into().ok(),
+        in_flight_max: 1,
         file_bytes: info.file_bytes,
         n_params: info.n_params,
         n_ctx_train: info.n_ctx_train,
@@ -102,7 +103,10 @@ pub fn receipt(receipt: wire::Receipt) -> Result<Receipt, ModelError> {
         }
     };
     Ok(Receipt {
-        model_digest: Digest::of(&receipt.model_digest),
+        engine: "llama.cpp".to_owned(),
+        claim: Claim::SameBytes,
+        counts_reported: false,
+        model_digest: Some(Digest::of(&receipt.model_digest)),
         model_name: receipt.model_name,
         runtime_build: receipt.runtime_build,
         cpu_features: receipt.cpu_features,
@@ -115,9 +119,9 @@ pub fn receipt(receipt: wire::Receipt) -> Result<Receipt, ModelError> {
         seed: receipt.seed,
         template: receipt.template,
         prompt_text_digest: Digest::of(&receipt.prompt_text_digest),
-        prompt_tokens_digest: Digest::of(&receipt.prompt_tokens_digest),
+        prompt_tokens_digest: Some(Digest::of(&receipt.prompt_tokens_digest)),
         output_text_digest: Digest::of(&receipt.output_text_digest),
-        output_tokens_digest: Digest::of(&receipt.output_tokens_digest),
+        output_tokens_digest: Some(Digest::of(&receipt.output_tokens_digest)),
         prompt_tokens: receipt.prompt_tokens,
         output_tokens: receipt.output_tokens,
         load_ms: receipt.load_ms,

@@ -1,9 +1,7 @@
 //! One try of one request: sent, followed to its end within bounds, and given a receipt.
 use std::time::{Duration, Instant};
 
-use autopilot_core::ports::model::{
-    Claim, FinishReason, GenerateRequest, Generation, Receipt, ServerFault,
-};
+use autopilot_core::ports::model::{Claim, FinishReason, GenerateRequest, Generation, Receipt, ServerFault};
 use autopilot_events::words::Digest;
 use reqwest::{
     Client, Response,
@@ -98,7 +96,10 @@ pub async fn ask_once(
     };
     let kind = header(&response, &CONTENT_TYPE);
     if !kind.starts_with("text/event-stream") {
-        return Err(Failure::new(ServerFault::Malformed, format!("{what}: no stream of events")));
+        return Err(Failure::new(
+            ServerFault::Malformed,
+            format!("{what}: no stream of events"),
+        ));
     }
     answer.follow(response, config, &what, on_chunk).await?;
     answer.finished(request, config, ask, begun, &what)
@@ -128,12 +129,15 @@ impl Answer {
             if wire_bytes > WIRE_BYTES_MAX {
                 return Err(too_much(what, "bytes on the wire"));
             }
-            let events = lines.take(&piece).map_err(|_| too_much(what, "bytes in one line"))?;
+            let events = lines
+                .take(&piece)
+                .map_err(|_| too_much(what, "bytes in one line"))?;
             for event in events {
                 if event == "[DONE]" {
                     return Ok(());
                 }
-                let chunk: Chunk = serde_json::from_str(&event).map_err(|_| malformed(what, "an event is no JSON"))?;
+                let chunk: Chunk =
+                    serde_json::from_str(&event).map_err(|_| malformed(what, "an event is no JSON"))?;
                 let text = self.take(chunk, what)?;
                 if self.text.len() > config.output_bytes_max {
                     return Err(too_much(what, "bytes of output"));
@@ -168,7 +172,11 @@ impl Answer {
                 _ => return Err(malformed(what, "it ended for a reason that no text ends for")),
             });
         }
-        let text = choice.delta.and_then(|delta| delta.content).or(choice.text).unwrap_or_default();
+        let text = choice
+            .delta
+            .and_then(|delta| delta.content)
+            .or(choice.text)
+            .unwrap_or_default();
         if !text.is_empty() {
             self.first_text_at.get_or_insert_with(Instant::now);
             self.text.push_str(&text);
@@ -244,7 +252,10 @@ fn ms(duration: Duration) -> u64 {
 }
 
 fn header(response: &Response, header: &HeaderName) -> String {
-    let value = response.headers().get(header).and_then(|value| value.to_str().ok());
+    let value = response
+        .headers()
+        .get(header)
+        .and_then(|value| value.to_str().ok());
     value.unwrap_or_default().to_owned()
 }
 

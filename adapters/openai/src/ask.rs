@@ -60,7 +60,9 @@ fn asked(sampling: &Sampling) -> String {
         top_p_milli,
         seed,
     } = sampling;
-    format!("asked: temperature({temperature_milli}/1000) top_k({top_k}) top_p({top_p_milli}/1000) seed({seed})")
+    format!(
+        "asked: temperature({temperature_milli}/1000) top_k({top_k}) top_p({top_p_milli}/1000) seed({seed})"
+    )
 }
 
 fn thousandths(value: u32) -> f64 {

@@ -54,9 +54,9 @@ impl ServerConfig {
             queue_max: 64,
             n_ctx: 0,
             output_bytes_max: 64 << 10,
-            probe_bound: Duration::from_secs(5),
+            probe_bound: Duration::from_secs(10),
             silence_bound: Duration::from_secs(120),
-            patience: Duration::from_secs(10),
+            patience: Duration::from_secs(5),
         })
     }
 
@@ -146,7 +146,10 @@ fn base(text: &str) -> Result<Url, String> {
 
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
@@ -173,7 +176,10 @@ mod tests {
             ("models", "no address"),
         ] {
             let refused = base(text).unwrap_err();
-            assert!(refused.contains(expect) && !refused.contains("secret"), "{refused}");
+            assert!(
+                refused.contains(expect) && !refused.contains("secret"),
+                "{refused}"
+            );
         }
     }
 

@@ -83,9 +83,10 @@ pub async fn refused(response: Response, what: &str) -> Failure {
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
             Failure::new(ServerFault::Overloaded, said).again(pause)
         }
-        status if status.is_redirection() => {
-            Failure::new(ServerFault::Malformed, format!("{said}: redirections are not followed"))
-        }
+        status if status.is_redirection() => Failure::new(
+            ServerFault::Malformed,
+            format!("{said}: redirections are not followed"),
+        ),
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             unfit(error, said)
         }
@@ -125,7 +126,9 @@ fn too_long(error: &Value) -> Option<Failure> {
 /// The error's type or code, when it is a plain word.
 fn kind(error: &Value) -> String {
     let word = |name: &str| plain_word(error.get(name)?.as_str()?);
-    word("type").or_else(|| word("code")).map_or(String::new(), |word| format!(" ({word})"))
+    word("type")
+        .or_else(|| word("code"))
+        .map_or(String::new(), |word| format!(" ({word})"))
 }
 
 /// A word as error types are, or nothing: neither a sentence nor a key looks like that.
@@ -154,7 +157,12 @@ pub async fn bounded(mut response: Response, most: usize) -> Result<Vec<u8>, Fai
                 ));
             }
             Ok(None) => return Ok(bytes),
-            Err(error) => return Err(Failure::connection(&error, "the connection broke in the middle of a reply")),
+            Err(error) => {
+                return Err(Failure::connection(
+                    &error,
+                    "the connection broke in the middle of a reply",
+                ));
+            }
         }
     }
 }
@@ -170,7 +178,10 @@ mod tests {
         let llama = json!({"code":400,"message":"…","type":"exceed_context_size_error","n_prompt_tokens":4031,"n_ctx":1024});
         assert!(matches!(
             too_long(&llama).map(|f| f.error),
-            Some(ModelError::PromptTooLong { tokens: 4031, limit: 1023 })
+            Some(ModelError::PromptTooLong {
+                tokens: 4031,
+                limit: 1023
+            })
         ));
         for error in [
             json!({"message":"This model's maximum context length is 4096 tokens","type":"BadRequestError"}),
@@ -184,8 +195,14 @@ mod tests {
 
     #[test]
     fn only_plain_words_of_a_server_are_repeated() {
-        assert_eq!(kind(&json!({"type":"invalid_request_error"})), " (invalid_request_error)");
-        assert_eq!(kind(&json!({"type":"my prompt was this", "code": "sk-secret"})), "");
+        assert_eq!(
+            kind(&json!({"type":"invalid_request_error"})),
+            " (invalid_request_error)"
+        );
+        assert_eq!(
+            kind(&json!({"type":"my prompt was this", "code": "sk-secret"})),
+            ""
+        );
         assert_eq!(kind(&json!({"type": 5})), "");
         assert_eq!(kind(&Value::Null), "");
     }

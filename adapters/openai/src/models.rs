@@ -39,6 +39,21 @@ struct Meta {
 
 /// Asks the server for its models, and describes the one that is to be used.
 pub async fn describe(http: &Client, config: &ServerConfig) -> Result<ModelDescription, Failure> {
+    let served = list(http, config).await?;
+    chosen(config, &served).map_err(Failure::from)
+}
+
+/// Names of all models, and the one that is to be used.
+pub async fn offered(
+    http: &Client,
+    config: &ServerConfig,
+) -> Result<(Vec<String>, Result<ModelDescription, ModelError>), Failure> {
+    let served = list(http, config).await?;
+    let names = served.iter().map(|model| name(&model.id)).collect();
+    Ok((names, chosen(config, &served)))
+}
+
+async fn list(http: &Client, config: &ServerConfig) -> Result<Vec<Served>, Failure> {
     let what = format!("the list of models at {}", config.url);
     let ask = async {
         let mut request = http.get(config.call("models"));
@@ -60,26 +75,41 @@ pub async fn describe(http: &Client, config: &ServerConfig) -> Result<ModelDescr
     })?;
     let list: List = serde_json::from_slice(&bytes)
         .map_err(|_| Failure::new(ServerFault::Malformed, format!("{what} is none")))?;
-    chosen(config, list.data).map_err(Failure::from)
+    Ok(list.data)
 }
 
-fn chosen(config: &ServerConfig, served: Vec<Served>) -> Result<ModelDescription, ModelError> {
+fn chosen(config: &ServerConfig, served: &[Served]) -> Result<ModelDescription, ModelError> {
     let names = |served: &[Served]| {
-        let known: Vec<_> = served.iter().take(NAMED_MAX).map(|model| name(&model.id)).collect();
-        format!("{} serves {}", config.url, if known.is_empty() { "none".into() } else { known.join(", ") })
+        let known: Vec<_> = served
+            .iter()
+            .take(NAMED_MAX)
+            .map(|model| name(&model.id))
+            .collect();
+        format!(
+            "{} serves {}",
+            config.url,
+            if known.is_empty() {
+                "none".into()
+            } else {
+                known.join(", ")
+            }
+        )
     };
     let missing = |detail| ModelError::Server {
         fault: ServerFault::ModelMissing,
         detail,
     };
-    let model = match (&config.model, served.as_slice()) {
+    let model = match (&config.model, served) {
         (Some(wanted), all) => all.iter().find(|model| model.id == *wanted),
         (None, [only]) => Some(only),
-        (None, _) => return Err(missing(format!("none is chosen, and {}", names(&served)))),
+        (None, _) => return Err(missing(format!("none is chosen, and {}", names(served)))),
     };
-    let model = model.ok_or_else(|| missing(names(&served)))?;
+    let model = model.ok_or_else(|| missing(names(served)))?;
     let meta = model.meta.as_ref();
-    let told = model.max_model_len.or(meta.and_then(|meta| meta.n_ctx)).unwrap_or(0);
+    let told = model
+        .max_model_len
+        .or(meta.and_then(|meta| meta.n_ctx))
+        .unwrap_or(0);
     Ok(ModelDescription {
         name: name(&model.id),
         digest: None,
@@ -94,13 +124,16 @@ fn chosen(config: &ServerConfig, served: Vec<Served>) -> Result<ModelDescription
         cpu_features: String::new(),
         memory_need_bytes: 0,
         memory_bound_bytes: 0,
+        dimensions: 0,
     })
 }
 
 /// A name as it may be shown and recorded: one line, bounded.
 pub fn name(text: &str) -> String {
     let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-    let end = (0..=NAME_BYTES_MAX.min(clean.len())).rev().find(|at| clean.is_char_boundary(*at));
+    let end = (0..=NAME_BYTES_MAX.min(clean.len()))
+        .rev()
+        .find(|at| clean.is_char_boundary(*at));
     clean[..end.unwrap_or(0)].to_owned()
 }
 
@@ -113,7 +146,7 @@ mod tests {
         let mut config = ServerConfig::new("http://127.0.0.1:1").unwrap();
         config.model = wanted.map(str::to_owned);
         let list: List = serde_json::from_str(list).unwrap();
-        match (chosen(&config, list.data), expect) {
+        match (chosen(&config, &list.data), expect) {
             (Ok(model), Ok((name, n_ctx))) => assert_eq!((model.name.as_str(), model.n_ctx), (name, n_ctx)),
             (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
             other => panic!("{other:?}"),
@@ -125,7 +158,11 @@ mod tests {
         let llama = r#"{"data":[{"id":"a","meta":{"n_ctx":1024,"n_params":5}}],"object":"list"}"#;
         let vllm = r#"{"data":[{"id":"a","max_model_len":4096},{"id":"b"}]}"#;
         check(None, llama, Ok(("a", 1024)));
-        check(None, vllm, Err("none is chosen, and http://127.0.0.1:1/v1 serves a, b"));
+        check(
+            None,
+            vllm,
+            Err("none is chosen, and http://127.0.0.1:1/v1 serves a, b"),
+        );
         check(Some("a"), vllm, Ok(("a", 4096)));
         check(Some("c"), vllm, Err("serves a, b"));
         check(None, r#"{"data":[]}"#, Err("serves none"));

@@ -99,7 +99,10 @@ impl OpenAiServer {
     pub fn health(&self) -> ServerHealth {
         self.look_after();
         let standing = lock(&self.shared.standing);
-        let distrust = standing.distrust.as_ref().filter(|(until, _)| Instant::now() < *until);
+        let distrust = standing
+            .distrust
+            .as_ref()
+            .filter(|(until, _)| Instant::now() < *until);
         let (model, problem) = match (distrust, &standing.found) {
             (Some((_, error)), _) | (None, Some(Err(error))) => (None, Some(error.clone())),
             (None, Some(Ok(model))) => (Some(model.clone()), None),
@@ -116,6 +119,17 @@ impl OpenAiServer {
             running,
             problem,
         }
+    }
+
+    /// Names of all models that it serves, and the one that requests go to. Asks once.
+    ///
+    /// # Errors
+    /// [`ModelError::Server`], when it can't be asked.
+    pub async fn offered(&self) -> Result<(Vec<String>, Result<ModelDescription, ModelError>), ModelError> {
+        let Shared { http, config, .. } = &*self.shared;
+        models::offered(http, config)
+            .await
+            .map_err(|failure| failure.error)
     }
 
     fn look_after(&self) {
@@ -235,8 +249,12 @@ impl OpenAiServer {
         request: &GenerateRequest,
         on_chunk: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Generation, ModelError> {
-        let Shared { http, config, seats, .. } = &*self.shared;
-        let closed = |_| ModelError::Internal { reason: "the line before the server is closed".into() };
+        let Shared {
+            http, config, seats, ..
+        } = &*self.shared;
+        let closed = |_| ModelError::Internal {
+            reason: "the line before the server is closed".into(),
+        };
         let _seat = seats.acquire().await.map_err(closed)?;
         if let Some(known) = lock(&self.shared.known).get_mut(&request.job) {
             known.running = true;

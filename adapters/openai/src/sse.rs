@@ -53,7 +53,10 @@ mod tests {
 
     #[test]
     fn events_are_whole_however_they_are_cut() {
-        check(&[b"data: {\"a\":1}\n\ndata: [DONE]\n\n"], &["{\"a\":1}", "[DONE]"]);
+        check(
+            &[b"data: {\"a\":1}\n\ndata: [DONE]\n\n"],
+            &["{\"a\":1}", "[DONE]"],
+        );
         check(&[b"da", b"ta:x\r", b"\n\r\n", b": comment\nevent: y\n"], &["x"]);
         check(&["data: ü".as_bytes(), b"\xc3", b"\xbc\n"], &["üü"]);
         check(&[b"data: no end"], &[]);

@@ -12,6 +12,9 @@ use crate::ledger::SubmitError;
 /// Metadata key of the code.
 pub const CODE_KEY: &str = "autopilot-code";
 
+/// Metadata key of what a person can do, where the code alone does not say it.
+pub const NEXT_KEY: &str = "autopilot-next";
+
 /// A status with a code and a sentence.
 pub fn coded(grpc: Grpc, code: &'static str, sentence: impl Into<String>) -> Status {
     let mut status = Status::new(grpc, sentence);
@@ -70,7 +73,11 @@ pub(super) fn market(error: MarketError) -> Status {
 }
 
 pub(super) fn model(error: ModelError) -> Status {
-    coded(Grpc::FailedPrecondition, error.code().as_str(), error.to_string())
+    let mut status = coded(Grpc::FailedPrecondition, error.code().as_str(), error.to_string());
+    status
+        .metadata_mut()
+        .insert(NEXT_KEY, MetadataValue::from_static(error.next_step()));
+    status
 }
 
 pub(super) fn invalid(sentence: impl Into<String>) -> Status {

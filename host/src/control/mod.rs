@@ -20,7 +20,7 @@ mod wallet;
 mod why;
 
 pub use client::{Client, client};
-pub use errors::{CODE_KEY, coded};
+pub use errors::{CODE_KEY, NEXT_KEY, coded};
 pub(crate) use identity::custody_note;
 pub use serve::{bind, serve};
 pub use service::Service;

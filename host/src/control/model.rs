@@ -25,18 +25,21 @@ impl Service {
             .await
             .map_err(errors::submit)?;
         let health = model.health().await;
-        let state = match (&health.model, health.running) {
-            (None, _) => "unloaded",
-            (Some(_), None) => "ready",
-            (Some(_), Some(_)) => "working",
+        let state = match (&health.model, &health.problem) {
+            (None, None) => "unloaded",
+            (None, Some(_)) => "unusable",
+            (Some(_), _) if health.running.is_empty() => "ready",
+            (Some(_), _) => "working",
         };
+        let problem = health.words().unwrap_or_default();
         let described = health.model;
         Ok(pb::ModelReply {
             state: state.to_owned(),
             name: described.as_ref().map(|m| m.name.clone()).unwrap_or_default(),
             digest: described
                 .as_ref()
-                .map(|m| m.digest.to_string())
+                .and_then(|m| m.digest)
+                .map(|digest| digest.to_string())
                 .unwrap_or_default(),
             n_ctx: described.as_ref().map_or(0, |m| m.n_ctx),
             runtime: described
@@ -48,7 +51,7 @@ impl Service {
                 .map(|m| m.cpu_features.clone())
                 .unwrap_or_default(),
             memory_bytes: health.resident_bytes,
-            problem: String::new(),
+            problem,
         })
     }
 }

@@ -38,7 +38,11 @@ pub(super) async fn embed(
     let embedded = embedder.embed(request).await?;
     let content = Embeddings {
         model: embedded.receipt.model_name.clone(),
-        model_digest: embedded.receipt.model_digest.to_string(),
+        model_digest: embedded
+            .receipt
+            .model_digest
+            .map(|digest| digest.to_string())
+            .unwrap_or_default(),
         vectors: embedded.vectors,
     };
     Ok(Generation {

@@ -5,7 +5,9 @@ use autopilot_core::{
     input::{Outcome, Worked},
     ports::{
         market::{JobRequest, MarketItem},
-        model::{self, GenerateRequest, Generation, Model, ModelError, ModelErrorCode, Sampling},
+        model::{
+            self, GenerateRequest, Generation, Model, ModelError, ModelErrorCode, Sampling, ServerFault,
+        },
     },
 };
 use autopilot_events::{
@@ -202,13 +204,25 @@ fn refusal(error: &ModelError) -> Outcome {
             | ModelErrorCode::WorkerHung
             | ModelErrorCode::WorkerUnavailable
             | ModelErrorCode::Busy
+            | ModelErrorCode::Server(
+                ServerFault::Unreachable
+                    | ServerFault::Overloaded
+                    | ServerFault::Silent
+                    | ServerFault::Failed
+            )
     );
     failed(class, code.as_str(), error.to_string(), again)
 }
 
 fn receipt(receipt: &model::Receipt) -> pb::Receipt {
     pb::Receipt {
-        model_digest: receipt.model_digest.to_vec(),
+        engine: receipt.engine.clone(),
+        claim: receipt.claim.as_str().to_owned(),
+        counts_reported: receipt.counts_reported,
+        model_digest: receipt
+            .model_digest
+            .map(|digest| digest.to_vec())
+            .unwrap_or_default(),
         runtime: receipt.runtime_build.clone(),
         device: receipt.cpu_features.clone(),
         threads: receipt.threads,
@@ -218,8 +232,16 @@ fn receipt(receipt: &model::Receipt) -> pb::Receipt {
         kv: receipt.kv_settings.clone(),
         sampler: receipt.sampler_chain.clone(),
         seed: u64::from(receipt.seed),
-        prompt_digest: receipt.prompt_tokens_digest.to_vec(),
-        output_digest: receipt.output_tokens_digest.to_vec(),
+        prompt_digest: receipt
+            .prompt_tokens_digest
+            .map(|digest| digest.to_vec())
+            .unwrap_or_default(),
+        output_digest: receipt
+            .output_tokens_digest
+            .map(|digest| digest.to_vec())
+            .unwrap_or_default(),
+        prompt_text_digest: receipt.prompt_text_digest.to_vec(),
+        output_text_digest: receipt.output_text_digest.to_vec(),
         prompt_tokens: receipt.prompt_tokens,
         output_tokens: receipt.output_tokens,
         prompt_ms: receipt.prompt_ms,

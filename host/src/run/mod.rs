@@ -202,12 +202,10 @@ async fn outside(
             Some(Arc::new(connected.map_err(|e| HostError::Market(e.to_string()))?))
         }
     };
-    let worker = |model: &Option<crate::config::Model>, embeddings| {
-        let worker = model.as_ref().map(|model| model::worker(home, model, embeddings));
-        worker.transpose().map_err(HostError::Model)
-    };
-    let model = worker(&config.model, false)?;
-    let embedder = worker(&config.embedding, true)?;
+    let model = config.model.as_ref().map(|model| model::serving(home, model));
+    let embedder = config.embedding.as_ref().map(|model| model::embedder(home, model));
+    let model = model.transpose().map_err(HostError::Model)?;
+    let embedder = embedder.transpose().map_err(HostError::Model)?;
     Ok(Outside {
         ledger,
         market,

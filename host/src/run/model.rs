@@ -1,25 +1,42 @@
-//! The inference worker of a host.
+//! What serves a host's jobs.
+use std::path::Path;
+
 use autopilot_core::ports::model::Model as _;
 use autopilot_inference::{ModelFile, WorkerConfig, WorkerProcess, worker_program};
+use autopilot_openai::OpenAiServer;
 
-use crate::{config::Model, home::Home, models, outside::Outside, treasury};
+use crate::{config::Model, home::Home, models, outside::Outside, serving::Serving, treasury};
 
-/// A supervisor for the configured model; nothing is started yet.
-pub(super) fn worker(home: &Home, model: &Model, embeddings: bool) -> Result<WorkerProcess, String> {
-    let sha256 = match &model.sha256 {
-        None => None,
-        Some(digits) => Some(models::sha256(digits).ok_or("the model's sha256 needs 64 hexadecimal digits")?),
-    };
-    let file = ModelFile {
-        path: model.path.clone(),
-        sha256,
-    };
-    let config = WorkerConfig::new(worker_program()?, home.run_dir(), file);
-    Ok(WorkerProcess::new(WorkerConfig { embeddings, ..config }))
+/// The engine for the configured model; nothing is started or asked yet.
+pub(super) fn serving(home: &Home, model: &Model) -> Result<Serving, String> {
+    match model {
+        Model::File { path, sha256 } => Ok(Serving::Worker(WorkerProcess::new(worker(home, path, sha256)?))),
+        Model::Server(server) => Ok(Serving::Server(OpenAiServer::new(server.to_config()?)?)),
+    }
 }
 
-/// Loads the model ahead of the first job, so that "online" means servable.
-pub(super) async fn warm(outside: Outside, model: WorkerProcess) {
+/// A worker for the configured embedding model; nothing is started yet.
+pub(super) fn embedder(home: &Home, model: &Model) -> Result<WorkerProcess, String> {
+    let Model::File { path, sha256 } = model else {
+        return Err("embeddings come from a file: [embedding] needs a path".to_owned());
+    };
+    let config = worker(home, path, sha256)?;
+    Ok(WorkerProcess::new(WorkerConfig {
+        embeddings: true,
+        ..config
+    }))
+}
+
+fn worker(home: &Home, path: &Path, sha256: &Option<String>) -> Result<WorkerConfig, String> {
+    let file = ModelFile {
+        path: path.to_owned(),
+        sha256: sha256.as_deref().and_then(models::sha256),
+    };
+    Ok(WorkerConfig::new(worker_program()?, home.run_dir(), file))
+}
+
+/// Makes the model ready ahead of the first job, so that "online" means servable.
+pub(super) async fn warm(outside: Outside, model: Serving) {
     if let Err(error) = model.describe().await {
         tracing::warn!(%error, "the model is not ready");
     }

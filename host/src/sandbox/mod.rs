@@ -9,7 +9,10 @@ pub use chain::ChainKind;
 pub use child::Child;
 pub use world::World;
 
-use crate::{config::ConfigError, home::HomeError};
+use crate::{
+    config::{ConfigError, Model},
+    home::HomeError,
+};
 
 /// What to build.
 #[derive(Clone, Debug)]
@@ -29,7 +32,7 @@ pub struct Options {
     /// `work-first` or `pay-first`.
     pub order: String,
     /// The model to serve.
-    pub model: PathBuf,
+    pub model: Model,
     /// The model to embed texts with, where embeddings are served too.
     pub embedding: Option<PathBuf>,
     /// Whether the buyer can serve as well, so that the roles can be flipped. It is not sent online.

@@ -153,10 +153,7 @@ impl World {
             peers: vec![format!("{}@{hub_address}", hub.node_id)],
             ..base.wallet.clone()
         };
-        let model = Some(Model {
-            path: options.model.clone(),
-            sha256: None,
-        });
+        let model = Some(options.model.clone());
         let serving = Provider {
             enabled: true,
             price_msat: options.price_msat,
@@ -166,7 +163,7 @@ impl World {
             relays: relays.iter().chain(&options.extra_relays).cloned().collect(),
             wallet: trusting.clone(),
             model: model.clone(),
-            embedding: options.embedding.clone().map(|path| Model { path, sha256: None }),
+            embedding: options.embedding.clone().map(Model::file),
             provider: serving.clone(),
             ..base.clone()
         };

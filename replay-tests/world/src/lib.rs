@@ -2,5 +2,6 @@
 pub mod books;
 pub mod life;
 pub mod matrix;
+pub mod model_server;
 pub mod questions;
 pub mod stage;

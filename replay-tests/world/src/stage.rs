@@ -3,6 +3,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use autopilot_host::{
+    config::Model,
     control::Client,
     sandbox::{ChainKind, Options, World},
 };
@@ -98,7 +99,7 @@ impl Stage {
             extra_relays: Vec::new(),
             price_msat: PRICE_MSAT,
             order: "work-first".to_owned(),
-            model: model()?,
+            model: Model::file(model()?),
             embedding: None,
             buyer_serves: false,
             program: program("autopilot-headless")?,

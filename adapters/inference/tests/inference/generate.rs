@@ -34,7 +34,7 @@ async fn an_answer_comes_with_a_receipt_that_fits_it() {
     let model = world.worker.describe().await.unwrap();
     assert_eq!(
         model.digest,
-        Digest::of_content(&std::fs::read(fixture()).unwrap())
+        Some(Digest::of_content(&std::fs::read(fixture()).unwrap()))
     );
     assert!(model.has_template && model.n_params > 0 && model.memory_bound_bytes > model.memory_need_bytes);
     let mut streamed = String::new();

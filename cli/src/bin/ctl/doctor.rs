@@ -78,6 +78,7 @@ pub async fn checks(home: &Path) -> Vec<Check> {
     checks.push(machine::clock(recorded_at_ms));
     checks.push(parts::configuration(home));
     parts::models(home, &mut checks);
+    parts::model_server(home, &mut checks).await;
     for program in parts::PROGRAMS {
         checks.push(parts::program(program).await);
     }

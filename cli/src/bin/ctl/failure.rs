@@ -8,6 +8,8 @@ use tonic::{Code, Status};
 
 /// Metadata key under which the host names the kind of a refusal.
 pub const CODE_KEY: &str = "autopilot-code";
+/// Metadata key of the next step, where the code alone does not say it.
+pub const NEXT_KEY: &str = "autopilot-next";
 
 /// The kinds, each with its own exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,7 +153,12 @@ impl From<Status> for Failure {
             message => message.to_owned(),
         };
         let failure = Failure::new(kind_of(code), code, message);
-        match next_of(code) {
+        let next = status
+            .metadata()
+            .get(NEXT_KEY)
+            .and_then(|value| value.to_str().ok())
+            .or(next_of(code));
+        match next {
             Some(next) => failure.next(next),
             None => failure,
         }

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use autopilot_host::models::{self, Pinned, PullOptions, Source, StoredModel};
+use autopilot_host::models::{self, Pinned, PullOptions, Served, Source, StoredModel};
 use autopilot_proto::control::v1::{ModelReply, ModelRequest};
 use serde::Serialize;
 
@@ -39,9 +39,36 @@ struct KnownLine {
 }
 
 #[derive(Serialize)]
+struct ServerLine {
+    url: String,
+    /// The one that jobs go to; empty where there is none.
+    chosen: String,
+    offered: Vec<String>,
+    /// Why none is chosen.
+    problem: String,
+}
+
+impl From<Served> for ServerLine {
+    fn from(served: Served) -> ServerLine {
+        let (chosen, problem) = match served.chosen {
+            Ok((name, _)) => (name, String::new()),
+            Err((problem, next)) => (String::new(), format!("{problem}: {next}")),
+        };
+        ServerLine {
+            url: served.url,
+            chosen,
+            offered: served.offered,
+            problem,
+        }
+    }
+}
+
+#[derive(Serialize)]
 struct ModelList {
     models: Vec<ModelLine>,
     known: Vec<KnownLine>,
+    /// The configured model server.
+    server: Option<ServerLine>,
 }
 
 impl From<StoredModel> for ModelLine {
@@ -78,7 +105,7 @@ impl From<Pinned> for KnownLine {
 pub async fn model(home: &Path, out: Out, action: Model) -> Outcome {
     match action {
         Model::Pull { source, sha256, name } => pull(home, out, &source, sha256, name).await,
-        Model::List => list(home, out),
+        Model::List => list(home, out).await,
         Model::Warm => at_host(home, out, "warm").await,
         Model::Unload => at_host(home, out, "unload").await,
         Model::Show => at_host(home, out, "describe").await,
@@ -156,35 +183,58 @@ fn unknown(failure: Failure, home: &Path, given: &str) -> Failure {
     suggest::model(failure, given, &known.chain(here).collect::<Vec<_>>())
 }
 
-fn list(home: &Path, out: Out) -> Outcome {
+async fn list(home: &Path, out: Out) -> Outcome {
     let models = models::list(home)?.into_iter().map(ModelLine::from).collect();
     let known = models::known()?.into_iter().map(KnownLine::from).collect();
-    out.show(&ModelList { models, known }, |list| {
-        let row = |model: &ModelLine| {
-            let sha256 = if model.sha256.is_empty() {
-                "not checked"
-            } else {
-                &model.sha256
+    let server = models::served(home).await.map(ServerLine::from);
+    out.show(
+        &ModelList {
+            models,
+            known,
+            server,
+        },
+        |list| {
+            let row = |model: &ModelLine| {
+                let sha256 = if model.sha256.is_empty() {
+                    "not checked"
+                } else {
+                    &model.sha256
+                };
+                vec![
+                    model.name.clone(),
+                    bytes(model.bytes),
+                    sha256.to_owned(),
+                    model.path.display().to_string(),
+                ]
             };
-            vec![
-                model.name.clone(),
-                bytes(model.bytes),
-                sha256.to_owned(),
-                model.path.display().to_string(),
-            ]
-        };
-        let rows: Vec<_> = list.models.iter().map(row).collect();
-        let mut text = match rows.is_empty() {
-            true => "No model here: autopilotctl model pull NAME, ADDRESS or PATH.".to_owned(),
-            false => table(&["model", "size", "sha256", "path"], &rows),
-        };
-        if !list.known.is_empty() {
-            let row = |model: &KnownLine| vec![model.name.clone(), bytes(model.bytes), model.licence.clone()];
-            let rows: Vec<_> = list.known.iter().map(row).collect();
-            text += &format!("\n\n{}", table(&["can be pulled", "size", "licence"], &rows));
-        }
-        text
-    })
+            let rows: Vec<_> = list.models.iter().map(row).collect();
+            let mut text = match rows.is_empty() {
+                true => "No model here: autopilotctl model pull NAME, ADDRESS or PATH.".to_owned(),
+                false => table(&["model", "size", "sha256", "path"], &rows),
+            };
+            if let Some(server) = &list.server {
+                let marked = |name: &String| match *name == server.chosen {
+                    true => vec![clean_line(name), "jobs go to it".to_owned()],
+                    false => vec![clean_line(name), String::new()],
+                };
+                let rows: Vec<_> = server.offered.iter().map(marked).collect();
+                text += &format!(
+                    "\n\n{}",
+                    table(&[&format!("served by {}", server.url), ""], &rows)
+                );
+                if !server.problem.is_empty() {
+                    text += &format!("\n{}", clean_line(&server.problem));
+                }
+            }
+            if !list.known.is_empty() {
+                let row =
+                    |model: &KnownLine| vec![model.name.clone(), bytes(model.bytes), model.licence.clone()];
+                let rows: Vec<_> = list.known.iter().map(row).collect();
+                text += &format!("\n\n{}", table(&["can be pulled", "size", "licence"], &rows));
+            }
+            text
+        },
+    )
 }
 
 async fn at_host(home: &Path, out: Out, action: &str) -> Outcome {

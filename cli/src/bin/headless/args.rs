@@ -84,6 +84,15 @@ pub struct Host {
     /// GGUF file to serve
     #[arg(long, env = "AUTOPILOT_MODEL", hide_env_values = true)]
     pub model: Option<PathBuf>,
+    /// Instead of a file: an OpenAI-compatible server (https, or http on this machine), http://127.0.0.1:8080/v1
+    #[arg(long)]
+    pub model_url: Option<String>,
+    /// The name that the server knows the model by, where it serves several
+    #[arg(long, requires = "model_url")]
+    pub model_name: Option<String>,
+    /// File with the server's key, mode 0600
+    #[arg(long, requires = "model_url")]
+    pub model_key_file: Option<PathBuf>,
     /// GGUF file of an embedding model: serves embeddings (kind 5075) too
     #[arg(long)]
     pub embedding_model: Option<PathBuf>,

@@ -7,7 +7,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use autopilot_cli::{home::resolve, passphrase};
 use autopilot_host::{
-    config::{Chain, Config, Model, Provider, Wallet},
+    config::{Chain, Config, Model, ModelServer, Provider, Wallet},
     control,
     home::Home,
     net, run,
@@ -210,15 +210,28 @@ fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
             .collect(),
     };
     ensure!(
-        role != "provider" || args.model.is_some() || args.embedding_model.is_some(),
-        "a provider needs a model: --model FILE.gguf (or --embedding-model FILE.gguf), or `autopilotctl model pull`"
+        role != "provider"
+            || args.model.is_some()
+            || args.model_url.is_some()
+            || args.embedding_model.is_some(),
+        "a provider needs a model: --model FILE.gguf (see `autopilotctl model pull`), --model-url ADDRESS or --embedding-model FILE.gguf"
     );
-    let model = |path: &Option<PathBuf>| match path {
-        Some(path) if role == "provider" => Ok(Some(Model {
-            path: model_file(path)?,
-            sha256: None,
-        })),
+    let file = |path: &Option<PathBuf>| match path {
+        Some(path) if role == "provider" => Ok(Some(Model::file(model_file(path)?))),
         _ => anyhow::Ok(None),
+    };
+    let model = match &args.model_url {
+        Some(url) if role == "provider" => Some(Model::Server(ModelServer {
+            url: url.clone(),
+            model: args.model_name.clone(),
+            key_file: args
+                .model_key_file
+                .as_deref()
+                .map(std::path::absolute)
+                .transpose()?,
+            ..ModelServer::default()
+        })),
+        _ => file(&args.model)?,
     };
     let config = Config {
         network: network.name().to_owned(),

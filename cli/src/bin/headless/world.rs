@@ -2,7 +2,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use autopilot_host::sandbox::{ChainKind, Options, World};
+use autopilot_host::{
+    config::Model,
+    sandbox::{ChainKind, Options, World},
+};
 
 use crate::{
     args,
@@ -49,7 +52,7 @@ pub fn options(args: &args::Sandbox) -> anyhow::Result<Options> {
         extra_relays: args.extra_relay.clone(),
         price_msat: args.price_sats * 1_000,
         order: args.order.name().to_owned(),
-        model,
+        model: Model::file(model),
         embedding: args.embedding_model.clone(),
         buyer_serves: false,
         program: std::env::current_exe().context("this program's own place")?,

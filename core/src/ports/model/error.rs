@@ -162,7 +162,9 @@ impl ServerFault {
             ServerFault::Unauthorised => "put its key into the file that `key_file` names",
             ServerFault::ModelMissing => "choose `model` from `autopilotctl model show`, or load it there",
             ServerFault::Overloaded => "lower `max_in_flight`, or give the server more room",
-            ServerFault::ContextTooLong => "lower the policy's largest input, or give the server a longer context",
+            ServerFault::ContextTooLong => {
+                "lower the policy's largest input, or give the server a longer context"
+            }
             ServerFault::Malformed | ServerFault::OutputTooLarge => {
                 "check that `url` names an OpenAI-compatible interface"
             }
@@ -251,7 +253,9 @@ impl ModelError {
     /// What a person can do about it.
     pub fn next_step(&self) -> &'static str {
         match self {
-            ModelError::ModelMissing { .. } => "`autopilotctl model pull`, or correct `path` under [model] in config.toml",
+            ModelError::ModelMissing { .. } => {
+                "`autopilotctl model pull`, or correct `path` under [model] in config.toml"
+            }
             ModelError::ModelUnreadable { .. } | ModelError::ModelDigestMismatch { .. } => {
                 "the file is damaged or another one: remove it, then `autopilotctl model pull`"
             }
@@ -259,9 +263,13 @@ impl ModelError {
                 "free memory, lower the policy's `max_in_flight`, or choose a smaller model"
             }
             ModelError::PromptTooLong { .. } => "lower the policy's largest input",
-            ModelError::WorkerMissing { .. } => "build it, or name its folder in AUTOPILOT_BIN_DIR: `autopilotctl doctor`",
+            ModelError::WorkerMissing { .. } => {
+                "build it, or name its folder in AUTOPILOT_BIN_DIR: `autopilotctl doctor`"
+            }
             ModelError::Server { fault, .. } => fault.next_step(),
-            ModelError::WorkerCrashed { .. } | ModelError::WorkerHung { .. } | ModelError::WorkerUnavailable { .. } => {
+            ModelError::WorkerCrashed { .. }
+            | ModelError::WorkerHung { .. }
+            | ModelError::WorkerUnavailable { .. } => {
                 "it is started again by itself; if that goes on: `autopilotctl doctor`"
             }
             ModelError::RequestInvalid { .. }

@@ -7,8 +7,8 @@ use std::{
 
 use autopilot_host::{
     audit::Audit,
-    config::Config,
-    models::{self, StoredModel},
+    config::{Config, Model},
+    models::{self, Served, StoredModel},
 };
 use autopilot_proto::control::v1::{ModelRequest, RelaysRequest, StatusRequest};
 use tokio::{process::Command, time::timeout};
@@ -82,8 +82,9 @@ pub fn models(home: &Path, checks: &mut Vec<Check>) {
         .ok()
         .and_then(|config| config.model);
     let mut files: Vec<(PathBuf, Option<[u8; 32]>)> = Vec::new();
-    if let Some(model) = configured {
-        files.push((model.path, model.sha256.as_deref().and_then(models::sha256)));
+    let has_server = matches!(configured, Some(Model::Server(_)));
+    if let Some(Model::File { path, sha256 }) = configured {
+        files.push((path, sha256.as_deref().and_then(models::sha256)));
     }
     match models::list(home) {
         Ok(stored) => {
@@ -97,7 +98,7 @@ pub fn models(home: &Path, checks: &mut Vec<Check>) {
         }
         Err(error) => checks.push(Check::fail("model", error.to_string(), "")),
     }
-    if files.is_empty() {
+    if files.is_empty() && !has_server {
         let next = "autopilotctl model pull NAME, ADDRESS or PATH";
         checks.push(Check::warn("model", "there is none; a buyer needs none", next));
     }
@@ -106,6 +107,30 @@ pub fn models(home: &Path, checks: &mut Vec<Check>) {
             .into_iter()
             .map(|(path, expected)| model_file(&path, expected)),
     );
+}
+
+/// The configured model server: whether it answers, and with which model.
+pub async fn model_server(home: &Path, checks: &mut Vec<Check>) {
+    let Some(served) = models::served(home).await else {
+        return;
+    };
+    let Served { url, chosen, offered } = served;
+    checks.push(match chosen {
+        Ok((name, 0)) => Check::warn(
+            "model server",
+            format!("{url} serves {}, and does not tell its context length", clean_line(&name)),
+            "say context_tokens under [model] in config.toml, or a long prompt may be cut there without a word",
+        ),
+        Ok((name, n_ctx)) => Check::ok(
+            "model server",
+            format!(
+                "{url} serves {} with {n_ctx} tokens of context, {} models in all",
+                clean_line(&name),
+                offered.len()
+            ),
+        ),
+        Err((problem, next)) => Check::fail("model server", clean_line(&problem), next),
+    });
 }
 
 fn model_file(path: &Path, expected: Option<[u8; 32]>) -> Check {
