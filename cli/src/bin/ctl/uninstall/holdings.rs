@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use autopilot_host::config::Config;
+use autopilot_host::config::{Config, Model};
 use serde::Serialize;
 
 /// What a home folder holds of ours: name and meaning. Whatever else lies there is somebody else's and stays.
@@ -74,8 +74,10 @@ pub fn of(home: &Path, cache: bool, programs: bool) -> Vec<Holding> {
     let configured = Config::read(&home.join("config.toml"))
         .ok()
         .and_then(|config| config.model);
-    if let Some(model) = configured.filter(|model| !model.path.starts_with(home)) {
-        add(model.path, "the model in use, outside of the home folder", false);
+    if let Some(Model::File { path, .. }) = configured
+        && !path.starts_with(home)
+    {
+        add(path, "the model in use, outside of the home folder", false);
     }
     if let Some(folder) = cache_folder() {
         add(
