@@ -203,7 +203,10 @@ async fn outside(
         }
     };
     let model = config.model.as_ref().map(|model| model::serving(home, model));
-    let embedder = config.embedding.as_ref().map(|model| model::embedder(home, model));
+    let embedder = config
+        .embedding
+        .as_ref()
+        .map(|model| model::embedder(home, model));
     let model = model.transpose().map_err(HostError::Model)?;
     let embedder = embedder.transpose().map_err(HostError::Model)?;
     Ok(Outside {

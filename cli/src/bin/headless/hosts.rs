@@ -248,8 +248,8 @@ fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
             },
             forwarding: role == "hub",
         },
-        model: model(&args.model)?,
-        embedding: model(&args.embedding_model)?,
+        model,
+        embedding: file(&args.embedding_model)?,
         provider: Provider {
             enabled: role == "provider",
             price_msat: args.price_sats.saturating_mul(1_000),
