@@ -43,7 +43,7 @@ impl Serving {
                 let health = worker.health().await;
                 Health {
                     model: health.model,
-                    running: health.running.into_iter().collect(),
+                    running: health.running,
                     pid: health.pid,
                     resident_bytes: health.resident_bytes,
                     problem: health.problem,
@@ -59,6 +59,13 @@ impl Serving {
                     problem: health.problem,
                 }
             }
+        }
+    }
+
+    /// Jobs that are to be computed at the same time; a server has its own bound.
+    pub fn set_in_flight(&self, most: u32) {
+        if let Serving::Worker(worker) = self {
+            worker.set_in_flight(most);
         }
     }
 

@@ -59,6 +59,8 @@ pub struct Worker {
     pub client: Client,
     /// The loaded model.
     pub model: Option<ModelInfo>,
+    /// Generations at a time that it was last asked to load for.
+    pub asked_n_seq: u32,
 }
 
 impl Worker {
@@ -114,18 +116,23 @@ impl Worker {
             socket,
             client,
             model: None,
+            asked_n_seq: 0,
         })
     }
 
-    /// Checks and loads the model, unless it is loaded.
-    pub async fn load(&mut self, config: &WorkerConfig) -> Result<ModelInfo, ModelError> {
-        if let Some(model) = &self.model {
-            return Ok(model.clone());
-        }
-        let reply = timeout(config.load_bound, self.client.load(wire::load_request(config))).await;
+    /// Checks and loads the model for that many generations at a time, unless it is loaded and its file unchanged.
+    pub async fn load(&mut self, config: &WorkerConfig, n_seq: u32) -> Result<ModelInfo, ModelError> {
+        let before = self.model.take();
+        let request = wire::load_request(config, n_seq);
+        let reply = timeout(config.load_bound, self.client.load(request)).await;
         let reply = match reply {
             Ok(Ok(reply)) => reply.into_inner(),
             Ok(Err(status)) => match wire::call_error(&status) {
+                // Others are at work: it goes on with what they use.
+                CallError::Told(ModelError::Busy) if before.is_some() => {
+                    self.model = before;
+                    return self.model.clone().ok_or(ModelError::Busy);
+                }
                 CallError::Told(error) => return Err(error),
                 CallError::Broken => return Err(self.end_reason().await),
             },
@@ -139,7 +146,15 @@ impl Worker {
         let model = reply.model.ok_or_else(|| ModelError::Internal {
             reason: "no model was described".into(),
         })?;
-        tracing::info!(model = model.name, load_ms = reply.load_ms, "model loaded");
+        if reply.load_ms > 0 {
+            tracing::info!(
+                model = model.name,
+                n_seq = model.n_seq,
+                load_ms = reply.load_ms,
+                "model loaded"
+            );
+        }
+        self.asked_n_seq = n_seq;
         self.model = Some(model.clone());
         Ok(model)
     }

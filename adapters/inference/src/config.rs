@@ -35,7 +35,10 @@ pub struct WorkerConfig {
     pub memory_limit_bytes: u64,
     /// Load the model to embed texts instead of generating text.
     pub embeddings: bool,
-    /// Requests that may wait behind the one that runs.
+    /// Requests that are computed at the same time, 1 to 64, each with a context of its own; fewer where memory does not
+    /// suffice. [`crate::WorkerProcess::set_in_flight`] changes it.
+    pub in_flight: u32,
+    /// Requests that may wait behind those that run.
     pub queue_max: usize,
     /// Longest silence of a working worker before it is taken for hung.
     pub watchdog: Duration,
@@ -60,7 +63,8 @@ impl WorkerConfig {
             threads: 0,
             memory_limit_bytes: 0,
             embeddings: false,
-            queue_max: 8,
+            in_flight: 1,
+            queue_max: 64,
             watchdog: Duration::from_secs(60),
             start_bound: Duration::from_secs(20),
             load_bound: Duration::from_secs(180),

@@ -67,7 +67,7 @@ impl WorkerProcess {
             let bound = left.map_or(watchdog, |left| left + DEADLINE_GRACE);
             let status = match tokio::time::timeout(bound, call).await {
                 Ok(Ok(reply)) => {
-                    self.shared.worker_succeeded(&mut slot);
+                    self.shared.worker_succeeded();
                     return embedded(reply.into_inner(), model.dimensions, request.texts.len());
                 }
                 Ok(Err(status)) => status,

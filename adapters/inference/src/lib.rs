@@ -8,10 +8,13 @@ mod call;
 mod child;
 mod config;
 mod embed;
+mod generate;
+mod health;
 pub mod store;
 mod supervisor;
 mod wire;
 
 pub use config::{ModelFile, WorkerConfig, worker_program};
 pub use store::{ModelStore, PullOptions, Source, StoreError, StoredModel};
-pub use supervisor::{WorkerHealth, WorkerProcess};
+pub use health::WorkerHealth;
+pub use supervisor::WorkerProcess;

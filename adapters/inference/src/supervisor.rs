@@ -1,49 +1,34 @@
-//! The supervisor: one worker at a time, requests in line before it, and a new worker when the old one fails.
+//! The supervisor: one worker at a time, a line before its seats, and a new worker when the old one fails.
 use std::{
     collections::HashMap,
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
-use autopilot_core::ports::model::{
-    FinishReason, GenerateRequest, Generation, Model, ModelDescription, ModelError,
-};
+use autopilot_core::ports::model::{GenerateRequest, Generation, Model, ModelDescription, ModelError};
 use autopilot_events::words::JobId;
 use autopilot_proto::inference::v1 as wire;
 use tokio::{
-    sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard},
+    sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard, Semaphore, SemaphorePermit},
     time::{Instant, sleep_until, timeout},
 };
 
 use crate::{
-    call::{Broken, Call, due},
     child::{Client, Worker, unavailable},
     config::WorkerConfig,
-    wire::{CallError, description},
+    wire::description,
 };
 
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
-/// How long a worker that is only asked how it is may take.
-const HEALTH_BOUND: Duration = Duration::from_secs(2);
-
-/// How the worker is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorkerHealth {
-    /// Its process id; `None`: none runs, one is started with the next request.
-    pub pid: Option<u32>,
-    /// The model, once it is loaded.
-    pub model: Option<ModelDescription>,
-    /// The request that runs now.
-    pub running: Option<JobId>,
-    /// Resident memory of the worker, bytes.
-    pub resident_bytes: u64,
-    /// Workers that failed since one last finished a request.
-    pub failures: u32,
-    /// Why the last one failed, or its model was refused, while nothing is ready.
-    pub problem: Option<ModelError>,
-}
+/// Most requests at a time.
+const SEATS_MAX: u32 = 64;
+/// How long cancelled requests may take to end before their worker is ended under them.
+const STOP_BOUND: Duration = Duration::from_secs(3);
 
 /// A supervised inference worker. Clones share it; the last one dropped kills the process.
 #[derive(Clone)]
@@ -53,38 +38,56 @@ pub struct WorkerProcess {
 
 pub(crate) struct Shared {
     pub(crate) config: WorkerConfig,
-    /// Held by the request that runs.
-    slot: Arc<AsyncMutex<Slot>>,
+    /// Held to start, load or end the worker, and by an embedding.
+    pub(crate) slot: Arc<AsyncMutex<Slot>>,
+    /// As many as the worker has sequences; held by the generations that run.
+    pub(crate) seats: Semaphore,
+    /// Seats that are wished for.
+    in_flight: AtomicU32,
+    /// Generations that the worker holds now.
+    pub(crate) working: AtomicUsize,
     /// Requests that run or wait, and how to wake them for a cancel.
     known: Mutex<HashMap<JobId, Arc<Notify>>>,
     /// What Health needs, readable while a request runs.
-    glance: Arc<Mutex<Glance>>,
+    pub(crate) glance: Arc<Mutex<Glance>>,
 }
 
 #[derive(Default)]
 pub(crate) struct Slot {
     pub(crate) worker: Option<Worker>,
-    starts: u32,
-    failures: u32,
+    /// Which worker it is: each start has its own number.
+    pub(crate) epoch: u64,
     not_before: Option<Instant>,
+    /// Why a worker ended, with its number: several requests may ask.
+    last_end: Option<(u64, ModelError)>,
+    /// Seats that there are.
+    seats: u32,
     /// Somebody has asked for a worker, and nobody has ended it since.
-    wanted: bool,
+    pub(crate) wanted: bool,
 }
 
 #[derive(Clone, Default)]
-struct Glance {
-    pid: Option<u32>,
-    client: Option<Client>,
-    failures: u32,
-    problem: Option<ModelError>,
+pub(crate) struct Glance {
+    pub(crate) pid: Option<u32>,
+    pub(crate) client: Option<Client>,
+    pub(crate) failures: u32,
+    pub(crate) problem: Option<ModelError>,
 }
 
 impl WorkerProcess {
     /// A supervisor that starts its worker with the first request, or with [`Model::describe`].
     pub fn new(config: WorkerConfig) -> WorkerProcess {
+        let seats = config.in_flight.clamp(1, SEATS_MAX);
+        let slot = Slot {
+            seats,
+            ..Slot::default()
+        };
         let shared = Shared {
             config,
-            slot: Arc::default(),
+            slot: Arc::new(AsyncMutex::new(slot)),
+            seats: Semaphore::new(seats as usize),
+            in_flight: AtomicU32::new(seats),
+            working: AtomicUsize::new(0),
             known: Mutex::default(),
             glance: Arc::default(),
         };
@@ -93,40 +96,16 @@ impl WorkerProcess {
         }
     }
 
-    /// How the worker is; never waits for a running request. One that died while nobody used it is replaced: a provider
-    /// without a model is given no job by which it could notice.
-    pub async fn health(&self) -> WorkerHealth {
-        let glance = lock(&self.shared.glance).clone();
-        let mut health = WorkerHealth {
-            pid: None,
-            model: None,
-            running: None,
-            resident_bytes: 0,
-            failures: glance.failures,
-            problem: glance.problem,
-        };
-        let Some(mut client) = glance.client else {
-            self.revive();
-            return health;
-        };
-        match timeout(HEALTH_BOUND, client.health(wire::HealthRequest {})).await {
-            Ok(Ok(reply)) => {
-                let reply = reply.into_inner();
-                health.pid = glance.pid;
-                health.model = reply.model.as_ref().map(description);
-                health.problem = health.problem.filter(|_| health.model.is_none());
-                health.running = JobId::try_from(reply.running_job_id.as_slice()).ok();
-                health.resident_bytes = reply.resident_bytes;
-            }
-            Ok(Err(_)) => self.revive(),
-            // A worker that is slow to answer may be busy; the request that it runs has a watchdog.
-            Err(_) => {}
-        }
-        health
+    /// How many requests are to be computed at the same time, 1 to 64. It holds from the next time that none runs.
+    pub fn set_in_flight(&self, most: u32) {
+        self.shared
+            .in_flight
+            .store(most.clamp(1, SEATS_MAX), Ordering::SeqCst);
     }
 
-    /// Frees the model and ends the worker, once no request is before this one. The next request starts anew.
+    /// Frees the model and ends the worker, once no request runs. The next request starts anew.
     pub async fn unload(&self) {
+        let _all = self.all_seats().await;
         let mut slot = self.shared.slot.lock().await;
         self.shared.end_worker(&mut slot).await;
     }
@@ -136,8 +115,15 @@ impl WorkerProcess {
         for wake in lock(&self.shared.known).values() {
             wake.notify_one();
         }
+        // Those that run end with their own reason, if they end in time.
+        let _all = timeout(STOP_BOUND, self.all_seats()).await;
         let mut slot = self.shared.slot.lock().await;
         self.shared.end_worker(&mut slot).await;
+    }
+
+    async fn all_seats(&self) -> Option<SemaphorePermit<'_>> {
+        let seats = self.shared.slot.lock().await.seats;
+        self.shared.seats.acquire_many(seats).await.ok()
     }
 
     /// Takes the slot with a worker whose model is loaded. The start goes on when the caller no longer waits.
@@ -165,73 +151,6 @@ impl WorkerProcess {
             }
         });
     }
-
-    /// Replaces a worker that is wanted and gone. Whoever holds the slot finds that out by itself.
-    fn revive(&self) {
-        let Ok(mut slot) = self.shared.slot.clone().try_lock_owned() else {
-            return;
-        };
-        let gone = slot.worker.as_mut().is_none_or(|worker| !worker.is_alive());
-        if slot.wanted && gone {
-            drop(slot);
-            self.replace();
-        }
-    }
-
-    async fn run(
-        &self,
-        request: &GenerateRequest,
-        deadline: Option<Instant>,
-        cancel: &Notify,
-        on_chunk: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Generation, ModelError> {
-        let mut retried = false;
-        loop {
-            let (mut slot, _) = tokio::select! {
-                biased;
-                () = cancel.notified() => return Err(ModelError::Cancelled { partial: None }),
-                () = due(deadline) => return Err(ModelError::DeadlineExceeded { partial: None }),
-                ready = self.ready() => ready?,
-            };
-            let Some(worker) = &mut slot.worker else {
-                return Err(unavailable("it ended while it was started".into()));
-            };
-            let mut call = Call {
-                request,
-                deadline,
-                cancel,
-                watchdog: self.shared.config.watchdog,
-            };
-            let stream = match call.open(&mut worker.client).await {
-                Ok(stream) => stream,
-                // A worker that died while idle is noticed only now; the request has not begun.
-                Err(CallError::Broken) if !retried => {
-                    retried = true;
-                    self.shared.worker_failed(&mut slot).await;
-                    continue;
-                }
-                Err(CallError::Broken) => return Err(self.shared.worker_failed(&mut slot).await),
-                Err(CallError::Told(error)) => return Err(error),
-            };
-            let outcome = match call.follow(&mut worker.client, stream, on_chunk).await {
-                Ok(generation) => Ok(generation),
-                Err(Broken::Told(error)) => Err(error),
-                Err(Broken::Connection) => Err(self.shared.worker_failed(&mut slot).await),
-                Err(Broken::Silent(error)) => {
-                    worker.kill().await;
-                    self.shared.worker_failed(&mut slot).await;
-                    Err(error)
-                }
-            };
-            if slot.worker.is_none() {
-                drop(slot);
-                self.replace();
-            } else {
-                self.shared.worker_succeeded(&mut slot);
-            }
-            return outcome.and_then(finished);
-        }
-    }
 }
 
 impl Shared {
@@ -241,12 +160,22 @@ impl Shared {
             self.worker_failed(slot).await;
         }
         slot.wanted = true;
+        let was_loaded = slot.worker.as_ref().is_some_and(|worker| worker.model.is_some());
+        match self.load(slot).await {
+            // It died while idle, and that was noticed only now.
+            Err(_) if was_loaded && slot.worker.is_none() => self.load(slot).await,
+            loaded => loaded,
+        }
+    }
+
+    /// Loads the model, in a new worker where there is none.
+    async fn load(&self, slot: &mut Slot) -> Result<wire::ModelInfo, ModelError> {
         if slot.worker.is_none() {
             if let Some(not_before) = slot.not_before {
                 sleep_until(not_before).await;
             }
-            let fault = self.config.first_fault.as_deref().filter(|_| slot.starts == 0);
-            slot.starts = slot.starts.saturating_add(1);
+            let fault = self.config.first_fault.as_deref().filter(|_| slot.epoch == 0);
+            slot.epoch = slot.epoch.saturating_add(1);
             match Worker::start(&self.config, fault).await {
                 Ok(worker) => self.install(slot, worker),
                 Err(error) => {
@@ -258,7 +187,12 @@ impl Shared {
         let Some(worker) = &mut slot.worker else {
             return Err(unavailable("none was started".into()));
         };
-        let loaded = worker.load(&self.config).await;
+        // A model that is at work stays as it is.
+        let n_seq = match self.working.load(Ordering::SeqCst) {
+            0 => self.in_flight.load(Ordering::SeqCst),
+            _ => worker.asked_n_seq,
+        };
+        let loaded = worker.load(&self.config, n_seq).await;
         let alive = worker.is_alive();
         lock(&self.glance).problem = loaded.as_ref().err().cloned();
         if let Err(error) = &loaded
@@ -267,25 +201,23 @@ impl Shared {
             slot.worker = None;
             self.count_failure(slot, error);
         }
+        if let Ok(model) = &loaded {
+            self.make_seats(slot, model.n_seq.max(1));
+        }
         loaded
     }
 
     fn install(&self, slot: &mut Slot, worker: Worker) {
-        let failures = slot.failures;
-        let problem = lock(&self.glance).problem.take();
-        *lock(&self.glance) = Glance {
-            pid: worker.pid(),
-            client: Some(worker.client.clone()),
-            failures,
-            problem,
-        };
+        let (pid, client) = (worker.pid(), Some(worker.client.clone()));
+        let mut glance = lock(&self.glance);
+        (glance.pid, glance.client) = (pid, client);
         slot.worker = Some(worker);
     }
 
     /// A request came to its end: failures are forgotten.
-    pub(crate) fn worker_succeeded(&self, slot: &mut Slot) {
-        slot.failures = 0;
-        lock(&self.glance).failures = 0;
+    pub(crate) fn worker_succeeded(&self) {
+        let mut glance = lock(&self.glance);
+        (glance.failures, glance.problem) = (0, None);
     }
 
     /// Takes the failed worker out and returns why it ended.
@@ -295,19 +227,56 @@ impl Shared {
             None => unavailable("it ended before".into()),
         };
         self.count_failure(slot, &reason);
+        slot.last_end = Some((slot.epoch, reason.clone()));
         reason
     }
 
+    /// A request lost its worker: the worker is taken out, killed if it hung, and the reason is the same for all
+    /// requests that it held.
+    pub(crate) async fn lost(&self, epoch: u64, hung: Option<ModelError>) -> ModelError {
+        let mut slot = self.slot.lock().await;
+        let current = slot.epoch == epoch;
+        if let Some(worker) = slot.worker.as_mut().filter(|_| current) {
+            if hung.is_some() {
+                worker.kill().await;
+            }
+            let reason = self.worker_failed(&mut slot).await;
+            let reason = hung.unwrap_or(reason);
+            lock(&self.glance).problem = Some(reason.clone());
+            slot.last_end = Some((epoch, reason.clone()));
+            return reason;
+        }
+        match &slot.last_end {
+            Some((ended, reason)) if *ended == epoch => reason.clone(),
+            _ => unavailable("it ended before".into()),
+        }
+    }
+
+    /// Gives out more seats, or takes back those that are free.
+    fn make_seats(&self, slot: &mut Slot, wished: u32) {
+        match wished.checked_sub(slot.seats) {
+            Some(more) => {
+                self.seats.add_permits(more as usize);
+                slot.seats = wished;
+            }
+            None => {
+                let surplus = (slot.seats - wished) as usize;
+                let taken_back = u32::try_from(self.seats.forget_permits(surplus)).unwrap_or(0);
+                slot.seats -= taken_back;
+            }
+        }
+    }
+
     fn count_failure(&self, slot: &mut Slot, reason: &ModelError) {
+        let mut glance = lock(&self.glance);
         let pause = BACKOFF_FIRST
-            .saturating_mul(1 << slot.failures.min(16))
+            .saturating_mul(1 << glance.failures.min(16))
             .min(BACKOFF_MAX);
-        slot.failures = slot.failures.saturating_add(1);
         slot.not_before = Some(Instant::now() + pause);
-        *lock(&self.glance) = Glance {
+        *glance = Glance {
             pid: None,
             client: None,
-            failures: slot.failures,
+            failures: glance.failures.saturating_add(1),
             problem: Some(reason.clone()),
         };
     }
@@ -317,8 +286,9 @@ impl Shared {
         if let Some(mut worker) = slot.worker.take() {
             worker.stop().await;
         }
-        *lock(&self.glance) = Glance {
-            failures: slot.failures,
+        let mut glance = lock(&self.glance);
+        *glance = Glance {
+            failures: glance.failures,
             ..Glance::default()
         };
     }
@@ -365,7 +335,8 @@ impl<'a> Ticket<'a> {
                 reason: "this job is being worked on already".into(),
             });
         }
-        if known.len() > shared.config.queue_max {
+        let seats = shared.in_flight.load(Ordering::SeqCst) as usize;
+        if known.len() >= shared.config.queue_max.saturating_add(seats) {
             return Err(ModelError::Busy);
         }
         let cancel = Arc::<Notify>::default();
@@ -380,22 +351,7 @@ impl Drop for Ticket<'_> {
     }
 }
 
-/// An output that was cut short is an error that carries it.
-fn finished(generation: Generation) -> Result<Generation, ModelError> {
-    match generation.receipt.finish_reason {
-        FinishReason::Cancelled => Err(ModelError::Cancelled {
-            partial: Some(Box::new(generation)),
-        }),
-        FinishReason::Deadline => Err(ModelError::DeadlineExceeded {
-            partial: Some(Box::new(generation)),
-        }),
-        FinishReason::Eos | FinishReason::Length | FinishReason::Stop | FinishReason::Embedded => {
-            Ok(generation)
-        }
-    }
-}
-
 /// Plain values, whole at every step: a panic elsewhere does not spoil them.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,7 +12,7 @@ use tonic::Status;
 use crate::config::WorkerConfig;
 
 /// The load request that a configuration stands for.
-pub fn load_request(config: &WorkerConfig) -> wire::LoadRequest {
+pub fn load_request(config: &WorkerConfig, n_seq: u32) -> wire::LoadRequest {
     wire::LoadRequest {
         path: config.model.path.display().to_string(),
         expected_sha256: config
@@ -24,6 +24,7 @@ pub fn load_request(config: &WorkerConfig) -> wire::LoadRequest {
         n_batch: config.n_batch,
         memory_limit_bytes: config.memory_limit_bytes,
         threads: config.threads,
+        n_seq,
         embeddings: config.embeddings,
     }
 }
@@ -73,7 +74,7 @@ pub fn description(info: &wire::ModelInfo) -> ModelDescription {
         name: info.name.clone(),
         digest: Some(Digest::of(&info.digest)),
         sha256: info.sha256.as_slice().try_into().ok(),
-        in_flight_max: 1,
+        in_flight_max: info.n_seq.max(1),
         file_bytes: info.file_bytes,
         n_params: info.n_params,
         n_ctx_train: info.n_ctx_train,

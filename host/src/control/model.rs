@@ -11,6 +11,7 @@ impl Service {
             let problem = "no model is configured in this home folder".to_owned();
             return Ok(pb::ModelReply {
                 state: "none".to_owned(),
+                in_flight_max: described.as_ref().map_or(0, |m| m.in_flight_max),
                 problem,
                 ..pb::ModelReply::default()
             });
@@ -51,6 +52,7 @@ impl Service {
                 .map(|m| m.cpu_features.clone())
                 .unwrap_or_default(),
             memory_bytes: health.resident_bytes,
+            in_flight_max: described.as_ref().map_or(0, |m| m.in_flight_max),
             problem,
         })
     }

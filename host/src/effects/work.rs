@@ -123,6 +123,11 @@ async fn generate(outside: &Outside, id: JobId, request: GenerateRequest) -> Res
         ));
     };
     let (tokens, name) = (outside.tokens.clone(), id.to_string());
+    let most = outside
+        .ledger
+        .look(|engine| engine.state().provider.policy().max_in_flight)
+        .await;
+    model.set_in_flight(most.unwrap_or(1));
     model.describe().await.map_err(|error| refusal(&error))?;
     crash::register(crash::Target::Worker, model.health().await.pid);
     model

@@ -37,6 +37,13 @@ fn worker(home: &Home, path: &Path, sha256: &Option<String>) -> Result<WorkerCon
 
 /// Makes the model ready ahead of the first job, so that "online" means servable.
 pub(super) async fn warm(outside: Outside, model: Serving) {
+    if let Ok(most) = outside
+        .ledger
+        .look(|engine| engine.state().provider.policy().max_in_flight)
+        .await
+    {
+        model.set_in_flight(most);
+    }
     if let Err(error) = model.describe().await {
         tracing::warn!(%error, "the model is not ready");
     }

@@ -49,7 +49,7 @@ async fn an_answer_comes_with_a_receipt_that_fits_it() {
     assert_eq!(generation.receipt.template, "model");
     assert!(generation.receipt.output_tokens <= 24);
     let health = world.worker.health().await;
-    assert!(health.pid.is_some() && health.model == Some(model) && health.running.is_none());
+    assert!(health.pid.is_some() && health.model == Some(model) && health.running.is_empty());
     assert!(health.resident_bytes > 0);
     world.worker.stop().await;
     assert_eq!(world.worker.health().await.pid, None);

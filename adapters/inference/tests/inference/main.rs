@@ -5,3 +5,4 @@ mod embed;
 mod faults;
 mod generate;
 mod pull;
+mod together;

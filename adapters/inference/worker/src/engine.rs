@@ -1,6 +1,7 @@
 //! The inference thread: it owns the runtime, and takes one command after the other. Health and Cancel go past
 //! it through shared state.
 use std::{
+    collections::HashMap,
     io,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -15,7 +16,10 @@ use autopilot_proto::inference::v1::{
     generate_event::Event,
 };
 use llama_cpp_2::{context::LlamaContext, llama_backend::LlamaBackend, model::LlamaModel};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 use tonic::Status;
 
 use crate::{
@@ -23,13 +27,14 @@ use crate::{
     failure::Failure,
     fault::Fault,
     generate::{self, Job},
-    load::{self, Loaded},
+    load::{self, Loaded, Watch},
     machine,
     prompt::Template,
+    table::Table,
 };
 
-/// Commands that may wait; one generation at a time is let in, so this is never full for long.
-const COMMANDS_MAX: usize = 8;
+/// Commands that may wait: as many generations as there are sequences are let in, and little else.
+const COMMANDS_MAX: usize = 80;
 /// Events of a generation that may wait for their reader.
 const EVENTS_MAX: usize = 64;
 
@@ -52,8 +57,16 @@ enum Command {
 
 #[derive(Default)]
 struct State {
-    model: Option<ModelInfo>,
-    running: Option<(Vec<u8>, Arc<AtomicBool>)>,
+    loaded: Option<Standing>,
+    /// Generations at work, by id.
+    running: HashMap<Vec<u8>, Arc<AtomicBool>>,
+}
+
+/// What is loaded, and by which request.
+struct Standing {
+    request: LoadRequest,
+    info: ModelInfo,
+    watch: Watch,
 }
 
 /// Handle to the inference thread.
@@ -79,8 +92,15 @@ impl Engine {
         Ok(Engine { commands, state })
     }
 
-    /// Loads a model in place of the one that is loaded.
+    /// Loads a model in place of the one that is loaded, unless that is the same.
     pub async fn load(&self, request: LoadRequest) -> Result<LoadReply, Failure> {
+        let same = |standing: &&Standing| standing.request == request && standing.watch.is_current();
+        if let Some(standing) = lock(&self.state).loaded.as_ref().filter(same) {
+            return Ok(LoadReply {
+                model: Some(standing.info.clone()),
+                load_ms: 0,
+            });
+        }
         let (reply, answer) = oneshot::channel();
         self.ask(Command::Load(request, reply), answer).await
     }
@@ -101,11 +121,17 @@ impl Engine {
         let cancel = Arc::new(AtomicBool::new(false));
         {
             let mut state = lock(&self.state);
-            if state.running.is_some() {
+            let seats = state
+                .loaded
+                .as_ref()
+                .map_or(1, |standing| standing.info.n_seq.max(1));
+            // One that was dropped a moment ago may still be ending.
+            if state.running.len() >= seats as usize || state.running.contains_key(&request.job_id) {
                 return Err(Failure::Busy);
             }
-            state.running = Some((request.job_id.clone(), cancel.clone()));
+            state.running.insert(request.job_id.clone(), cancel.clone());
         }
+        let job_id = request.job_id.clone();
         let job = Box::new(Job {
             request,
             arrived: Instant::now(),
@@ -113,7 +139,7 @@ impl Engine {
             events,
         });
         if self.commands.try_send(Command::Generate(job)).is_err() {
-            lock(&self.state).running = None;
+            lock(&self.state).running.remove(&job_id);
             return Err(Failure::Busy);
         }
         Ok(receiver)
@@ -132,33 +158,25 @@ impl Engine {
 
     /// Asks the generation of that id to stop; false when no such one runs.
     pub fn cancel(&self, job_id: &[u8]) -> bool {
-        match &lock(&self.state).running {
-            Some((running, cancel)) if running == job_id => {
-                cancel.store(true, Ordering::Relaxed);
-                true
-            }
-            _ => false,
-        }
+        let state = lock(&self.state);
+        let running = state.running.get(job_id);
+        running
+            .inspect(|cancel| cancel.store(true, Ordering::Relaxed))
+            .is_some()
     }
 
     /// Asks whatever runs to stop.
     pub fn cancel_all(&self) {
-        if let Some((_, cancel)) = &lock(&self.state).running {
+        for cancel in lock(&self.state).running.values() {
             cancel.store(true, Ordering::Relaxed);
         }
     }
 
-    /// The loaded model and the id of the running generation.
-    pub fn health(&self) -> (Option<ModelInfo>, Vec<u8>) {
+    /// The loaded model and the ids of the running generations.
+    pub fn health(&self) -> (Option<ModelInfo>, Vec<Vec<u8>>) {
         let state = lock(&self.state);
-        (
-            state.model.clone(),
-            state
-                .running
-                .as_ref()
-                .map(|(job, _)| job.clone())
-                .unwrap_or_default(),
-        )
+        let model = state.loaded.as_ref().map(|standing| standing.info.clone());
+        (model, state.running.keys().cloned().collect())
     }
 
     async fn ask<T>(
@@ -166,7 +184,7 @@ impl Engine {
         command: Command,
         answer: oneshot::Receiver<Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        if lock(&self.state).running.is_some() || self.commands.try_send(command).is_err() {
+        if !lock(&self.state).running.is_empty() || self.commands.try_send(command).is_err() {
             return Err(Failure::Busy);
         }
         answer
@@ -230,13 +248,16 @@ impl Thread {
             template,
             context,
             mut info,
+            watch,
             load_ms,
         } = loaded;
         let Ok(mut context) = model.new_context(backend, context) else {
             drop(reply.send(Err(Failure::OutOfMemory("making the context"))));
             return None;
         };
-        (info.n_ctx, info.n_batch, info.n_ubatch) = (context.n_ctx(), context.n_batch(), context.n_ubatch());
+        // The runtime rounds up what each sequence has.
+        info.n_ctx = context.n_ctx() / info.n_seq.max(1);
+        (info.n_batch, info.n_ubatch) = (context.n_batch(), context.n_ubatch());
         if request.embeddings {
             match embed::dimensions(&model, &mut context) {
                 Ok(dimensions) => info.dimensions = dimensions,
@@ -246,50 +267,78 @@ impl Thread {
                 }
             }
         }
-        lock(&self.state).model = Some(info.clone());
+        lock(&self.state).loaded = Some(Standing {
+            request: request.clone(),
+            info: info.clone(),
+            watch: watch.clone(),
+        });
         drop(reply.send(Ok(LoadReply {
             model: Some(info.clone()),
             load_ms,
         })));
-        let mut unreported_load_ms = load_ms;
         let mut loaded = Model {
             model: &model,
             template: &template,
             info: &info,
             context: &mut context,
         };
-        let next = loop {
-            match self.inbox.recv() {
-                Err(_) => break None,
-                Ok(Command::Load(again, reply)) if again == *request => {
-                    drop(reply.send(Ok(LoadReply {
-                        model: Some(info.clone()),
-                        load_ms: 0,
-                    })));
+        let next = self.work(&mut loaded, &watch, load_ms);
+        lock(&self.state).loaded = None;
+        next
+    }
+
+    /// Takes commands between two steps of the generations at work.
+    fn work(
+        &self,
+        loaded: &mut Model<'_, '_>,
+        watch: &Watch,
+        mut unreported_load_ms: u64,
+    ) -> Option<Command> {
+        let mut table = Table::new(loaded.info.n_seq, self.fault);
+        loop {
+            let command = match table.is_empty() {
+                true => Some(self.inbox.recv().ok()?),
+                false => self.inbox.try_recv().ok(),
+            };
+            match command {
+                None => {
+                    for (job, outcome) in table.step(loaded) {
+                        let outcome = match watch.is_intact() {
+                            true => outcome,
+                            false => Err(Failure::ModelDigestMismatch {
+                                found: "a file that was changed while it was in use".into(),
+                                expected: "the one that was loaded".into(),
+                            }),
+                        };
+                        self.end(&job, outcome);
+                    }
                 }
-                Ok(Command::Embed(job, reply)) => {
-                    let load_ms = std::mem::take(&mut unreported_load_ms);
-                    let outcome = embed::run(&mut loaded, &job, load_ms, || reply.is_closed());
-                    drop(reply.send(outcome));
-                }
-                Ok(Command::Generate(job)) if info.dimensions > 0 => {
+                Some(Command::Generate(job)) if loaded.info.dimensions > 0 => {
                     self.end(&job, Err(embed::wrong_use("this model is loaded for embeddings")));
                 }
-                Ok(Command::Generate(job)) => {
+                Some(Command::Generate(job)) => {
                     let load_ms = std::mem::take(&mut unreported_load_ms);
-                    let outcome = generate::run(&mut loaded, &job, load_ms, self.fault);
-                    self.end(&job, outcome);
+                    if let Some((job, outcome)) = table.take(loaded, job, load_ms) {
+                        self.end(&job, outcome);
+                    }
                 }
-                Ok(other) => break Some(other),
+                Some(Command::Embed(job, reply)) if table.is_empty() => {
+                    let load_ms = std::mem::take(&mut unreported_load_ms);
+                    let outcome = embed::run(loaded, &job, load_ms, || reply.is_closed());
+                    drop(reply.send(outcome));
+                }
+                Some(other) if table.is_empty() => return Some(other),
+                // Only a generation that began a moment after they were asked for stands in their way.
+                Some(Command::Load(_, reply)) => drop(reply.send(Err(Failure::Busy))),
+                Some(Command::Unload(reply)) => drop(reply.send(Err(Failure::Busy))),
+                Some(Command::Embed(_, reply)) => drop(reply.send(Err(Failure::Busy))),
             }
-        };
-        lock(&self.state).model = None;
-        next
+        }
     }
 
     /// The worker is free again before the end is told, so that the next request is never refused as busy.
     fn end(&self, job: &Job, outcome: Result<Vec<Event>, Failure>) {
-        lock(&self.state).running = None;
+        lock(&self.state).running.remove(&job.request.job_id);
         let last: Vec<Result<GenerateEvent, Status>> = match outcome {
             Ok(events) => events
                 .into_iter()
@@ -297,9 +346,18 @@ impl Thread {
                 .collect(),
             Err(failure) => vec![Err(failure.into())],
         };
-        for event in last {
-            // A reader that went away needs no end.
-            let _ = job.events.blocking_send(event);
+        // A reader that went away needs no end, and one that is slow holds nobody up.
+        let events = job.events.clone();
+        let mut last = last.into_iter();
+        while let Some(event) = last.next() {
+            if let Err(TrySendError::Full(event)) = events.try_send(event) {
+                let rest = std::iter::once(event).chain(last);
+                std::thread::spawn(move || {
+                    rest.map(|event| events.blocking_send(event))
+                        .all(|sent| sent.is_ok())
+                });
+                return;
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use prost::Message;
 use tonic::{Code, Status};
 
 /// Why a call fails.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Failure {
     #[error("there is no model file at {0}")]
     ModelMissing(String),

@@ -1,10 +1,11 @@
 //! Loading: the file's digest first, then the memory it needs, then the runtime.
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{ErrorKind, Read},
     num::NonZeroU32,
-    os::fd::AsRawFd,
+    os::{fd::AsRawFd, unix::fs::MetadataExt},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
@@ -22,6 +23,7 @@ use crate::{failure::Failure, machine, prompt::Template};
 const N_CTX_DEFAULT: u32 = 2048;
 const N_BATCH_DEFAULT: u32 = 256;
 const N_BATCH_MAX: u32 = 4096;
+const N_SEQ_MAX: u32 = 64;
 const THREADS_MAX: u32 = 256;
 /// Bytes of an F16 value in the KV cache.
 const KV_VALUE_BYTES: u64 = 2;
@@ -37,7 +39,59 @@ pub struct Loaded {
     pub template: Template,
     pub context: LlamaContextParams,
     pub info: ModelInfo,
+    pub watch: Watch,
     pub load_ms: u64,
+}
+
+/// The file that was loaded, as it was then. Its weights are mapped: who writes into it changes them.
+#[derive(Clone)]
+pub struct Watch {
+    file: Arc<File>,
+    path: PathBuf,
+    seen: Stamp,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    /// Device and inode.
+    place: (u64, u64),
+    /// Size, and when it was last written into.
+    content: (u64, i64, i64),
+    /// When anything about it last changed; giving its name to another file is such a change.
+    change: (i64, i64),
+}
+
+impl Stamp {
+    fn of(about: &Metadata) -> Stamp {
+        Stamp {
+            place: (about.dev(), about.ino()),
+            content: (about.size(), about.mtime(), about.mtime_nsec()),
+            change: (about.ctime(), about.ctime_nsec()),
+        }
+    }
+}
+
+impl Watch {
+    fn begin(file: File, path: &Path) -> std::io::Result<Watch> {
+        let seen = Stamp::of(&file.metadata()?);
+        Ok(Watch {
+            file: Arc::new(file),
+            path: path.to_owned(),
+            seen,
+        })
+    }
+
+    /// Whether the mapped bytes are still those that were hashed.
+    pub fn is_intact(&self) -> bool {
+        self.file
+            .metadata()
+            .is_ok_and(|about| Stamp::of(&about).content == self.seen.content)
+    }
+
+    /// Whether the path still leads to them.
+    pub fn is_current(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|about| Stamp::of(&about) == self.seen)
+    }
 }
 
 /// Checks and loads the file that the request names.
@@ -47,6 +101,10 @@ pub fn load(backend: &LlamaBackend, request: &LoadRequest) -> Result<Loaded, Fai
     let mut file = open(&path)?;
     let unreadable = |error: std::io::Error| Failure::ModelUnreadable(format!("{}: {error}", path.display()));
     let file_bytes = file.metadata().map_err(unreadable)?.len();
+    let before = file
+        .metadata()
+        .map(|about| Stamp::of(&about))
+        .map_err(unreadable)?;
     let digests = digest(&mut file).map_err(unreadable)?;
     check_digest(&digests, &request.expected_sha256)?;
     // The runtime opens the very file that was hashed, whatever its name points to by now.
@@ -65,11 +123,27 @@ pub fn load(backend: &LlamaBackend, request: &LoadRequest) -> Result<Loaded, Fai
         request.threads.min(THREADS_MAX)
     };
     let kv_bytes = shape.kv_bytes_per_token.saturating_mul(n_ctx.into());
-    let need_bytes = file_bytes
-        .saturating_add(file_bytes / 8)
-        .saturating_add(kv_bytes)
-        .saturating_add(BUFFERS_BYTES);
-    check_memory(need_bytes, request.memory_limit_bytes)?;
+    let need = |n_seq: u32| {
+        file_bytes
+            .saturating_add(file_bytes / 8)
+            .saturating_add(kv_bytes.saturating_mul(n_seq.into()))
+            .saturating_add(BUFFERS_BYTES)
+    };
+    let limit_bytes = memory_limit(request.memory_limit_bytes);
+    // Fewer at once rather than none: the others wait in line.
+    let asked = if request.embeddings {
+        1
+    } else {
+        request.n_seq.clamp(1, N_SEQ_MAX)
+    };
+    let n_seq = (2..=asked)
+        .rev()
+        .find(|n_seq| need(*n_seq) <= limit_bytes)
+        .unwrap_or(1);
+    let need_bytes = need(n_seq);
+    check_memory(need_bytes, limit_bytes)?;
+    // A token of each sequence has to fit one batch.
+    let n_batch = n_batch.max(n_seq);
     let growth_bytes = need_bytes
         .saturating_add(file_bytes)
         .saturating_add(ADDRESS_SLACK_BYTES);
@@ -80,11 +154,18 @@ pub fn load(backend: &LlamaBackend, request: &LoadRequest) -> Result<Loaded, Fai
     let model = LlamaModel::load_from_file(backend, &opened, &settings)
         .map_err(|error| Failure::ModelUnreadable(format!("the runtime cannot load it: {error}")))?;
     let template = Template::of(&model)?;
+    let watch = Watch::begin(file, &path).map_err(unreadable)?;
+    if watch.seen != before {
+        return Err(Failure::ModelUnreadable(format!(
+            "{}: it was changed while it was loaded",
+            path.display()
+        )));
+    }
     let context = LlamaContextParams::default()
-        .with_n_ctx(NonZeroU32::new(n_ctx))
+        .with_n_ctx(NonZeroU32::new(n_ctx.saturating_mul(n_seq)))
         .with_n_batch(n_batch)
         .with_n_ubatch(n_batch)
-        .with_n_seq_max(1)
+        .with_n_seq_max(n_seq)
         .with_n_threads(as_count(threads))
         .with_n_threads_batch(as_count(threads))
         .with_type_k(KvCacheType::F16)
@@ -108,10 +189,11 @@ pub fn load(backend: &LlamaBackend, request: &LoadRequest) -> Result<Loaded, Fai
         cpu_features: machine::cpu_features(),
         threads,
         n_ctx,
+        n_seq,
         n_batch,
         n_ubatch: n_batch,
         kv_settings: format!(
-            "k=f16 v=f16 seq_max=1 unified={} flash_attention={}",
+            "k=f16 v=f16 seq_max={n_seq} unified={} flash_attention={}",
             context.kv_unified(),
             flash_attention(context.flash_attention_policy())
         ),
@@ -124,6 +206,7 @@ pub fn load(backend: &LlamaBackend, request: &LoadRequest) -> Result<Loaded, Fai
         template,
         context,
         info,
+        watch,
         load_ms: elapsed_ms(begun),
     })
 }
@@ -202,11 +285,14 @@ fn context_length(asked: u32, trained: u32) -> Result<u32, Failure> {
     }
 }
 
-fn check_memory(need_bytes: u64, limit_bytes: u64) -> Result<(), Failure> {
-    let limit_bytes = match limit_bytes {
+fn memory_limit(asked_bytes: u64) -> u64 {
+    match asked_bytes {
         0 => machine::available_bytes().unwrap_or(u64::MAX),
         limit => limit,
-    };
+    }
+}
+
+fn check_memory(need_bytes: u64, limit_bytes: u64) -> Result<(), Failure> {
     if need_bytes > limit_bytes {
         return Err(Failure::ModelTooLarge {
             need_bytes,

@@ -11,7 +11,9 @@ mod load;
 mod machine;
 mod output;
 mod prompt;
+mod seat;
 mod service;
+mod table;
 
 use std::{
     fs,

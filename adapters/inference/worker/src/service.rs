@@ -22,12 +22,12 @@ impl Service {
 #[tonic::async_trait]
 impl Inference for Service {
     async fn health(&self, _: Request<HealthRequest>) -> Result<Response<HealthReply>, Status> {
-        let (model, running_job_id) = self.engine.health();
+        let (model, running_job_ids) = self.engine.health();
         Ok(Response::new(HealthReply {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             runtime_build: machine::runtime_build(),
             model,
-            running_job_id,
+            running_job_ids,
             resident_bytes: machine::resident_bytes(),
         }))
     }

@@ -254,11 +254,16 @@ async fn at_host(home: &Path, out: Out, action: &str) -> Outcome {
         } else {
             String::new()
         };
+        let at_a_time = match reply.in_flight_max {
+            0 => String::new(),
+            count => format!("{count} jobs"),
+        };
         fields(&[
             ("state", reply.state.clone()),
             ("model", reply.name.clone()),
             ("sha256", reply.digest.clone()),
             ("context", context),
+            ("at a time", at_a_time),
             ("memory", memory),
             ("runtime", reply.runtime.clone()),
             ("device", reply.device.clone()),

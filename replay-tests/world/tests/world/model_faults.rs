@@ -162,10 +162,38 @@ async fn a_model_file_that_is_not_what_was_chosen_earns_nothing_and_is_named() {
     stage.strike().await;
 }
 
-/// A worker that eats memory, and one that hangs: the job fails with a reason, and the next one is served and paid.
+/// The policy decides how many jobs are computed at a time.
+async fn two_at_a_time(stage: &Stage) {
+    let mut provider = stage.world.provider.client().unwrap();
+    let policy = provider
+        .get_policy(pb::GetPolicyRequest {})
+        .await
+        .unwrap()
+        .into_inner();
+    let policy = policy.policy.map(|policy| pb::Policy {
+        max_in_flight: 2,
+        ..policy
+    });
+    provider
+        .set_policy(pb::SetPolicyRequest { policy })
+        .await
+        .unwrap();
+    tokio::join!(paid_job(stage, "Say one."), paid_job(stage, "Say two."));
+    let request = pb::ModelRequest {
+        action: "describe".to_owned(),
+    };
+    assert_eq!(
+        provider.model(request).await.unwrap().into_inner().in_flight_max,
+        2
+    );
+}
+
+/// Two jobs share a worker. One that eats memory, and one that hangs, costs its job, with a reason; the next is paid.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_eats_memory_or_hangs_costs_one_job() {
+async fn a_worker_is_shared_and_a_faulty_one_costs_its_job() {
     let mut stage = Stage::build(ChainKind::Simulated).await.unwrap();
+    stage.world.go_online().await.unwrap();
+    two_at_a_time(&stage).await;
     for (fault, deadline_s, class, code, words) in [
         (
             "eat_memory",
