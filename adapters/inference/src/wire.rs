@@ -105,7 +105,11 @@ pub fn receipt(receipt: wire::Receipt) -> Result<Receipt, ModelError> {
     };
     Ok(Receipt {
         engine: "llama.cpp".to_owned(),
-        claim: Claim::SameBytes,
+        // Weights of some types (F16 was seen to) give other bits in company; alone they never did.
+        claim: match receipt.company {
+            0 | 1 => Claim::SameBytes,
+            _ => Claim::Nothing,
+        },
         counts_reported: false,
         model_digest: Some(Digest::of(&receipt.model_digest)),
         model_name: receipt.model_name,

@@ -65,29 +65,23 @@ async fn requests_at_once_give_what_each_gives_alone() {
         "each has the whole context"
     );
     let at_once = all_at_once(&together).await;
+    let claims_nothing = |generation: &Generation| generation.receipt.claim == Claim::Nothing;
+    assert!(at_once.iter().any(claims_nothing), "they were computed together");
     for (request, at_once) in requests().into_iter().zip(at_once) {
         let again = together.worker.generate(request.clone(), |_| {}).await.unwrap();
         let alone = alone.worker.generate(request, |_| {}).await.unwrap();
-        assert_eq!(at_once.text, alone.text);
-        assert_eq!(
+        // Claimed: computed alone, the same bytes, however many seats there are.
+        let claims = (again.receipt.claim, alone.receipt.claim);
+        assert_eq!(claims, (Claim::SameBytes, Claim::SameBytes));
+        let digests = (
             again.receipt.output_tokens_digest,
-            alone.receipt.output_tokens_digest
+            alone.receipt.output_tokens_digest,
         );
-        assert_eq!(
-            at_once.receipt.output_tokens_digest,
-            alone.receipt.output_tokens_digest
-        );
-        assert!(
-            at_once.receipt.kv_settings.contains("seq_max=4"),
-            "{:?}",
-            at_once.receipt
-        );
-        assert!(
-            at_once.receipt.kv_settings.contains("unified=false"),
-            "{:?}",
-            at_once.receipt
-        );
-        assert_eq!(alone.receipt.claim, Claim::SameBytes);
+        assert_eq!(digests.0, digests.1);
+        // Not claimed, since weights of other types behave otherwise, and yet so with this file (Q4_1).
+        assert_eq!(at_once.text, alone.text);
+        let kv = &at_once.receipt.kv_settings;
+        assert!(kv.contains("seq_max=4") && kv.contains("unified=false"), "{kv}");
     }
 }
 

@@ -29,6 +29,8 @@ pub struct Seat {
     /// When the work on the prompt, and then on the output, began.
     begun: Instant,
     prompt_ms: u64,
+    /// Most sequences in one batch with it, itself included.
+    company: u32,
 }
 
 impl Seat {
@@ -59,6 +61,7 @@ impl Seat {
             load_ms,
             begun: Instant::now(),
             prompt_ms: 0,
+            company: 1,
         })
     }
 
@@ -103,6 +106,11 @@ impl Seat {
         let full = self.prompt.tokens.len() + self.tokens.len() >= model.info.n_ctx as usize;
         let enough = self.tokens.len() >= self.job.request.max_tokens as usize;
         (full || enough).then_some(FinishReason::Length)
+    }
+
+    /// Its next token is computed in a batch of that many sequences.
+    pub fn joins(&mut self, sequences: usize) {
+        self.company = self.company.max(count(sequences));
     }
 
     /// Tokens sampled so far.
@@ -169,6 +177,7 @@ impl Seat {
             n_ubatch: info.n_ubatch,
             n_ctx: info.n_ctx,
             n_seq: info.n_seq,
+            company: self.company,
             kv_settings: info.kv_settings.clone(),
             sampler_chain: self.sampler_words.clone(),
             seed: self.job.request.seed,

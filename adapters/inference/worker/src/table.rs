@@ -98,6 +98,11 @@ impl Table {
         if wanted.is_empty() {
             return Vec::new();
         }
+        for (at, _) in &wanted {
+            self.seats[*at]
+                .iter_mut()
+                .for_each(|seat| seat.joins(wanted.len()));
+        }
         let mut batch = LlamaBatch::new(wanted.len(), 1);
         let filled = wanted
             .iter()
