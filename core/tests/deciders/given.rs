@@ -52,6 +52,7 @@ pub fn policy() -> pb::Policy {
 pub fn ready() -> Readiness {
     Readiness {
         model: Some("llama".to_owned()),
+        model_problem: None,
         embedding: None,
         receivable: Msat(1_000_000),
         wallet_problem: None,
