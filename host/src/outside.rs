@@ -38,6 +38,12 @@ pub struct Outside {
 }
 
 impl Outside {
+    /// Everything that computes: the model, and the embedding model.
+    pub fn engines(&self) -> Vec<Serving> {
+        let embedder = self.embedder.clone().map(Serving::Worker);
+        self.model.clone().into_iter().chain(embedder).collect()
+    }
+
     /// The relays, or a sentence.
     ///
     /// # Errors

@@ -91,7 +91,7 @@ impl Service {
     ) -> Result<pb::StatusReply, Status> {
         // One model that is ready is enough: what the other would serve is not announced.
         let (mut ready, mut failed) = (false, None);
-        for model in self.outside.model.iter().chain(&self.outside.embedder) {
+        for model in self.outside.engines() {
             match model.describe().await {
                 Ok(_) => ready = true,
                 Err(error) => failed = failed.or(Some(error)),

@@ -236,7 +236,7 @@ fn start_tasks(
         tasks.spawn(control::buy_mode::run(outside.clone(), config.relays.clone()));
         tasks.spawn(pulse::presence(outside.clone(), heartbeat_tell));
     }
-    for model in outside.model.iter().chain(&outside.embedder).cloned() {
+    for model in outside.engines() {
         tasks.spawn(model::warm(outside.clone(), model));
     }
     tasks
@@ -304,7 +304,7 @@ async fn shut_down(
     if let Err(error) = treasury::observe(&outside).await {
         tracing::debug!(%error, "the last figures are not recorded");
     }
-    for model in outside.model.iter().chain(&outside.embedder) {
+    for model in outside.engines() {
         model.stop().await;
     }
     keeper.stop().await;
