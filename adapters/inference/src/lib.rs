@@ -15,6 +15,6 @@ mod supervisor;
 mod wire;
 
 pub use config::{ModelFile, WorkerConfig, worker_program};
-pub use store::{ModelStore, PullOptions, Source, StoreError, StoredModel};
 pub use health::WorkerHealth;
+pub use store::{ModelStore, PullOptions, Source, StoreError, StoredModel};
 pub use supervisor::WorkerProcess;

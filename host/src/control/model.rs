@@ -11,7 +11,6 @@ impl Service {
             let problem = "no model is configured in this home folder".to_owned();
             return Ok(pb::ModelReply {
                 state: "none".to_owned(),
-                in_flight_max: described.as_ref().map_or(0, |m| m.in_flight_max),
                 problem,
                 ..pb::ModelReply::default()
             });
