@@ -254,6 +254,12 @@ async fn sends_what_cannot_be_read(scene: &mut Scene) {
             .sign_with_keys(&scene.keys)
             .unwrap();
         scene.send(&sealed).await;
+        scene.facts.until("job.refused", &stream(&sealed)).await;
+        let why = scene.why(&sealed).await;
+        assert!(
+            why.contains("(unreadable; ") && why.contains("cannot be unsealed"),
+            "{why}"
+        );
         scene
             .journal(
                 "relay.unreadable",
