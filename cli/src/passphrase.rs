@@ -1,10 +1,15 @@
 //! The passphrase of an identity: from a private file or typed on a terminal, never an argument.
-use std::{io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+};
 
 use autopilot_host::{
     home::Home,
     secrets::{Key, Protection, SecretString, protection},
 };
+use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 /// What opens the identity of a home folder: the file that was named, else what is typed where it is protected and
 /// somebody can be asked, else the folder's own.
@@ -40,10 +45,36 @@ pub fn new_key(file: Option<&Path>, may_ask: bool) -> io::Result<Option<Key>> {
     }
 }
 
-/// A line typed without echo.
+/// A line typed without echo. The terminal is silent before it asks: what is typed at once is not shown either.
 ///
 /// # Errors
 /// When the terminal is gone.
 pub fn typed(question: &str) -> io::Result<SecretString> {
-    rpassword::prompt_password(question).map(SecretString::from)
+    let silent = Silent::begin()?;
+    (&silent.terminal).write_all(question.as_bytes())?;
+    rpassword::read_password().map(SecretString::from)
+}
+
+/// A terminal that echoes nothing until this goes.
+struct Silent {
+    terminal: File,
+    before: Termios,
+}
+
+impl Silent {
+    fn begin() -> io::Result<Silent> {
+        let terminal = File::options().read(true).write(true).open("/dev/tty")?;
+        let before = tcgetattr(&terminal)?;
+        let mut silent = before.clone();
+        silent.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(&terminal, SetArg::TCSANOW, &silent)?;
+        Ok(Silent { terminal, before })
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        // A terminal that is gone has nothing to restore.
+        let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, &self.before);
+    }
 }

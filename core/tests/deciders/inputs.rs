@@ -95,8 +95,13 @@ fn the_clock_ends_the_wait() {
 
 #[test]
 fn who_waits_holds_no_place_and_few_may_wait() {
-    let mut ledger = online();
     let waiting = u8::try_from(MAX_WAITING_FOR_INPUTS).unwrap();
+    // Whoever waits may end unpaid, and counts as such.
+    let mut ledger = online_with(pb::Policy {
+        unpaid_jobs_per_buyer: 100,
+        unpaid_jobs_total: 100,
+        ..policy()
+    });
     for n in 1..=waiting {
         ledger.check(chained(n), WAITS);
     }

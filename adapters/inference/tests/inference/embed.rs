@@ -101,7 +101,7 @@ async fn what_does_not_fit_is_refused_and_harms_nothing() {
     }
     let late = EmbedRequest {
         job: job(3),
-        texts: vec![long; 32],
+        texts: vec!["a word".to_owned(); 32],
         deadline_ms: Some(0),
     };
     let error = world.worker.embed(late).await.unwrap_err();

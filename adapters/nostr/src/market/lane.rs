@@ -91,6 +91,13 @@ impl LaneStats {
         self.failed(why);
     }
 
+    /// A publication found no connection. Why there is none was said when it broke.
+    pub fn not_reached(&self, why: &str) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let mut slot = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.get_or_insert_with(|| why.to_owned());
+    }
+
     /// A publication was not answered in time.
     pub fn unanswered(&self) {
         self.unanswered.fetch_add(1, Ordering::Relaxed);

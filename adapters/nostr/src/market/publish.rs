@@ -72,7 +72,11 @@ fn note(outcome: &PublishOutcome, stats: &LaneStats, event: &Event, journal: &Jo
     }
     match outcome.reason.as_str() {
         TIMEOUT => stats.unanswered(),
-        NOT_CONNECTED => {}
+        NOT_CONNECTED => {
+            stats.forget(event);
+            stats.missed(event, Instant::now() + OFFERED_AGAIN);
+            return stats.not_reached(&outcome.reason);
+        }
         // The relay's own words are its last on this event.
         _ => return stats.refused(&outcome.reason),
     }

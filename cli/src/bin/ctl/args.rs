@@ -150,6 +150,7 @@ pub enum Policy {
     /// Shows the policy and its digest.
     Get,
     /// Changes what is named, leaves the rest.
+    #[command(arg_required_else_help = true)]
     Set(Box<PolicyChange>),
     /// Shows a policy that an earlier judgement cites.
     Show {
@@ -159,7 +160,6 @@ pub enum Policy {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "change", required = true, multiple = true)]
 pub struct PolicyChange {
     /// Least price of a job, e.g. 10sat.
     #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]

@@ -187,7 +187,7 @@ impl Scene<'_> {
             extra_relays: Vec::new(),
             price_msat: PRICE_MSAT,
             order: "work-first".to_owned(),
-            model: model()?,
+            model: autopilot_host::config::Model::file(model()?),
             embedding: None,
             buyer_serves: false,
             program,

@@ -103,7 +103,7 @@ impl Life<'_> {
             extra_relays: Vec::new(),
             price_msat: PRICE_MSAT,
             order: "work-first".to_owned(),
-            model: model()?,
+            model: autopilot_host::config::Model::file(model()?),
             embedding: None,
             buyer_serves: false,
             program: program.clone(),

@@ -166,7 +166,7 @@ async fn a_model_file_that_is_not_what_was_chosen_earns_nothing_and_is_named() {
 async fn two_at_a_time(stage: &Stage) {
     let mut provider = stage.world.provider.client().unwrap();
     let policy = provider
-        .get_policy(pb::GetPolicyRequest {})
+        .get_policy(pb::GetPolicyRequest::default())
         .await
         .unwrap()
         .into_inner();

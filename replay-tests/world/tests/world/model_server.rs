@@ -227,9 +227,8 @@ async fn a_job_is_worked_by_a_server_and_paid_and_its_end_is_told() {
         fee_ceiling_msat: FEE_CEILING_MSAT,
         deadline_s: PATIENCE_S,
         provider: key.clone(),
-        pay_first_ceiling_msat: 0,
         max_tokens: 256,
-        without_bid: false,
+        ..pb::BuyRequest::default()
     };
     // It holds the request and says nothing: then it is gone in the middle of it.
     running.freeze().await.unwrap();
