@@ -103,8 +103,9 @@ fn received(state: &State, payment: pb::WalletPaymentReceived, bound: Option<Job
 }
 
 /// A payment of ours is done.
-fn sent(state: &State, payment: pb::WalletPaymentSent) -> Vec<Draft> {
+fn sent(state: &State, mut payment: pb::WalletPaymentSent) -> Vec<Draft> {
     let hash = PaymentHash::of(&payment.payment_hash);
+    payment.approval = state.wallet.approved_at(&hash, &payment.intent_id).unwrap_or(0);
     // Also one that was closed because its payment seemed to have failed: what left is still its price.
     let pays = |purchase: &Purchase| purchase.winner.as_ref().is_some_and(|w| w.payment_hash == hash);
     let purchase = state.purchases.listened().find(|(_, purchase)| pays(purchase));

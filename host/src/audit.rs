@@ -8,8 +8,10 @@ use autopilot_store_sqlite::{BodyCounts, JournalEntry, OpenError, ReadError, Rea
 pub use autopilot_store_sqlite::{JournalQuery, Progress};
 
 mod line;
+mod receipt;
 
 pub use line::{FactDocument, fact_line};
+pub use receipt::Receipt;
 
 /// Version under which snapshots of [`State`] are kept; their name ([`State::label`]) carries the folds' versions.
 pub const STATE_SNAPSHOT_VERSION: u32 = 1;

@@ -87,6 +87,9 @@ pub struct Wallet {
     pub alias: String,
     /// Forward payments to the peers behind our channels: what a hub does.
     pub forwarding: bool,
+    /// A recursive DNS resolver, `address:port`, that is asked for names of payees (BIP353) and their proofs. Empty: the
+    /// first of this machine.
+    pub dns: String,
 }
 
 /// First policy.
@@ -207,6 +210,12 @@ impl Config {
         }
         if let Some(peer) = self.wallet.peers.iter().find(|peer| peer_of(peer).is_none()) {
             return Err(format!("peer {peer:?} is not of the form node-id@host:port"));
+        }
+        let dns = self.wallet.dns.as_str();
+        if !dns.is_empty() && dns.parse::<std::net::SocketAddr>().is_err() {
+            return Err(format!(
+                "dns {dns:?} is not of the form address:port, such as 9.9.9.9:53"
+            ));
         }
         let is_none = |relay: &&String| {
             let host = relay

@@ -115,6 +115,7 @@ async fn record(ledger: &Ledger, event: WalletEvent) -> Result<(), SubmitError> 
             preimage: preimage.map(|preimage| preimage.to_vec()).unwrap_or_default(),
             settled_at_ms: at_ms(settled_at_s),
             intent_id: intent_of(key.as_deref()),
+            approval: 0,
         }),
         Kind::PaymentFailed {
             reason,

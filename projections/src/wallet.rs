@@ -36,6 +36,15 @@ pub struct Outgoing {
     pub approval: pb::PaymentApproved,
     /// Attempts begun.
     pub attempts: u32,
+    /// Number of the approval.
+    pub approved_at: u64,
+}
+
+/// A payment to an offer that was approved and has no outcome yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct OutgoingOffer {
+    approval: pb::OfferApproved,
+    approved_at: u64,
 }
 
 /// The wallet view.
@@ -65,7 +74,7 @@ pub struct Wallet {
     pub channels: BTreeMap<String, u64>,
     outgoing: BTreeMap<PaymentHash, Outgoing>,
     onchain: BTreeMap<String, pb::OnchainApproved>,
-    offers: BTreeMap<String, pb::OfferApproved>,
+    offers: BTreeMap<String, OutgoingOffer>,
     /// On-chain sends by transaction id, in satoshi, until the wallet lists the transaction.
     pub sends: BTreeMap<String, u64>,
     /// Closed channels that are not paid out.
@@ -90,18 +99,33 @@ impl Wallet {
 
     /// Approved payments to offers without an outcome, by intent id in hexadecimal.
     pub fn offers(&self) -> impl Iterator<Item = (&String, &pb::OfferApproved)> {
-        self.offers.iter()
+        self.offers
+            .iter()
+            .map(|(intent, offer)| (intent, &offer.approval))
     }
 
     /// One of them, by its intent's 16 bytes.
     pub fn offer(&self, intent_id: &[u8]) -> Option<&pb::OfferApproved> {
-        self.offers.get(&hexadecimal(intent_id))
+        self.offers
+            .get(&hexadecimal(intent_id))
+            .map(|offer| &offer.approval)
+    }
+
+    /// Number of the fact that approved an outgoing payment, by its hash or its intent.
+    pub fn approved_at(&self, hash: &PaymentHash, intent_id: &[u8]) -> Option<u64> {
+        let invoice = self.outgoing.get(hash).map(|outgoing| outgoing.approved_at);
+        let offer = || {
+            self.offers
+                .get(&hexadecimal(intent_id))
+                .map(|offer| offer.approved_at)
+        };
+        invoice.or_else(offer)
     }
 }
 
 impl Projection for Wallet {
     const NAME: &'static str = "wallet";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn apply(&mut self, fact: &Recorded) {
         match &fact.event {
@@ -133,7 +157,7 @@ impl Projection for Wallet {
                 let offer = self.offers.remove(&hexadecimal(&m.intent_id));
                 let purpose = done
                     .map(|o| o.approval.purpose)
-                    .or(offer.map(|offer| offer.purpose));
+                    .or(offer.map(|offer| offer.approval.purpose));
                 let kept = [pb::PaymentPurpose::Purchase, pb::PaymentPurpose::Refund];
                 if !kept.iter().any(|kept| purpose == Some(*kept as i32)) {
                     self.withdrawn_msat = self.withdrawn_msat.saturating_add(m.amount_msat);
@@ -153,6 +177,7 @@ impl Projection for Wallet {
                 let outgoing = Outgoing {
                     approval: m.clone(),
                     attempts: 0,
+                    approved_at: fact.fact.sequence,
                 };
                 self.outgoing.insert(PaymentHash::of(&m.payment_hash), outgoing);
             }
@@ -169,7 +194,13 @@ impl Projection for Wallet {
             Event::WalletOnchainSent(m) => drop(self.sends.remove(&m.txid)),
             Event::WalletClosingsOver(m) => self.closing.retain(|id| !m.channel_ids.contains(id)),
             Event::OnchainFailed(m) => drop(self.onchain.remove(&hexadecimal(&m.intent_id))),
-            Event::OfferApproved(m) => drop(self.offers.insert(hexadecimal(&m.intent_id), m.clone())),
+            Event::OfferApproved(m) => {
+                let offer = OutgoingOffer {
+                    approval: m.clone(),
+                    approved_at: fact.fact.sequence,
+                };
+                self.offers.insert(hexadecimal(&m.intent_id), offer);
+            }
             Event::OfferFailed(m) => drop(self.offers.remove(&hexadecimal(&m.intent_id))),
             _ => {}
         }

@@ -183,7 +183,7 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
         "provider/2",
         "jobs/4",
         "outbox/2",
-        "wallet/3",
+        "wallet/4",
         "purchases/2",
         "earnings/2",
         "accounts/3",

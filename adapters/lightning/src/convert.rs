@@ -106,6 +106,7 @@ pub(crate) fn balances(balances: rpc::Balances) -> Read<Balances> {
         onchain_spendable_sat: balances.onchain_spendable_sat,
         onchain_confirmed_sat: balances.onchain_confirmed_sat,
         onchain_total_sat: balances.onchain_total_sat,
+        onchain_reserve_sat: balances.onchain_anchor_reserve_sat,
         channels: balances.channels.into_iter().map(channel).collect::<Read<_>>()?,
         pending_closes: balances
             .pending_closes

@@ -196,6 +196,23 @@ async fn refusals_become_exit_codes_by_their_kind() {
         "",
     )
     .await;
+    check(
+        home.path(),
+        &["withdraw", "lno1doubt", "--yes"],
+        4,
+        "payment-in-doubt",
+    )
+    .await;
+    check(
+        home.path(),
+        &["withdraw", "nobody@example.com", "--yes"],
+        5,
+        "name-not-found",
+    )
+    .await;
+    check(home.path(), &["withdraw", "x", "5sat", "--all"], 2, "usage").await;
+    check(home.path(), &["receipt", "xyz"], 2, "usage").await;
+    check(home.path(), &["receipt", &"ab".repeat(32)], 9, "ledger-missing").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,9 +250,17 @@ async fn what_spends_is_shown_and_needs_a_yes() {
         home.path(),
         &["wallet", "pay", "lnbcrtx", "6sat", "--yes"],
         2,
-        "usage",
+        "invalid-argument",
     )
     .await;
+    let plan = check(home.path(), &["withdraw", "lnbcrtx", "--dry-run"], 0, "")
+        .await
+        .json();
+    assert_eq!(
+        (&plan["fee_ceiling_msat"], &plan["path"][0]),
+        (&5_000.into(), &"bip21".into())
+    );
+    assert_eq!(host.paid.load(Ordering::SeqCst), 1, "a dry run pays nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

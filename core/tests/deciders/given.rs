@@ -202,6 +202,7 @@ pub fn sent(hash: PaymentHash, amount_msat: u64) -> Input {
         fee_msat: 3,
         preimage: vec![7; 32],
         intent_id: Vec::new(),
+        approval: 0,
         settled_at_ms: NOON_MS + 5_000,
     }))
 }

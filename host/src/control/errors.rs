@@ -1,7 +1,7 @@
 //! Errors that cross the socket: a small closed code in the metadata, and a sentence for a person.
 use autopilot_core::{
     Refusal,
-    ports::{market::MarketError, model::ModelError, wallet::WalletError},
+    ports::{market::MarketError, model::ModelError, payee::PayeeError, wallet::WalletError},
     refusal::Code,
 };
 use autopilot_store_sqlite::ReadError;
@@ -64,6 +64,23 @@ pub(super) fn wallet(error: WalletError) -> Status {
         Wallet::InsufficientFunds | Wallet::ChainBehind | Wallet::NoRoute => Grpc::FailedPrecondition,
         Wallet::PeerUnreachable | Wallet::Unavailable => Grpc::Unavailable,
         Wallet::Fault => Grpc::Internal,
+    };
+    coded(grpc, error.code.name(), error.message)
+}
+
+pub(super) fn payee(error: PayeeError) -> Status {
+    use autopilot_core::ports::payee::PayeeErrorCode as Payee;
+    let grpc = match error.code {
+        Payee::Unreachable => Grpc::Unavailable,
+        Payee::NameNotFound => Grpc::NotFound,
+        Payee::NameUnproven | Payee::Refused | Payee::Misbehaved | Payee::Forbidden => {
+            Grpc::FailedPrecondition
+        }
+        Payee::Unreadable
+        | Payee::Unsupported
+        | Payee::WrongNetwork
+        | Payee::AmountOutOfRange
+        | Payee::CommentTooLong => Grpc::InvalidArgument,
     };
     coded(grpc, error.code.name(), error.message)
 }

@@ -18,6 +18,7 @@ mod terms;
 mod views;
 mod wallet;
 mod why;
+mod withdraw;
 
 pub use client::{Client, client};
 pub use errors::{CODE_KEY, NEXT_KEY, coded};

@@ -22,6 +22,22 @@ impl Service {
             .await
             .map_err(errors::wallet)?;
         let hash = decoded.payment_hash;
+        let command = Command::Pay {
+            bill: outside::bill(&request.payment_request, decoded),
+            amount: request.amount_msat.map(Msat),
+            fee_ceiling: Msat(request.fee_ceiling_msat),
+            resolution: None,
+        };
+        self.pay_once(command, hash, request.wait_s).await
+    }
+
+    /// Approves and waits; an invoice that was paid before answers with that payment.
+    pub(super) async fn pay_once(
+        &self,
+        command: Command,
+        hash: PaymentHash,
+        wait_s: u32,
+    ) -> Result<pb::PayReply, Status> {
         crate::treasury::observe(&self.outside)
             .await
             .map_err(errors::submit)?;
@@ -29,14 +45,8 @@ impl Service {
             return Ok(done);
         }
         let after = self.outside.ledger.head().borrow().sequence;
-        let command = Command::Pay {
-            bill: outside::bill(&request.payment_request, decoded),
-            amount: request.amount_msat.map(Msat),
-            fee_ceiling: Msat(request.fee_ceiling_msat),
-            resolution: None,
-        };
         self.command(command).await?;
-        let wait = Duration::from_secs(u64::from(request.wait_s.min(600)));
+        let wait = Duration::from_secs(u64::from(wait_s.min(600)));
         let outcome = tokio::time::timeout(wait, self.outcome(hash, after)).await;
         match outcome {
             Ok(reply) => reply,

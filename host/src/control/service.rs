@@ -1,11 +1,13 @@
 //! The service as a table: each call is one line that names what answers it.
 use std::sync::Arc;
 
+use autopilot_payee::PayeeResolver;
 use autopilot_proto::control::v1::{self as pb, control_server::Control};
 use tokio::sync::{Notify, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use super::withdraw::Plans;
 use crate::{config::Config, home::Home, outside::Outside, pulse::Beat};
 
 /// What the faces talk to.
@@ -18,6 +20,8 @@ pub struct Service {
     pub(crate) warnings: Arc<Vec<String>>,
     pub(crate) heartbeat: watch::Receiver<Option<Beat>>,
     pub(crate) stop: Arc<Notify>,
+    pub(crate) payees: PayeeResolver,
+    pub(crate) plans: Arc<Plans>,
 }
 
 /// Answers each call with the method named beside it.
@@ -56,6 +60,8 @@ table! {
     receive(ReceiveRequest) -> ReceiveReply = answer_receive;
     decode(DecodeRequest) -> DecodeReply = answer_decode;
     pay(PayRequest) -> PayReply = answer_pay;
+    plan_withdrawal(PlanWithdrawalRequest) -> WithdrawalPlan = answer_plan_withdrawal;
+    withdraw(WithdrawRequest) -> WithdrawReply = answer_withdraw;
     payments(PaymentsRequest) -> PaymentsReply = answer_payments;
     can_receive(CanReceiveRequest) -> CanReceiveReply = answer_can_receive;
     new_address(NewAddressRequest) -> NewAddressReply = answer_new_address;

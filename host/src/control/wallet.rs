@@ -155,8 +155,12 @@ impl Service {
             .map_err(errors::wallet)?;
         let mut payments = Vec::with_capacity(list.payments.len());
         for payment in &list.payments {
+            let resolution = self.resolution_of(payment).await?.unwrap_or_default();
             payments.push(pb::PaymentLine {
                 job_id: self.job_of(payment).await?,
+                destination: resolution.destination,
+                path: resolution.path,
+                authority: resolution.authority,
                 ..payment_line(payment)
             });
         }
@@ -232,21 +236,29 @@ impl Service {
         let intent_id = secrets::random::<16>()
             .map_err(|e| errors::invalid(e.to_string()))?
             .to_vec();
-        let intent = hex::encode(&intent_id);
-        let dry_run = request.dry_run;
-        let after = self.outside.ledger.head().borrow().sequence;
         let approved = facts::OnchainApproved {
             intent_id,
             address: request.address,
             amount_sat: request.amount_sat,
             resolution: None,
         };
-        if dry_run {
+        if request.dry_run {
             self.rehearse(Command::SendOnchain(approved)).await?;
             return Ok(pb::SendOnchainReply::default());
         }
+        self.send_approved(approved, request.wait_s).await
+    }
+
+    /// Approves and waits until the wallet handed the transaction out.
+    pub(super) async fn send_approved(
+        &self,
+        approved: facts::OnchainApproved,
+        wait_s: u32,
+    ) -> Result<pb::SendOnchainReply, Status> {
+        let intent = hex::encode(&approved.intent_id);
+        let after = self.outside.ledger.head().borrow().sequence;
         self.command(Command::SendOnchain(approved.clone())).await?;
-        let wait = Duration::from_secs(u64::from(request.wait_s.clamp(1, 600)));
+        let wait = Duration::from_secs(u64::from(wait_s.clamp(1, 600)));
         let mut reply = pb::SendOnchainReply {
             intent_id: intent,
             status: "pending".to_owned(),
@@ -369,5 +381,6 @@ fn payment_line(payment: &Payment) -> pb::PaymentLine {
         at_ms: i64::try_from(payment.updated_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
         txid: payment.txid.clone().unwrap_or_default(),
         job_id: String::new(),
+        ..pb::PaymentLine::default()
     }
 }

@@ -116,6 +116,7 @@ pub(crate) fn settled(payment: &Payment, approval: &pb::PaymentApproved) -> Opti
                 .unwrap_or_default(),
             settled_at_ms: i64::try_from(payment.updated_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
             intent_id: Vec::new(),
+            approval: 0,
         })),
         PaymentStatus::Failed => {
             let reason = payment

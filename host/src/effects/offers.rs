@@ -83,6 +83,7 @@ fn outcome(payment: &Payment, approved: &pb::OfferApproved) -> Option<WalletInpu
                 .unwrap_or_default(),
             settled_at_ms: i64::try_from(payment.updated_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
             intent_id: approved.intent_id.clone(),
+            approval: 0,
         })),
         (PaymentStatus::Failed, _) => {
             let reason = payment.failure.clone();

@@ -1,5 +1,6 @@
 //! A host: composes the adapters around one ledger, serves until it is asked to stop, and stops in order.
 mod model;
+mod payees;
 mod wallet;
 
 use std::{path::PathBuf, sync::Arc};
@@ -67,6 +68,9 @@ pub enum HostError {
     /// The model.
     #[error("{0}")]
     Model(String),
+    /// The finding of payees.
+    #[error("payees can't be looked up: {0}")]
+    Payees(String),
     /// The control socket.
     #[error("the control socket can't be served: {0}")]
     Control(std::io::Error),
@@ -141,6 +145,8 @@ pub async fn run(
         warnings: Arc::new(start.notes),
         heartbeat,
         stop: asked.clone(),
+        payees: payees::resolver(&config)?,
+        plans: Arc::default(),
     };
 
     let tasks = start_tasks(&outside, &config, heartbeat_tell);

@@ -312,6 +312,7 @@ fn sent(n: u64, hash: &[u8], amount_msat: u64) -> Event {
         fee_msat: n % 3_000,
         preimage: id("preimage", n),
         intent_id: Vec::new(),
+        approval: 0,
         settled_at_ms: 1_700_000_000_000 + n as i64,
     }
     .into()

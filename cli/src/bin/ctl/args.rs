@@ -3,6 +3,7 @@ mod books;
 mod identity;
 mod market;
 mod wallet;
+mod withdraw;
 
 use std::path::PathBuf;
 
@@ -13,6 +14,7 @@ pub use books::{Export, Format, Journal, Log, Price, Report, Span, Worth};
 pub use identity::{Identity, NewPassphrase};
 pub use market::{BuyMode, BuyModeStart, Canary, ContentChange, Missed, RefusalAction, Refusals};
 pub use wallet::{Amount, Wallet};
+pub use withdraw::Withdrawal;
 
 use crate::{failure::EXIT_CODES, wait::Condition};
 
@@ -73,6 +75,13 @@ pub enum Command {
     Refusals(Refusals),
     /// What was seen and not taken: sums by reason, and the setting that would have taken it.
     Missed(Missed),
+    /// Sends money away: shows payee, sum and fee ceiling first, then pays exactly that.
+    Withdraw(Withdrawal),
+    /// What proves that a payment of ours was made. Works without a host.
+    Receipt {
+        /// Its payment hash, as `wallet history --json` shows it.
+        payment_hash: String,
+    },
     /// Balance, payments and channels.
     #[command(subcommand)]
     Wallet(Wallet),

@@ -15,7 +15,6 @@ use crate::{
     connect::{Client, call, call_waiting},
     failure::{Failure, Kind, Outcome},
     output::{Out, clean, clean_line, fields, say, short},
-    pay::default_fee_ceiling_msat,
 };
 
 /// Bytes that are asked at most; a relay takes no more anyway.
@@ -24,6 +23,11 @@ const INPUT_BYTES_MAX: u64 = 64 << 10;
 const SETTLE_BOUND: Duration = Duration::from_secs(120);
 /// How long one question for the outcome waits at the host.
 const STEP_S: u32 = 30;
+
+/// 1 % of the budget, at least 5 sat.
+pub fn default_fee_ceiling_msat(budget_msat: u64) -> u64 {
+    (budget_msat / 100).max(5_000)
+}
 
 pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
     let mut inputs = order

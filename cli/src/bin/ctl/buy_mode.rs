@@ -6,12 +6,11 @@ use autopilot_proto::control::v1::{
 
 use crate::{
     args::{BuyMode, BuyModeStart},
-    buy::read,
+    buy::{default_fee_ceiling_msat, read},
     confirm::{confirm, rehearsed},
     connect::{Client, call},
     failure::Outcome,
     output::{Out, at, clean_line, fields, short},
-    pay::default_fee_ceiling_msat,
 };
 
 pub async fn buy_mode(client: &mut Client, out: Out, action: BuyMode) -> Outcome {

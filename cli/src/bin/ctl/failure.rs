@@ -103,9 +103,9 @@ impl fmt::Display for Failure {
 /// Kind of a closed code. Codes that are not listed are refusals with a reason of their own.
 fn kind_of(code: &str) -> Kind {
     match code {
-        "invalid-argument" => Kind::Usage,
+        "invalid-argument" | "destination-unreadable" => Kind::Usage,
         "unavailable" | "wallet-unavailable" => Kind::Unreachable,
-        "not-found" => Kind::NotFound,
+        "not-found" | "name-not-found" => Kind::NotFound,
         "timeout" => Kind::Timeout,
         "insufficient-funds" => Kind::InsufficientFunds,
         "conflict" => Kind::Conflict,
@@ -125,6 +125,15 @@ fn next_of(code: &str) -> Option<&'static str> {
         "no-route" | "peer-unreachable" => "autopilotctl wallet balance",
         "read-only" => "use the newer program that wrote this ledger",
         "unavailable" | "wallet-unavailable" => "autopilotctl doctor",
+        "destination-unreadable" | "destination-unsupported" => "autopilotctl withdraw --help",
+        "name-not-found" => "ask the payee for their name, an invoice or an offer",
+        "name-unproven" => {
+            "name another resolver as `dns` under [wallet] in config.toml, or ask the payee for an invoice"
+        }
+        "payee-unreachable" | "payee-refused" => "try again later, or ask the payee for an invoice",
+        "payee-misbehaved" | "address-forbidden" => "ask the payee for an invoice or an offer",
+        "amount-out-of-range" => "choose an amount that the payee takes",
+        "comment-too-long" => "shorten --comment, or leave it out",
         _ => return None,
     })
 }

@@ -19,14 +19,15 @@ mod logs;
 mod missed;
 mod model;
 mod output;
-mod pay;
 mod policy;
 mod progress;
+mod receipt;
 mod status;
 mod suggest;
 mod uninstall;
 mod wait;
 mod wallet;
+mod withdraw;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -156,6 +157,8 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         }
         Command::Refusals(query) => missed::refusals(&mut connect(&home).await?, out, query).await,
         Command::Missed(query) => missed::missed(&mut connect(&home).await?, out, query).await,
+        Command::Withdraw(wish) => withdraw::withdraw(&mut connect(&home).await?, out, wish).await,
+        Command::Receipt { payment_hash } => receipt::receipt(&home, out, &payment_hash).await,
         Command::Wallet(action) => wallet::wallet(&mut connect(&home).await?, out, action).await,
         Command::Debts => debts::debts(&mut connect(&home).await?, out).await,
         Command::Refund(order) => debts::refund(&mut connect(&home).await?, out, order).await,

@@ -13,7 +13,7 @@ use crate::{
     connect::{Client, call, call_waiting},
     failure::{Failure, Kind, Outcome},
     output::{Out, at, clean_line, fields, short, table},
-    pay,
+    withdraw,
 };
 
 pub async fn wallet(client: &mut Client, out: Out, action: Wallet) -> Outcome {
@@ -44,21 +44,7 @@ pub async fn wallet(client: &mut Client, out: Out, action: Wallet) -> Outcome {
             };
             receive(client, out, request).await
         }
-        Wallet::Pay {
-            invoice,
-            amount,
-            fee_ceiling,
-            wait,
-            yes,
-        } => {
-            let wish = pay::Wish {
-                invoice,
-                amount_msat: amount.msat(),
-                fee_ceiling_msat: fee_ceiling,
-                wait_s: wait,
-            };
-            pay::pay(client, out, wish, yes).await
-        }
+        Wallet::Pay(wish) => withdraw::withdraw(client, out, wish).await,
         Wallet::History { limit, page } => history(client, out, PaymentsRequest { limit, page }).await,
         Wallet::CanReceive { amount } => can_receive(client, out, amount).await,
         Wallet::Address => {
@@ -241,6 +227,7 @@ async fn history(client: &mut Client, out: Out, request: PaymentsRequest) -> Out
             "fee",
             "hash or txid",
             "job",
+            "destination",
         ];
         let sum = |msat: Option<u64>| msat.map_or("-".to_owned(), show_msat);
         let row = |line: &PaymentLine| {
@@ -258,6 +245,7 @@ async fn history(client: &mut Client, out: Out, request: PaymentsRequest) -> Out
                 sum(line.fee_msat),
                 short(id),
                 short(&line.job_id),
+                destination(line),
             ]
         };
         let rows: Vec<_> = reply.payments.iter().map(row).collect();
@@ -267,6 +255,15 @@ async fn history(client: &mut Client, out: Out, request: PaymentsRequest) -> Out
         };
         format!("{}\nSums {}.{more}", table(&head, &rows), network_note(&network))
     })
+}
+
+/// What a person gave, shortened where it is an invoice, and whose word its meaning was.
+fn destination(line: &PaymentLine) -> String {
+    let given: String = clean_line(&line.destination).chars().take(40).collect();
+    match line.authority.as_str() {
+        "" => given,
+        authority => format!("{given} ({})", clean_line(authority)),
+    }
 }
 
 async fn can_receive(client: &mut Client, out: Out, amount: Amount) -> Outcome {

@@ -247,6 +247,7 @@ fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
                 String::new()
             },
             forwarding: role == "hub",
+            dns: String::new(),
         },
         model,
         embedding: file(&args.embedding_model)?,

@@ -223,18 +223,45 @@ impl Control for Host {
             ..Default::default()
         }))
     }
-    async fn pay(&self, request: Request<PayRequest>) -> Answer<PayReply> {
+    async fn pay(&self, _: Request<PayRequest>) -> Answer<PayReply> {
+        refused("internal", "faces pay by plan")
+    }
+    async fn plan_withdrawal(&self, request: Request<PlanWithdrawalRequest>) -> Answer<WithdrawalPlan> {
         let request = request.into_inner();
-        assert_eq!((request.amount_msat, request.fee_ceiling_msat), (None, 5_000));
-        self.paid.fetch_add(1, Ordering::SeqCst);
-        let status = match request.payment_request.as_str() {
+        match request.destination.as_str() {
             "lnbcrtpoor" => return refused("insufficient-funds", "only 1 sat can be spent"),
+            "nobody@example.com" => return refused("name-not-found", "nobody is known there"),
+            _ if request.amount_msat.is_some_and(|msat| msat != 5_000) => {
+                return refused("invalid-argument", "it asks for 5 sat: leave the amount out");
+            }
+            _ => {}
+        }
+        Ok(Response::new(WithdrawalPlan {
+            basis: basis(),
+            plan_id: request.destination.clone(),
+            network: "regtest".into(),
+            kind: "bolt11".into(),
+            destination: request.destination,
+            path: vec!["bip21".into(), "bolt11".into()],
+            payee: "02aa".into(),
+            amount_msat: Some(5_000),
+            fee_ceiling_msat: 5_000,
+            description: "\u{1b}[2J for you".into(),
+            notes: vec!["its offer is passed over: it has run out".into()],
+            ..Default::default()
+        }))
+    }
+    async fn withdraw(&self, request: Request<WithdrawRequest>) -> Answer<WithdrawReply> {
+        self.paid.fetch_add(1, Ordering::SeqCst);
+        let status = match request.into_inner().plan_id.as_str() {
             "lnbcrtfails" => "failed",
             "lnbcrtslow" => "pending",
+            "lno1doubt" => "in-doubt",
             _ => "succeeded",
         };
-        Ok(Response::new(PayReply {
+        Ok(Response::new(WithdrawReply {
             status: status.into(),
+            network: "regtest".into(),
             ..Default::default()
         }))
     }

@@ -64,6 +64,8 @@ pub struct Balances {
     pub onchain_confirmed_sat: u64,
     /// With unconfirmed receipts, in satoshi.
     pub onchain_total_sat: u64,
+    /// Kept back on chain so that channels can be closed by force, in satoshi.
+    pub onchain_reserve_sat: u64,
     /// Open channels.
     pub channels: Vec<Channel>,
     /// Closed channels whose sats are not buried on chain yet.

@@ -3,6 +3,7 @@ mod commands;
 mod quiet;
 mod roundtrip;
 pub(crate) mod support;
+mod withdrawals;
 
 use std::path::PathBuf;
 

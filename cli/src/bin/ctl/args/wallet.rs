@@ -2,7 +2,7 @@
 use autopilot_cli::money::parse_msat;
 use clap::{Args, Subcommand};
 
-use super::Yes;
+use super::{Yes, withdraw::Withdrawal};
 
 /// A sum: AMOUNT with its unit, or --sats.
 #[derive(Debug, Args)]
@@ -44,21 +44,8 @@ pub enum Wallet {
         #[arg(long, default_value = "", hide_default_value = true)]
         key: String,
     },
-    /// Pays a BOLT11 invoice.
-    Pay {
-        /// The invoice.
-        invoice: String,
-        #[command(flatten)]
-        amount: Amount,
-        /// Most that routing may cost [default: 1 % of the amount, at least 5 sat].
-        #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
-        fee_ceiling: Option<u64>,
-        /// Seconds to wait for the outcome.
-        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=600))]
-        wait: u32,
-        #[command(flatten)]
-        yes: Yes,
-    },
+    /// Pays: the same as `autopilotctl withdraw`.
+    Pay(Withdrawal),
     /// Payments as the wallet has them, oldest change first.
     History {
         /// Payments of a page.

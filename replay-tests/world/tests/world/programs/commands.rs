@@ -267,11 +267,12 @@ async fn wallets(provider: &Path, hub: &Path) {
         provider,
         &["wallet", "pay", "lnbcrt1nonsense", "--yes"],
         2,
-        "invalid-argument",
+        "destination-unreadable",
     )
     .await;
     let history = json(provider, &["wallet", "history"]).await;
     assert!(history["payments"].as_array().unwrap().len() >= 4, "{history}");
+    super::withdrawals::withdrawals(provider, hub).await;
 
     let address = json(provider, &["wallet", "address"]).await["address"].clone();
     let send = ["wallet", "send-onchain", address.as_str().unwrap(), "5000sat"];
