@@ -226,6 +226,9 @@ pub fn resolved(state: &State, resolved: ResolvedInputs) -> Vec<Draft> {
             detail: "the provider's content policy declines what an input stands for".to_owned(),
             policy_digest: state.provider.policy_digest.to_vec(),
             reply: true,
+            setting: "content-policy".to_owned(),
+            setting_now: rule.clone(),
+            setting_needed: "without it".to_owned(),
             rule,
             would_pay_msat: job.price_msat,
             ..pb::JobRefused::default()

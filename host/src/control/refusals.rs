@@ -78,23 +78,31 @@ impl Service {
         })
     }
 
-    /// Both facts of a refusal: they are recorded by one decision, so that one follows the other.
+    /// Both facts of a refusal: mostly one decision's, one after the other; inputs that lie elsewhere are judged later.
     async fn refusal(
         &self,
         row: &HistoryRow,
     ) -> Result<Option<(facts::JobReceived, facts::JobRefused)>, Status> {
+        if row.work.as_deref() != Some("refused") {
+            return Ok(None);
+        }
         let reader = self.outside.ledger.reader();
-        let page = reader
-            .facts(row.first_sequence.saturating_sub(1), 2)
-            .await
-            .map_err(errors::read)?;
-        let mut events = page.into_iter().map(|fact| fact.event);
-        Ok(match (events.next(), events.next()) {
-            (Some(Event::JobReceived(received)), Some(Event::JobRefused(refused))) => {
-                Some((received, refused))
+        let (mut after, mut limit) = (row.first_sequence.saturating_sub(1), 2);
+        let mut received = None;
+        loop {
+            let page = reader.facts(after, limit).await.map_err(errors::read)?;
+            let Some(last) = page.last() else {
+                return Ok(None);
+            };
+            (after, limit) = (last.fact.sequence, 1_000);
+            for fact in page {
+                match fact.event {
+                    Event::JobReceived(m) if m.job_id == row.job_id.0 => received = Some(m),
+                    Event::JobRefused(m) if m.job_id == row.job_id.0 => return Ok(received.zip(Some(m))),
+                    _ => {}
+                }
             }
-            _ => None,
-        })
+        }
     }
 
     async fn refusal_line(
