@@ -60,7 +60,7 @@ pub async fn refund(client: &mut Client, out: Out, order: Refund) -> Outcome {
     };
     let ceiling = order
         .fee_ceiling
-        .unwrap_or_else(|| crate::pay::default_fee_ceiling_msat(debt.amount_msat));
+        .unwrap_or_else(|| crate::buy::default_fee_ceiling_msat(debt.amount_msat));
     let what = fields(&[
         ("pay back", show_on(debt.amount_msat, &network)),
         ("to", clean_line(&order.destination)),

@@ -5,7 +5,7 @@ use autopilot_proto::control::v1::{PlanWithdrawalRequest, WithdrawReply, Withdra
 use crate::{
     args::Withdrawal,
     confirm::confirm,
-    connect::{Client, call, call_waiting},
+    connect::{Client, call_waiting},
     failure::{Failure, Kind, Outcome},
     output::{Out, at, clean_line, fields},
 };
