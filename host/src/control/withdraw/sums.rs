@@ -231,9 +231,9 @@ mod tests {
             "60.700 sat can leave",
             "10.200 sat stays for another time",
             "0.500 sat stays",
-            "1,000 sat is ours",
+            "1000 sat is ours",
         ] {
-            assert!(words.replace('\u{202f}', ",").contains(said), "{said} in {words}");
+            assert!(words.contains(said), "{said} in {words}");
         }
     }
 }

@@ -30,6 +30,7 @@ async fn every_command_answers() {
     assert!(status["npub"].as_str().unwrap().starts_with("npub1"), "{status}");
     jobs_and_refusals(provider, buyer, &key).await;
     wallets(provider, hub).await;
+    super::withdrawals::withdrawals(provider, buyer).await;
     presence_model_and_policy(provider, buyer).await;
     ledger(provider).await;
     json(buyer, &["stop"]).await;
@@ -272,7 +273,6 @@ async fn wallets(provider: &Path, hub: &Path) {
     .await;
     let history = json(provider, &["wallet", "history"]).await;
     assert!(history["payments"].as_array().unwrap().len() >= 4, "{history}");
-    super::withdrawals::withdrawals(provider, hub).await;
 
     let address = json(provider, &["wallet", "address"]).await["address"].clone();
     let send = ["wallet", "send-onchain", address.as_str().unwrap(), "5000sat"];

@@ -3,9 +3,10 @@ use std::path::Path;
 
 use super::support::{json, refused};
 
-/// A link with an invoice that is damaged and an offer that is good: paid by the offer, with its receipt.
-pub async fn withdrawals(provider: &Path, hub: &Path) {
-    let offer = json(hub, &["wallet", "receive", "--offer"]).await["payment_request"].clone();
+/// A link with an invoice that is damaged and an offer that is good: paid by the offer, with its receipt. The payee is
+/// one with a single peer: an unannounced node with several can make no offer in this world without public channels.
+pub async fn withdrawals(provider: &Path, payee: &Path) {
+    let offer = json(payee, &["wallet", "receive", "--offer"]).await["payment_request"].clone();
     let link = format!(
         "bitcoin:?lightning=lnbcrt1nonsense&lno={}",
         offer.as_str().unwrap()
