@@ -157,7 +157,6 @@ async fn check(scene: &mut Scene, case: &Case) {
 
 /// Ancient, old, and from the future: what was never asked for leaves no fact, what was is refused by a recorded rule.
 async fn dates(scene: &mut Scene) {
-    *scene.manner.lock().unwrap() = Manner::Lies;
     let before = scene
         .relay_when("connected", |line| line.state == "connected")
         .await;
@@ -299,6 +298,17 @@ async fn replays_after_a_restart(scene: &mut Scene, served: &[Event]) {
     scene.journal("relay.duplicate", None, "").await;
 }
 
+/// The relay is polite again, and has taken what it was offered once more.
+async fn settles_down(scene: &mut Scene) {
+    *scene.manner.lock().unwrap() = Manner::Lies;
+    let before = scene.relay(&scene.hostile.url.clone()).await;
+    scene
+        .relay_when("what was missed is taken", |now| {
+            now.state == "connected" && now.accepted > before.accepted
+        })
+        .await;
+}
+
 /// Without any relay nothing can be earned, and every face says so.
 async fn no_relay_at_all(scene: &mut Scene) {
     scene.stage.world.stop_relays().await;
@@ -332,7 +342,14 @@ async fn no_relay_at_all(scene: &mut Scene) {
     )
     .await;
     assert!(waited.words.contains("no relay is connected"), "{waited:?}");
-    refused(&home, &["doctor"], 4, "not-healthy").await;
+    let doctor = ctl(&home, &["doctor", "--json"]).await.json();
+    let checks = doctor["checks"].as_array().unwrap();
+    assert!(
+        checks.iter().any(|check| check["name"] == "earning"
+            && check["state"] != "ok"
+            && check["detail"] == status.blockers[0].as_str()),
+        "{doctor}"
+    );
     json(&home, &["provider", "offline"]).await;
     let again = refused(&home, &["provider", "online"], 4, "not-ready").await;
     assert!(again.words.contains("no relay is connected"), "{again:?}");
@@ -346,6 +363,7 @@ async fn a_hostile_relay_costs_nothing_and_is_named() {
         check(&mut scene, case).await;
         served += 1;
     }
+    settles_down(&mut scene).await;
     dates(&mut scene).await;
     flood(&mut scene).await;
     served += 1;
