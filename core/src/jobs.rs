@@ -231,7 +231,6 @@ pub fn resolved(state: &State, resolved: ResolvedInputs) -> Vec<Draft> {
             setting_needed: "without it".to_owned(),
             rule,
             would_pay_msat: job.price_msat,
-            ..pb::JobRefused::default()
         };
         drafts.push(of_job(&id.0, Source::Policy, refused));
     } else if !job.pay_first {

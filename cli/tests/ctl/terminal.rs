@@ -210,8 +210,7 @@ async fn a_dry_run_checks_at_the_host_and_does_nothing() {
     let path = home.path().to_owned();
     tokio::task::spawn_blocking(move || {
         for arguments in [
-            &["wallet", "pay", "lnbcrtx"][..],
-            &["wallet", "close-channel", "00"],
+            &["wallet", "close-channel", "00"][..],
             &["wallet", "open-channel", "02", "h:1", "--capacity", "100000sat"],
             &["buy", "good", "--budget", "10sat"],
         ] {
@@ -220,6 +219,10 @@ async fn a_dry_run_checks_at_the_host_and_does_nothing() {
             assert_eq!(rehearsed.exit, 0, "{arguments:?}: {}", rehearsed.stderr);
             assert_eq!(rehearsed.json()["dry_run"], true, "{arguments:?}");
         }
+        // Of a payment it shows the plan.
+        let planned = run(&path, &["wallet", "pay", "lnbcrtx", "--dry-run", "--json"]);
+        assert_eq!(planned.exit, 0, "{}", planned.stderr);
+        assert!(planned.json()["plan_id"].is_string(), "{}", planned.stdout);
         // What the host refuses, a dry run refuses too.
         assert_eq!(
             run(&path, &["wallet", "send-onchain", "bcrt1q", "5sat", "--dry-run"]).exit,

@@ -353,8 +353,11 @@ impl Thread {
             if let Err(TrySendError::Full(event)) = events.try_send(event) {
                 let rest = std::iter::once(event).chain(last);
                 std::thread::spawn(move || {
-                    rest.map(|event| events.blocking_send(event))
-                        .all(|sent| sent.is_ok())
+                    for event in rest {
+                        if events.blocking_send(event).is_err() {
+                            return;
+                        }
+                    }
                 });
                 return;
             }

@@ -159,7 +159,6 @@ pub enum Policy {
     /// Shows the policy and its digest.
     Get,
     /// Changes what is named, leaves the rest.
-    #[command(arg_required_else_help = true)]
     Set(Box<PolicyChange>),
     /// Shows a policy that an earlier judgement cites.
     Show {
@@ -168,49 +167,51 @@ pub enum Policy {
     },
 }
 
+// clap takes no members of a struct that holds another one into its group: each names it.
 #[derive(Debug, Args)]
+#[group(id = "change", required = true, multiple = true)]
 pub struct PolicyChange {
     /// Least price of a job, e.g. 10sat.
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
+    #[arg(long, group = "change", value_name = "AMOUNT", value_parser = parse_msat)]
     pub min_price: Option<u64>,
     /// Request kinds, e.g. 5050.
-    #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
+    #[arg(long, group = "change", value_name = "KIND,…", value_delimiter = ',')]
     pub kinds: Option<Vec<u32>>,
     /// Largest input in bytes.
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, group = "change", value_name = "BYTES")]
     pub max_input_bytes: Option<u64>,
     /// Jobs worked at once.
-    #[arg(long, value_name = "N")]
+    #[arg(long, group = "change", value_name = "N")]
     pub max_in_flight: Option<u32>,
     /// Jobs of one buyer in an hour.
-    #[arg(long, value_name = "N")]
+    #[arg(long, group = "change", value_name = "N")]
     pub per_buyer_per_hour: Option<u32>,
     /// Jobs of all buyers in an hour.
-    #[arg(long, value_name = "N")]
+    #[arg(long, group = "change", value_name = "N")]
     pub global_per_hour: Option<u32>,
     /// Delivered and unpaid jobs of one buyer.
-    #[arg(long, value_name = "N")]
+    #[arg(long, group = "change", value_name = "N")]
     pub unpaid_jobs_per_buyer: Option<u32>,
     /// Delivered and unpaid jobs of all buyers.
-    #[arg(long, value_name = "N")]
+    #[arg(long, group = "change", value_name = "N")]
     pub unpaid_jobs_total: Option<u32>,
     /// What comes first.
-    #[arg(long)]
+    #[arg(long, group = "change")]
     pub order: Option<Order>,
     /// Jobs that name no provider.
-    #[arg(long, value_name = "true|false")]
+    #[arg(long, group = "change", value_name = "true|false")]
     pub accept_open: Option<bool>,
     /// Jobs that name us.
-    #[arg(long, value_name = "true|false")]
+    #[arg(long, group = "change", value_name = "true|false")]
     pub accept_targeted: Option<bool>,
     /// Longest answer in tokens.
-    #[arg(long, value_name = "N")]
+    #[arg(long, group = "change", value_name = "N")]
     pub max_output_tokens: Option<u32>,
     /// How long an invoice can be paid.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, group = "change", value_name = "SECONDS")]
     pub invoice_expiry_s: Option<u32>,
     /// Whether a request without a bid gets a quote; otherwise it is declined.
-    #[arg(long, value_name = "true|false")]
+    #[arg(long, group = "change", value_name = "true|false")]
     pub quote_without_bid: Option<bool>,
     #[command(flatten)]
     pub content: ContentChange,

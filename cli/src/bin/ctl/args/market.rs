@@ -9,22 +9,22 @@ use super::Yes;
 #[derive(Debug, Args)]
 pub struct ContentChange {
     /// Refuses requests that hold this word or phrase; repeatable.
-    #[arg(long, value_name = "WORD")]
+    #[arg(long, group = "change", value_name = "WORD")]
     pub refuse_word: Vec<String>,
     /// Refuses requests that hold one of these words, or whose `t` tag is the name; repeatable.
-    #[arg(long, value_name = "NAME=WORD,…", value_parser = parse_topic)]
+    #[arg(long, group = "change", value_name = "NAME=WORD,…", value_parser = parse_topic)]
     pub refuse_topic: Vec<Topic>,
     /// Refuses requests of this public key (hexadecimal); repeatable.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, group = "change", value_name = "KEY")]
     pub refuse_requester: Vec<String>,
     /// Takes a word back; repeatable.
-    #[arg(long, value_name = "WORD")]
+    #[arg(long, group = "change", value_name = "WORD")]
     pub allow_word: Vec<String>,
     /// Takes a topic back; repeatable.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, group = "change", value_name = "NAME")]
     pub allow_topic: Vec<String>,
     /// Takes a requester back; repeatable.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, group = "change", value_name = "KEY")]
     pub allow_requester: Vec<String>,
 }
 
