@@ -126,6 +126,7 @@ catalogue! {
     JobSettled = "job.settled" 1 true [job_id: 32, payment_hash: 32];
     JobRefunded = "job.refunded" 1 true [job_id: 32, payment_hash: 32];
     JobRefundFailed = "job.refund_failed" 1 false [job_id: 32];
+    JobReceipted = "job.receipted" 1 false [job_id: 32, event_id: 32, payment_hash: 32];
     EventSigned = "event.signed" 1 false [event_id: 32, job_id: 32];
     EventPublished = "event.published" 1 false [event_id: 32, job_id: 32];
     EventAbandoned = "event.abandoned" 1 false [event_id: 32, job_id: 32];
@@ -163,5 +164,7 @@ catalogue! {
     HeadSigned = "head.signed" 1 false [root: 32, chain: 32];
     HeadCompared = "head.compared" 1 false [held_root: 32];
     HeadOverruled = "head.overruled" 1 false [held_root: 32];
+    HeadPublished = "head.published" 1 false [event_id: 32];
+    HeadKept = "head.kept" 1 false [provider: 32, root: 32, event_id: 32];
     PriceObserved = "price.observed" 1 false [];
 }

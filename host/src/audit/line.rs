@@ -86,6 +86,7 @@ fn payload(event: &Event) -> Value {
         JobSettled,
         JobRefunded,
         JobRefundFailed,
+        JobReceipted,
         EventSigned,
         EventPublished,
         EventAbandoned,
@@ -124,6 +125,8 @@ fn payload(event: &Event) -> Value {
         HeadSigned,
         HeadCompared,
         HeadOverruled,
+        HeadPublished,
+        HeadKept,
     );
     // Plain owned data with string keys: making a value of it cannot fail.
     value.unwrap_or_default()
