@@ -13,6 +13,7 @@ mod draft;
 pub mod effects;
 pub mod embedding;
 pub mod engine;
+pub mod group;
 pub mod heads;
 pub mod input;
 mod jobs;
@@ -28,6 +29,7 @@ pub mod refund;
 pub mod refusal;
 pub mod standing;
 pub mod tick;
+pub mod told;
 
 pub use effects::Effect;
 pub use engine::Engine;

@@ -5,11 +5,9 @@ use autopilot_core::{
     ports::wallet::{
         NodeId, Payment, PaymentKind, PaymentStatus, Wallet, WalletEvent, WalletEventKind as Kind,
     },
+    told,
 };
-use autopilot_events::{
-    pb,
-    words::{Msat, PaymentHash},
-};
+use autopilot_events::{pb, words::PaymentHash};
 use autopilot_projections::accounts::Account;
 use autopilot_store_sqlite::JournalEntry;
 use futures_util::future::join_all;
@@ -18,7 +16,6 @@ use tokio::sync::mpsc;
 use crate::{
     clock::now_ms,
     crash,
-    effects::{intent_of, settled},
     ledger::{Done, Ledger, SubmitError},
     outside::Outside,
 };
@@ -76,137 +73,18 @@ fn name(kind: &Kind) -> &'static str {
 }
 
 async fn record(ledger: &Ledger, event: WalletEvent) -> Result<(), SubmitError> {
-    let at_ms = |s: u64| i64::try_from(s.saturating_mul(1_000)).unwrap_or(i64::MAX);
-    let input = match event.kind {
-        Kind::PaymentReceived {
-            payment_id,
-            payment_hash,
-            amount,
-            settled_at_s,
-            preimage,
-            ..
-        } => WalletInput::Received {
-            payment: pb::WalletPaymentReceived {
-                preimage: preimage.map(|preimage| preimage.to_vec()).unwrap_or_default(),
-                ..received(payment_id, payment_hash, amount, at_ms(settled_at_s))
-            },
-            bound: None,
-        },
+    let approved_msat = match &event.kind {
         Kind::PaymentSuccessful {
-            payment_id,
             payment_hash,
-            preimage,
-            amount,
-            fee,
-            settled_at_s,
-            key,
-        } => WalletInput::Sent(pb::WalletPaymentSent {
-            payment_id: payment_id.to_vec(),
-            payment_hash: payment_hash.to_vec(),
-            amount_msat: match amount {
-                Some(amount) => amount.0,
-                // Then the approval says it; without one the outcome is in the ledger already.
-                None => match approved_msat(ledger, payment_hash).await? {
-                    Some(amount_msat) => amount_msat,
-                    None => return Ok(()),
-                },
-            },
-            fee_msat: fee.0,
-            preimage: preimage.map(|preimage| preimage.to_vec()).unwrap_or_default(),
-            settled_at_ms: at_ms(settled_at_s),
-            intent_id: intent_of(key.as_deref()),
-            approval: 0,
-        }),
-        Kind::PaymentFailed {
-            reason,
-            key: Some(key),
+            amount: None,
             ..
-        } => WalletInput::OfferFailed(pb::OfferFailed {
-            intent_id: intent_of(Some(&key)),
-            reason,
-            in_doubt: false,
-        }),
-        Kind::PaymentFailed {
-            payment_id,
-            payment_hash: Some(hash),
-            reason,
-            key: None,
-        } => {
-            let payment_id = payment_id.to_vec();
-            WalletInput::Failed(pb::WalletPaymentFailed {
-                payment_id,
-                payment_hash: hash.to_vec(),
-                reason,
-            })
-        }
-        Kind::ChannelReady {
-            channel_id,
-            counterparty,
-            capacity_sat,
-            opening_balance,
-            outbound,
-            anchors,
-            ..
-        } => {
-            let (opening_msat, capacity_msat) = (opening_balance.0, capacity_sat.saturating_mul(1_000));
-            let others_msat = capacity_msat
-                .saturating_sub(opening_msat)
-                .saturating_sub(anchors.0);
-            WalletInput::ChannelOpened(pb::WalletChannelOpened {
-                channel_id: hex::encode(channel_id),
-                counterparty: counterparty.map(|node| node.to_vec()).unwrap_or_default(),
-                capacity_msat,
-                granted_msat: if outbound { 0 } else { opening_msat },
-                funded_msat: if outbound { opening_msat } else { 0 },
-                pushed_msat: if outbound { others_msat } else { 0 },
-                anchors_msat: anchors.0,
-            })
-        }
-        Kind::ChannelClosed {
-            channel_id,
-            reason,
-            balance,
-            anchors,
-            ..
-        } => WalletInput::ChannelClosed(pb::WalletChannelClosed {
-            channel_id: hex::encode(channel_id),
-            reason,
-            last_balance_msat: balance.0,
-            anchors_msat: anchors.0,
-        }),
-        Kind::PaymentForwarded { fee_earned, amount } => {
-            if fee_earned == Msat::ZERO {
-                return Ok(());
-            }
-            WalletInput::Forwarded(pb::WalletPaymentForwarded {
-                event_id: event.id.to_vec(),
-                fee_earned_msat: fee_earned.0,
-                amount_msat: amount.0,
-            })
-        }
-        Kind::PaymentFailed {
-            payment_hash: None, ..
-        }
-        | Kind::ChannelPending { .. }
-        | Kind::Other { .. } => return Ok(()),
+        } => approved_msat(ledger, *payment_hash).await?,
+        _ => None,
     };
-    ledger.submit(Input::Wallet(input), None).await?;
-    Ok(())
-}
-
-fn received(
-    payment_id: [u8; 32],
-    hash: PaymentHash,
-    amount: Msat,
-    settled_at_ms: i64,
-) -> pb::WalletPaymentReceived {
-    pb::WalletPaymentReceived {
-        payment_id: payment_id.to_vec(),
-        payment_hash: hash.to_vec(),
-        amount_msat: amount.0,
-        settled_at_ms,
-        ..pb::WalletPaymentReceived::default()
+    if let Some(input) = told::event(event, approved_msat) {
+        ledger.submit(Input::Wallet(input), None).await?;
     }
+    Ok(())
 }
 
 async fn approved_msat(ledger: &Ledger, hash: PaymentHash) -> Result<Option<u64>, SubmitError> {
@@ -304,10 +182,15 @@ fn lightning(payment: &Payment) -> bool {
 
 /// Hands a listed payment to the ledger; whether it was news there.
 async fn recall(outside: &Outside, payment: &Payment) -> Result<bool, String> {
-    let Some((hash, amount)) = payment.payment_hash.zip(payment.amount) else {
+    let Some(hash) = payment.payment_hash else {
         return Ok(false);
     };
-    let Some(input) = missing(outside, payment, hash, amount).await? else {
+    let look = move |engine: &autopilot_core::Engine| {
+        let outgoing = engine.state().wallet.outgoing_by_hash(&hash);
+        outgoing.map(|outgoing| outgoing.approval.clone())
+    };
+    let approval = outside.ledger.look(look).await.map_err(|e| e.to_string())?;
+    let Some(input) = told::listed(payment, approval) else {
         return Ok(false);
     };
     match outside.ledger.submit(Input::Wallet(input), None).await {
@@ -315,50 +198,6 @@ async fn recall(outside: &Outside, payment: &Payment) -> Result<bool, String> {
         Ok(Done::Duplicate { .. }) => Ok(false),
         Err(error) => Err(error.to_string()),
     }
-}
-
-/// What a listed payment means where the ledger may not know it yet.
-async fn missing(
-    outside: &Outside,
-    payment: &Payment,
-    hash: PaymentHash,
-    amount: Msat,
-) -> Result<Option<WalletInput>, String> {
-    let settled_at_ms = i64::try_from(payment.updated_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
-    if !payment.outbound {
-        let arrived = payment.status == PaymentStatus::Succeeded;
-        let payment = pb::WalletPaymentReceived {
-            preimage: payment
-                .preimage
-                .map(|preimage| preimage.to_vec())
-                .unwrap_or_default(),
-            ..received(payment.payment_id, hash, amount, settled_at_ms)
-        };
-        return Ok(arrived.then_some(WalletInput::Received { payment, bound: None }));
-    }
-    let look = move |engine: &autopilot_core::Engine| {
-        engine
-            .state()
-            .wallet
-            .outgoing_by_hash(&hash)
-            .map(|outgoing| outgoing.approval.clone())
-    };
-    let approval = outside.ledger.look(look).await.map_err(|e| e.to_string())?;
-    let approval = match (approval, payment.status) {
-        (Some(approval), _) => approval,
-        // Sent and not approved in this ledger: it is money that left, so it is recorded all the same.
-        (None, PaymentStatus::Succeeded) => pb::PaymentApproved {
-            payment_hash: hash.to_vec(),
-            amount_msat: amount.0,
-            ..pb::PaymentApproved::default()
-        },
-        (None, _) => return Ok(None),
-    };
-    let mut outcome = settled(payment, &approval);
-    if let Some(WalletInput::Sent(sent)) = &mut outcome {
-        sent.intent_id = intent_of(payment.key.as_deref());
-    }
-    Ok(outcome)
 }
 
 /// Connects to the peers that we have channels with, where the wallet is not connected to them.

@@ -25,6 +25,14 @@ pub struct WalletError {
     pub message: String,
 }
 
+impl WalletError {
+    /// Whether asking again can't help, so that the failure is the outcome.
+    pub fn is_final(&self) -> bool {
+        use WalletErrorCode::{ChainBehind, Fault, PeerUnreachable, Unavailable};
+        !matches!(self.code, Unavailable | ChainBehind | PeerUnreachable | Fault)
+    }
+}
+
 /// The kinds of wallet failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WalletErrorCode {

@@ -1,11 +1,9 @@
 //! Carries out outstanding work. What is outstanding comes from the ledger after each commit; work that is no longer
 //! outstanding is dropped, and dropping a task cancels it.
 mod embed;
-mod money;
-pub(crate) use money::settled;
 mod inputs;
+mod money;
 mod offers;
-pub(crate) use offers::intent_of;
 mod publish;
 mod refund;
 pub(crate) use publish::broadcast;

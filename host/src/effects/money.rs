@@ -4,9 +4,8 @@ use std::time::Duration;
 use autopilot_core::{
     Input,
     input::WalletInput,
-    ports::wallet::{
-        OnchainAmount, PayRequest, Payment, PaymentStatus, Wallet, WalletError, WalletErrorCode as Code,
-    },
+    ports::wallet::{OnchainAmount, PayRequest, Wallet},
+    told,
 };
 use autopilot_events::{
     pb,
@@ -63,12 +62,8 @@ pub(super) async fn pay(outside: &Outside, hash: PaymentHash, attempt: u32) -> R
     let answer = outside.wallet.pay(request).await;
     happened("pay");
     let outcome = match answer {
-        Ok(payment) => settled(&payment, &approval),
-        Err(error) if is_final(&error) => Some(failure(
-            hash,
-            Vec::new(),
-            format!("{}: {}", error.code.name(), error.message),
-        )),
+        Ok(payment) => told::outcome(&payment, &approval),
+        Err(error) if error.is_final() => Some(told::refused(hash, &error)),
         Err(error) => return Err(NotYet::because(error)),
     };
     if let Some(outcome) = outcome {
@@ -82,50 +77,6 @@ fn pause_before(attempt: u32) -> Duration {
     match attempt {
         0 | 1 => Duration::ZERO,
         again => Duration::from_secs(1 << (again - 2).min(5)).min(Duration::from_secs(30)),
-    }
-}
-
-/// Whether asking again can't help, so that the failure is the outcome.
-pub(super) fn is_final(error: &WalletError) -> bool {
-    !matches!(
-        error.code,
-        Code::Unavailable | Code::ChainBehind | Code::PeerUnreachable | Code::Fault
-    )
-}
-
-fn failure(hash: PaymentHash, payment_id: Vec<u8>, reason: String) -> WalletInput {
-    WalletInput::Failed(pb::WalletPaymentFailed {
-        payment_id,
-        payment_hash: hash.to_vec(),
-        reason,
-    })
-}
-
-/// A payment's final outcome, if it has one.
-pub(crate) fn settled(payment: &Payment, approval: &pb::PaymentApproved) -> Option<WalletInput> {
-    let hash = PaymentHash::of(&approval.payment_hash);
-    match payment.status {
-        PaymentStatus::Succeeded => Some(WalletInput::Sent(pb::WalletPaymentSent {
-            payment_id: payment.payment_id.to_vec(),
-            payment_hash: hash.to_vec(),
-            amount_msat: payment.amount.map_or(approval.amount_msat, |amount| amount.0),
-            fee_msat: payment.fee.unwrap_or_default().0,
-            preimage: payment
-                .preimage
-                .map(|preimage| preimage.to_vec())
-                .unwrap_or_default(),
-            settled_at_ms: i64::try_from(payment.updated_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
-            intent_id: Vec::new(),
-            approval: 0,
-        })),
-        PaymentStatus::Failed => {
-            let reason = payment
-                .failure
-                .clone()
-                .unwrap_or_else(|| "the wallet says that it failed".to_owned());
-            Some(failure(hash, payment.payment_id.to_vec(), reason))
-        }
-        PaymentStatus::Pending | PaymentStatus::Unknown | PaymentStatus::InDoubt => None,
     }
 }
 
@@ -163,7 +114,7 @@ pub(super) async fn send_onchain(outside: &Outside, intent: &str) -> Result<(), 
                         .to_owned(),
             }),
         },
-        Err(error) if is_final(&error) => WalletInput::OnchainFailed(pb::OnchainFailed {
+        Err(error) if error.is_final() => WalletInput::OnchainFailed(pb::OnchainFailed {
             intent_id: approved.intent_id,
             reason: error.message,
         }),

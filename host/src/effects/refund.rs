@@ -13,9 +13,7 @@ pub(super) async fn refund(outside: &Outside, id: JobId) -> Result<(), NotYet> {
     let Some(bolt12) = offer else { return Ok(()) };
     let offer = match outside.offer(&bolt12).await {
         Ok(offer) => Ok(offer),
-        Err(error) if super::money::is_final(&error) => {
-            Err(format!("the buyer's offer can't be read: {}", error.message))
-        }
+        Err(error) if error.is_final() => Err(format!("the buyer's offer can't be read: {}", error.message)),
         Err(error) => return Err(NotYet::because(error)),
     };
     treasury::observe(outside).await?;

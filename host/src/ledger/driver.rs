@@ -1,15 +1,18 @@
 //! The task itself: decide, record, commit, answer.
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use autopilot_core::{Effect, Engine, Input, input::WalletInput, input::invoice_key};
-use autopilot_events::{Draft, Event, Head, Recorded, words::Digest, words::JobId};
+use autopilot_core::{
+    Effect, Engine,
+    group::{Group, Past},
+};
+use autopilot_events::{Head, Recorded, words::Digest};
 use autopilot_projections::State;
 use autopilot_store_sqlite::{
     AppendError, Commit, JournalEntry, ReadError, Reader, SealedBody, Snapshot, Store,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Done, Reply, Request, SubmitError};
+use super::{Reply, Request, SubmitError};
 use crate::{audit::STATE_SNAPSHOT_VERSION, clock::now_ms, crash};
 
 /// Decisions in one commit, at most.
@@ -55,15 +58,26 @@ pub(super) struct Driver {
     pub(super) last_snapshot: u64,
 }
 
-/// What is decided and not yet durable.
+/// What becomes durable beside a group's facts.
 #[derive(Default)]
-struct Group {
-    facts: Vec<Recorded>,
+struct Beside {
     bodies: Vec<SealedBody>,
     journal: Vec<JournalEntry>,
-    replies: Vec<(Reply, Result<Done, SubmitError>)>,
-    streams: HashMap<String, u64>,
-    keys: HashMap<String, usize>,
+}
+
+/// The ledger on disk, as a group of decisions looks things up in it.
+struct OnDisk(Reader);
+
+impl Past for OnDisk {
+    type Error = ReadError;
+
+    fn fact_by_key(&self, key: &str) -> impl Future<Output = Result<Option<Recorded>, ReadError>> + Send {
+        self.0.fact_by_key(key)
+    }
+
+    fn stream_version(&self, stream: &str) -> impl Future<Output = Result<u64, ReadError>> + Send {
+        self.0.stream_version(stream)
+    }
 }
 
 impl Driver {
@@ -99,24 +113,27 @@ impl Driver {
         &mut self,
         requests: impl Iterator<Item = Request>,
     ) -> Result<Option<oneshot::Sender<()>>, String> {
-        let mut group = Group::default();
+        let mut group: Group<Reply> = Group::default();
+        let mut beside = Beside::default();
+        let past = OnDisk(self.reader.clone());
         let mut stop = None;
         let mut looks = Vec::new();
         for request in requests {
             match request {
                 Request::Submit(input, bodies, reply) => {
-                    let result = self
-                        .decide(*input, bodies, &mut group)
-                        .await
-                        .map_err(|e| e.to_string())?;
-                    group.replies.push((reply, result));
+                    let decided = group.decide(&mut self.engine, &past, *input, now_ms(), reply);
+                    if decided.await.map_err(|e| e.to_string())? {
+                        beside.bodies.extend(bodies);
+                    }
                 }
                 Request::Look(look) => looks.push(look),
-                Request::Journal(lines) => group.journal.extend(lines),
+                Request::Journal(lines) => beside.journal.extend(lines),
                 Request::Stop(reply) => stop = Some(reply),
             }
         }
-        self.commit(&mut group).await.map_err(|e| e.to_string())?;
+        self.commit(group.facts(), &beside)
+            .await
+            .map_err(|e| e.to_string())?;
         for look in looks {
             look(&self.engine);
         }
@@ -125,123 +142,35 @@ impl Driver {
             self.head.send_replace(head);
             self.outstanding.send_replace(Arc::new(self.engine.outstanding()));
         }
-        for (reply, result) in group.replies {
+        let answers = group.answers(&self.store.head()).map_err(|e| e.to_string())?;
+        for (reply, answer) in answers {
             // Whoever asked may be gone; the facts are durable all the same.
-            let _ = reply.send(result.map(|done| match done {
-                Done::Recorded { sequences, .. } => Done::Recorded { head, sequences },
-                duplicate => duplicate,
-            }));
+            let _ = reply.send(answer.map_err(SubmitError::from));
         }
         self.housekeeping().await.map_err(|e| e.to_string())?;
         Ok(stop)
     }
 
-    async fn decide(
-        &mut self,
-        mut input: Input,
-        bodies: Vec<SealedBody>,
-        group: &mut Group,
-    ) -> Result<Result<Done, SubmitError>, ReadError> {
-        if let Some(key) = input.identity()
-            && let Some((sequence, agrees)) = self.recorded(&key, &input, group).await?
-        {
-            return Ok(if agrees {
-                Ok(Done::Duplicate { sequence })
-            } else {
-                Err(SubmitError::Conflict { key, sequence })
-            });
-        }
-        self.bind(&mut input).await?;
-        let now = now_ms();
-        let drafts = match self.engine.decide(input, now) {
-            Ok(drafts) => drafts,
-            Err(refusal) => return Ok(Err(refusal.into())),
-        };
-        self.know_streams(&drafts, group).await?;
-        let facts = self.engine.record(
-            drafts,
-            |stream| group.streams.get(stream).copied().unwrap_or(0),
-            now,
-        );
-        let sequences = facts.iter().map(|fact| fact.fact.sequence).collect::<Vec<_>>();
-        for fact in facts {
-            group
-                .streams
-                .insert(fact.fact.stream.clone(), fact.fact.stream_version);
-            if !fact.fact.idempotency_key.is_empty() {
-                group
-                    .keys
-                    .insert(fact.fact.idempotency_key.clone(), group.facts.len());
-            }
-            group.facts.push(fact);
-        }
-        if !sequences.is_empty() {
-            group.bodies.extend(bodies);
-        }
-        Ok(Ok(Done::Recorded {
-            head: *self.engine.head(),
-            sequences,
-        }))
-    }
-
-    /// The fact that took this key, durable or about to be, and whether the input says the same.
-    async fn recorded(
-        &self,
-        key: &str,
-        input: &Input,
-        group: &Group,
-    ) -> Result<Option<(u64, bool)>, ReadError> {
-        if let Some(fact) = group.keys.get(key).and_then(|index| group.facts.get(*index)) {
-            return Ok(Some((fact.fact.sequence, input.agrees_with(&fact.event))));
-        }
-        let fact = self.reader.fact_by_key(key).await?;
-        Ok(fact.map(|fact| (fact.fact.sequence, input.agrees_with(&fact.event))))
-    }
-
-    /// Finds the job of a payment by its hash, where that job is over already.
-    async fn bind(&self, input: &mut Input) -> Result<(), ReadError> {
-        let Input::Wallet(WalletInput::Received { payment, bound }) = input else {
+    async fn commit(&mut self, facts: &[Recorded], beside: &Beside) -> Result<(), AppendError> {
+        let (bodies, journal) = (&beside.bodies, &beside.journal);
+        if facts.is_empty() && bodies.is_empty() && journal.is_empty() {
             return Ok(());
+        }
+        let all_at = |point| {
+            facts
+                .iter()
+                .for_each(|fact| crash::point(point, &fact.fact.r#type));
         };
-        let issued = self
-            .reader
-            .fact_by_key(&invoice_key(&payment.payment_hash))
+        all_at("commit.before");
+        self.store
+            .append(Commit {
+                facts,
+                bodies,
+                journal,
+            })
             .await?;
-        if let Some(Event::InvoiceIssued(invoice)) = issued.map(|fact| fact.event) {
-            *bound = Some(JobId::of(&invoice.job_id));
-        }
-        Ok(())
-    }
-
-    async fn know_streams(&self, drafts: &[Draft], group: &mut Group) -> Result<(), ReadError> {
-        for draft in drafts {
-            if !group.streams.contains_key(&draft.stream) {
-                let version = self.reader.stream_version(&draft.stream).await?;
-                group.streams.insert(draft.stream.clone(), version);
-            }
-        }
-        Ok(())
-    }
-
-    async fn commit(&mut self, group: &mut Group) -> Result<(), AppendError> {
-        if group.facts.is_empty() && group.bodies.is_empty() && group.journal.is_empty() {
-            return Ok(());
-        }
-        group
-            .facts
-            .iter()
-            .for_each(|fact| crash::point("commit.before", &fact.fact.r#type));
-        let commit = Commit {
-            facts: &group.facts,
-            bodies: &group.bodies,
-            journal: &group.journal,
-        };
-        self.store.append(commit).await?;
-        group
-            .facts
-            .iter()
-            .for_each(|fact| crash::point("commit.after", &fact.fact.r#type));
-        for fact in &group.facts {
+        all_at("commit.after");
+        for fact in facts {
             tracing::info!(sequence = fact.fact.sequence, stream = %fact.fact.stream, "{}", fact.fact.r#type);
         }
         Ok(())

@@ -5,7 +5,8 @@ mod driver;
 
 use std::{path::Path, sync::Arc};
 
-use autopilot_core::{Effect, Engine, Input, Refusal};
+pub use autopilot_core::group::Done;
+use autopilot_core::{Effect, Engine, Input, Refusal, group::Declined};
 use autopilot_events::{Head, pb::BodyRef};
 use autopilot_store_sqlite::{
     JournalEntry, MasterKey, OpenError, Opened, ReadError, Reader, SealError, SealedBody, Store, Unsealed,
@@ -18,29 +19,12 @@ use driver::{Driver, restore};
 /// Inputs that wait, at most: beyond it whoever observes has to wait too.
 const QUEUE: usize = 1_024;
 
-/// What became of an input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// Its facts are durable; there may be none.
-    Recorded {
-        /// The ledger's end after them.
-        head: Head,
-        /// Numbers of its facts.
-        sequences: Vec<u64>,
-    },
-    /// The same observation was recorded before.
-    Duplicate {
-        /// Where.
-        sequence: u64,
-    },
-}
-
 /// Why an input was not recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     /// The decider says no.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(Refusal),
     /// The same key was recorded with another payload. Never "ok".
     #[error("conflict: {key} was recorded as fact {sequence} with another content")]
     Conflict {
@@ -55,6 +39,15 @@ pub enum SubmitError {
     /// The ledger stopped.
     #[error("the ledger has stopped; see the log for the cause")]
     Stopped,
+}
+
+impl From<Declined> for SubmitError {
+    fn from(declined: Declined) -> SubmitError {
+        match declined {
+            Declined::Refused(refusal) => SubmitError::Refused(refusal),
+            Declined::Conflict { key, sequence } => SubmitError::Conflict { key, sequence },
+        }
+    }
 }
 
 type Reply = oneshot::Sender<Result<Done, SubmitError>>;
