@@ -118,6 +118,23 @@ impl Wallet {
         Ok(())
     }
 
+    /// What was ours in a channel when both sides closed it, by its last commitment transaction. A payment may end and
+    /// its channel close faster than channels are looked at, so that what is remembered is one payment old.
+    /// Remembered in its turn: the engine tells it only until the closing is in a block.
+    pub(crate) fn remember_close(&self, id: &ChannelId) -> Answer<Option<ChannelRecord>> {
+        let key = hex::encode(id.0);
+        let known: Option<ChannelRecord> = self.books.channels.read(&key)?;
+        let Some(mut record) = known else {
+            return Ok(None);
+        };
+        let claimed_sat = claimable_sat(*id, &self.node.list_balances());
+        if let Some(last_balance_msat) = claimed_sat.and_then(|sat| record.balance_by_claim(sat)) {
+            record.last_balance_msat = last_balance_msat;
+            self.books.channels.write(&key, &record)?;
+        }
+        Ok(Some(record))
+    }
+
     pub(crate) fn can_receive(&self, amount_msat: u64) -> Answer<CanReceiveReply> {
         let (channels, details) = (self.node.list_channels(), self.node.list_balances());
         self.remember_channels(&channels, &details)?;
@@ -169,7 +186,19 @@ impl Wallet {
 /// Told at a channel's first sight, before any payment: then only anchor outputs can be missing from the sum of both
 /// sides. Our side is taken from the engine's claim, which is exact above the dust limit and at most that far off.
 fn has_anchors(channel: &ChannelDetails, details: &BalanceDetails) -> bool {
-    let claimable_sat = details
+    let claimable_sat = claimable_sat(channel.channel_id, details);
+    let ours_msat = match channel.outbound_capacity_msat {
+        0 => claimable_sat.unwrap_or(0) * 1_000,
+        above => above + our_reserve_msat(channel),
+    };
+    let known_msat = ours_msat + channel.inbound_capacity_msat + their_reserve_msat(channel);
+    known_msat + ANCHORS_MSAT <= channel.channel_value_sats * 1_000
+}
+
+/// Our output of the last commitment transaction and the fee that we pay for it, until a closing is in a block. An
+/// output below the dust limit counts as fee.
+fn claimable_sat(id: ChannelId, details: &BalanceDetails) -> Option<u64> {
+    details
         .lightning_balances
         .iter()
         .find_map(|balance| match balance {
@@ -178,15 +207,9 @@ fn has_anchors(channel: &ChannelDetails, details: &BalanceDetails) -> bool {
                 amount_satoshis,
                 transaction_fee_satoshis,
                 ..
-            } if *channel_id == channel.channel_id => Some(amount_satoshis + transaction_fee_satoshis),
+            } if *channel_id == id => Some(amount_satoshis + transaction_fee_satoshis),
             _ => None,
-        });
-    let ours_msat = match channel.outbound_capacity_msat {
-        0 => claimable_sat.unwrap_or(0) * 1_000,
-        above => above + our_reserve_msat(channel),
-    };
-    let known_msat = ours_msat + channel.inbound_capacity_msat + their_reserve_msat(channel);
-    known_msat + ANCHORS_MSAT <= channel.channel_value_sats * 1_000
+        })
 }
 
 fn our_reserve_msat(channel: &ChannelDetails) -> u64 {

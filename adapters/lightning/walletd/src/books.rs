@@ -80,6 +80,16 @@ impl ChannelRecord {
     pub(crate) fn anchors_msat(&self) -> u64 {
         if self.outbound && self.anchors { 660_000 } else { 0 }
     }
+
+    /// The balance that the engine's claim, in satoshi, tells better than what is remembered. `None` where the two agree
+    /// to the satoshi, since what is remembered is exact, and where the claim is nothing or the whole channel: then a
+    /// side below the dust limit may hide in the fee.
+    pub(crate) fn balance_by_claim(&self, claimed_sat: u64) -> Option<u64> {
+        let whole_sat = self.capacity_sat.saturating_sub(self.anchors_msat() / 1_000);
+        let told =
+            claimed_sat > 0 && claimed_sat < whole_sat && claimed_sat != self.last_balance_msat / 1_000;
+        told.then_some(claimed_sat * 1_000)
+    }
 }
 
 /// A folder of records of one kind.
@@ -174,5 +184,28 @@ impl Books {
             counters: Book::open(root, "counters")?,
             receipts: Book::open(root, "receipts")?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ChannelRecord;
+
+    #[test]
+    fn a_claim_corrects_a_balance_that_is_one_payment_old_and_nothing_else() {
+        let record = ChannelRecord {
+            channel_id: None,
+            counterparty: String::new(),
+            capacity_sat: 100_000,
+            funding_outpoint: String::new(),
+            outbound: true,
+            anchors: true,
+            opening_balance_msat: 99_000_000,
+            last_balance_msat: 98_900_250,
+        };
+        assert_eq!(record.balance_by_claim(99_000), Some(99_000_000));
+        assert_eq!(record.balance_by_claim(98_900), None, "the same to the satoshi");
+        assert_eq!(record.balance_by_claim(0), None, "ours may be dust");
+        assert_eq!(record.balance_by_claim(99_340), None, "theirs may be dust");
     }
 }

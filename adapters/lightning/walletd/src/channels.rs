@@ -1,4 +1,6 @@
 //! Channels and peers.
+use std::time::Duration;
+
 use autopilot_proto::wallet::v1::{self as rpc, FailureCode};
 use ldk_node::{bitcoin::secp256k1::PublicKey, config::ChannelConfig, lightning::ln::msgs::SocketAddress};
 
@@ -13,16 +15,16 @@ impl Wallet {
         if request.push_msat > request.capacity_sat.saturating_mul(1_000) {
             return Err(invalid("the push is more than the channel's capacity"));
         }
-        let _one = self.one_effect();
-        let exists = self
-            .node
-            .list_channels()
-            .iter()
-            .any(|channel| channel.counterparty_node_id == peer);
-        if request.only_if_none && exists {
+        if request.only_if_none && self.has_channel_with(&peer) {
             return Ok(rpc::OpenChannelReply { opened: false });
         }
         let at = self.peer_address(&peer, &request.address)?;
+        // Before the lock: a peer that does not answer takes its time.
+        self.connect_for_opening(peer, &at)?;
+        let _one = self.one_effect();
+        if request.only_if_none && self.has_channel_with(&peer) {
+            return Ok(rpc::OpenChannelReply { opened: false });
+        }
         self.at_tip()?;
         let push = (request.push_msat > 0).then_some(request.push_msat);
         let config = request
@@ -40,6 +42,24 @@ impl Wallet {
                 .open_channel(peer, at, request.capacity_sat, push, config)?,
         };
         Ok(rpc::OpenChannelReply { opened: true })
+    }
+
+    fn has_channel_with(&self, peer: &PublicKey) -> bool {
+        let mut channels = self.node.list_channels().into_iter();
+        channels.any(|channel| channel.counterparty_node_id == *peer)
+    }
+
+    /// Two wallets that connect to each other at once end one connection, or both: that is no reason to refuse. Takes
+    /// a second at most beyond the engine's own tries.
+    fn connect_for_opening(&self, peer: PublicKey, at: &SocketAddress) -> Answer<()> {
+        for pause in [Duration::from_millis(200), Duration::from_millis(800)] {
+            match self.node.connect(peer, at.clone(), false) {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::debug!(%error, %peer, "not connected; once more"),
+            }
+            std::thread::sleep(pause);
+        }
+        Ok(self.node.connect(peer, at.clone(), false)?)
     }
 
     /// A peer that connected to us needs no address of its own.

@@ -248,7 +248,11 @@ fn describe(wallet: &Wallet, event: &Event) -> Answer<rpc::Event> {
             reason,
             ..
         } => {
-            let record = channel_record(wallet, channel_id)?;
+            let cooperative = reason.as_ref().is_some_and(is_cooperative);
+            let record = match cooperative {
+                true => wallet.remember_close(channel_id)?,
+                false => channel_record(wallet, channel_id)?,
+            };
             let id = identity("channel-closed", &[&channel_id.0]);
             let closed = rpc::ChannelClosed {
                 channel_id: channel_id.0.to_vec(),
@@ -258,7 +262,7 @@ fn describe(wallet: &Wallet, event: &Event) -> Answer<rpc::Event> {
                 reason: reason.as_ref().map(ToString::to_string).unwrap_or_default(),
                 balance_msat: record.as_ref().map_or(0, |record| record.last_balance_msat),
                 anchors_msat: record.as_ref().map_or(0, ChannelRecord::anchors_msat),
-                cooperative: reason.as_ref().is_some_and(is_cooperative),
+                cooperative,
             };
             (id, Kind::ChannelClosed(closed))
         }
