@@ -17,6 +17,11 @@ pub enum AmountError {
 /// Millisatoshi in all bitcoin that can ever exist.
 pub const MAX_MSAT: u64 = 2_100_000_000_000_000_000;
 
+/// What routing of a payment of so many msat may cost where nobody said: 1 %, at least 5 sat.
+pub fn default_fee_ceiling_msat(amount_msat: u64) -> u64 {
+    (amount_msat / 100).max(5_000)
+}
+
 /// Reads `10sat`, `10 sats` or `5000msat` as millisatoshi.
 ///
 /// # Errors

@@ -75,6 +75,23 @@ pub fn embedding_model() -> Result<PathBuf> {
     Ok(path)
 }
 
+/// A world with one relay, work first, 10 sat a job.
+pub fn options(home: PathBuf, chain: ChainKind) -> Result<Options> {
+    Ok(Options {
+        home,
+        chain,
+        relay_count: 1,
+        outside_relays: Vec::new(),
+        extra_relays: Vec::new(),
+        price_msat: PRICE_MSAT,
+        order: "work-first".to_owned(),
+        model: Model::file(model()?),
+        embedding: None,
+        buyer_serves: false,
+        program: program("autopilot-headless")?,
+    })
+}
+
 /// A world and the folder it lives in.
 pub struct Stage {
     /// The world.
@@ -83,7 +100,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Builds a world with one relay, work first, 10 sat a job.
+    /// Builds a world of the usual options.
     pub async fn build(chain: ChainKind) -> Result<Stage> {
         Stage::build_with(chain, |_| {}).await
     }
@@ -91,19 +108,7 @@ impl Stage {
     /// Builds a world after a change to its options.
     pub async fn build_with(chain: ChainKind, change: impl FnOnce(&mut Options)) -> Result<Stage> {
         let folder = tempfile::Builder::new().prefix("ap").tempdir_in("/tmp")?;
-        let mut options = Options {
-            home: folder.path().join("w"),
-            chain,
-            relay_count: 1,
-            outside_relays: Vec::new(),
-            extra_relays: Vec::new(),
-            price_msat: PRICE_MSAT,
-            order: "work-first".to_owned(),
-            model: Model::file(model()?),
-            embedding: None,
-            buyer_serves: false,
-            program: program("autopilot-headless")?,
-        };
+        let mut options = options(folder.path().join("w"), chain)?;
         change(&mut options);
         let world = World::start(options, |step| eprintln!("world: {step}")).await?;
         Ok(Stage {

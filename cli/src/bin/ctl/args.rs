@@ -1,5 +1,6 @@
 //! The command line.
 mod books;
+mod buying;
 mod identity;
 mod market;
 mod wallet;
@@ -11,8 +12,9 @@ use autopilot_cli::{manual::Shell, money::parse_msat};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use books::{Export, Format, Journal, Log, Price, Report, Span, Worth};
+pub use buying::{Buy, BuyMode, BuyModeStart, Terms};
 pub use identity::{Identity, NewPassphrase};
-pub use market::{BuyMode, BuyModeStart, Canary, ContentChange, Missed, RefusalAction, Refusals};
+pub use market::{Canary, ContentChange, Missed, RefusalAction, Refusals};
 pub use wallet::{Amount, Wallet};
 pub use withdraw::Withdrawal;
 
@@ -301,59 +303,6 @@ pub struct Refund {
     /// Seconds to wait for the outcome.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=600))]
     pub wait: u32,
-    #[command(flatten)]
-    pub yes: Yes,
-}
-
-#[derive(Debug, Args)]
-pub struct Buy {
-    /// What to ask; - reads it from stdin. Each further text is an input of its own.
-    #[arg(required = true, num_args = 1..=32, value_name = "TEXT")]
-    pub input: Vec<String>,
-    /// Most that the answer may cost, e.g. 10sat.
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
-    pub budget: u64,
-    /// Request kind.
-    #[arg(long, default_value_t = 5050, value_parser = clap::value_parser!(u32).range(5000..=5999))]
-    pub kind: u32,
-    /// Buys embeddings (kind 5075): one vector per TEXT, as JSON.
-    #[arg(long, conflicts_with = "kind")]
-    pub embed: bool,
-    /// Seals the texts for the provider, which has to be named: relays see neither question nor answer.
-    #[arg(long, requires = "provider")]
-    pub encrypted: bool,
-    /// Most that routing may cost [default: 1 % of the budget, at least 5 sat].
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
-    pub fee_ceiling: Option<u64>,
-    /// Seconds that a provider has.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    pub deadline: u32,
-    /// Only this provider: public key in hexadecimal.
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub provider: String,
-    /// Most that is paid before there is a result; 0: nothing.
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat, default_value = "0sat")]
-    pub pay_first_ceiling: u64,
-    /// Where a delivery that fails after its payment is paid back to: a BOLT12 offer, or auto for one of this wallet.
-    #[arg(
-        long,
-        value_name = "auto|OFFER",
-        default_value = "",
-        hide_default_value = true
-    )]
-    pub refund_offer: String,
-    /// Longest answer in tokens; 0: the provider's choice.
-    #[arg(long, default_value_t = 0)]
-    pub max_tokens: u32,
-    /// Collects answers for so many seconds and takes the cheapest, the earliest of equal ones; 0: the first one wins.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub window: u32,
-    /// Leaves the bid out of the request, to be quoted a price.
-    #[arg(long)]
-    pub without_bid: bool,
-    /// Answers with the purchase's id at once.
-    #[arg(long)]
-    pub no_wait: bool,
     #[command(flatten)]
     pub yes: Yes,
 }

@@ -10,7 +10,7 @@ use autopilot_proto::control::v1::{BuyRequest, PurchaseReply, PurchaseRequest, S
 use tokio::time::Instant;
 
 use crate::{
-    args::Buy,
+    args::{Buy, Terms},
     confirm::{confirm, rehearsed},
     connect::{Client, call, call_waiting},
     failure::{Failure, Kind, Outcome},
@@ -24,11 +24,6 @@ const SETTLE_BOUND: Duration = Duration::from_secs(120);
 /// How long one question for the outcome waits at the host.
 const STEP_S: u32 = 30;
 
-/// 1 % of the budget, at least 5 sat.
-pub fn default_fee_ceiling_msat(budget_msat: u64) -> u64 {
-    (budget_msat / 100).max(5_000)
-}
-
 pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
     let mut inputs = order
         .input
@@ -37,14 +32,10 @@ pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
         .collect::<Outcome<Vec<_>>>()?;
     let more_inputs = inputs.split_off(1);
     let network = call(client.status(StatusRequest {})).await?.network;
-    let fee_ceiling_msat = order
-        .fee_ceiling
-        .unwrap_or_else(|| default_fee_ceiling_msat(order.budget));
-    let who = match order.provider.as_str() {
-        "" => "any provider".to_owned(),
-        provider => format!("provider {}", clean_line(provider)),
-    };
-    let ahead = match order.pay_first_ceiling {
+    let terms = order.terms;
+    let fee_ceiling_msat = terms.fee_ceiling_msat(order.budget);
+    let who = whom(&terms);
+    let ahead = match terms.pay_first_ceiling {
         0 => "nothing before there is a result".to_owned(),
         msat => format!("at most {} before there is a result", show_msat(msat)),
     };
@@ -60,12 +51,12 @@ pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
         kind: if order.embed { EMBEDDING } else { order.kind },
         budget_msat: order.budget,
         fee_ceiling_msat,
-        deadline_s: order.deadline,
-        provider: order.provider,
-        pay_first_ceiling_msat: order.pay_first_ceiling,
-        max_tokens: order.max_tokens,
+        deadline_s: terms.deadline,
+        provider: terms.provider,
+        pay_first_ceiling_msat: terms.pay_first_ceiling,
+        max_tokens: terms.max_tokens,
         without_bid: order.without_bid,
-        window_s: order.window,
+        window_s: terms.window,
         dry_run,
     };
     if dry_run {
@@ -86,10 +77,18 @@ pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
         "purchase {} is asked for; waiting for its end",
         bought.purchase_id
     ));
-    let until = Instant::now() + Duration::from_secs(order.deadline.into()) + SETTLE_BOUND;
+    let until = Instant::now() + Duration::from_secs(terms.deadline.into()) + SETTLE_BOUND;
     let reply = outcome(client, bought.purchase_id, until).await?;
     out.show(&reply, |reply| text(reply, &network))?;
     judge(&reply)
+}
+
+/// From whom, in words.
+pub fn whom(terms: &Terms) -> String {
+    match terms.provider.as_str() {
+        "" => "any provider".to_owned(),
+        provider => format!("provider {}", clean_line(provider)),
+    }
 }
 
 pub fn read(input: &str) -> Outcome<String> {

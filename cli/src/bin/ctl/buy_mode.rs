@@ -6,11 +6,11 @@ use autopilot_proto::control::v1::{
 
 use crate::{
     args::{BuyMode, BuyModeStart},
-    buy::{default_fee_ceiling_msat, read},
+    buy::{read, whom},
     confirm::{confirm, rehearsed},
     connect::{Client, call},
     failure::Outcome,
-    output::{Out, at, clean_line, fields, short},
+    output::{Out, at, fields, short},
 };
 
 pub async fn buy_mode(client: &mut Client, out: Out, action: BuyMode) -> Outcome {
@@ -25,13 +25,9 @@ pub async fn buy_mode(client: &mut Client, out: Out, action: BuyMode) -> Outcome
 async fn start(client: &mut Client, out: Out, order: BuyModeStart) -> Outcome {
     let input = read(&order.input)?;
     let network = call(client.status(StatusRequest {})).await?.network;
-    let fee_ceiling_msat = order
-        .fee_ceiling
-        .unwrap_or_else(|| default_fee_ceiling_msat(order.per_job));
-    let who = match order.provider.as_str() {
-        "" => "any provider".to_owned(),
-        provider => format!("provider {}", clean_line(provider)),
-    };
+    let terms = order.terms;
+    let fee_ceiling_msat = terms.fee_ceiling_msat(order.per_job);
+    let who = whom(&terms);
     let what = format!(
         "Buy by itself from {who}: at most {} in all with routing, {} an answer, routing at most {} each, one request in {} s.",
         show_on(order.budget, &network),
@@ -44,15 +40,15 @@ async fn start(client: &mut Client, out: Out, order: BuyModeStart) -> Outcome {
         budget_msat: order.budget,
         per_job_msat: order.per_job,
         fee_ceiling_msat,
-        pay_first_ceiling_msat: order.pay_first_ceiling,
+        pay_first_ceiling_msat: terms.pay_first_ceiling,
         pace_s: order.pace,
         count: order.count,
         at_once: order.at_once,
         kind: order.kind,
-        provider: order.provider,
-        deadline_s: order.deadline,
-        window_s: order.window,
-        max_tokens: order.max_tokens,
+        provider: terms.provider,
+        deadline_s: terms.deadline,
+        window_s: terms.window,
+        max_tokens: terms.max_tokens,
         for_s: order.for_s,
         dry_run: order.yes.dry_run,
     };

@@ -1,5 +1,5 @@
 //! What is owed back to buyers, and paying it back.
-use autopilot_cli::money::{show_msat, show_on};
+use autopilot_cli::money::{default_fee_ceiling_msat, show_msat, show_on};
 use autopilot_proto::control::v1::{
     Debt, DebtsReply, DebtsRequest, RefundReply, RefundRequest, StatusRequest,
 };
@@ -60,7 +60,7 @@ pub async fn refund(client: &mut Client, out: Out, order: Refund) -> Outcome {
     };
     let ceiling = order
         .fee_ceiling
-        .unwrap_or_else(|| crate::buy::default_fee_ceiling_msat(debt.amount_msat));
+        .unwrap_or_else(|| default_fee_ceiling_msat(debt.amount_msat));
     let what = fields(&[
         ("pay back", show_on(debt.amount_msat, &network)),
         ("to", clean_line(&order.destination)),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use autopilot_host::sandbox::{ChainKind, Child, Options, World};
+use autopilot_host::sandbox::{ChainKind, Child, World};
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -22,10 +22,7 @@ use super::{
     tally::{Tally, tally},
     until_connected, until_settled,
 };
-use crate::{
-    questions::sound,
-    stage::{PRICE_MSAT, model, program},
-};
+use crate::{questions::sound, stage::options};
 
 /// Customers at once.
 const CUSTOMERS: u32 = 6;
@@ -177,21 +174,8 @@ struct Scene<'a> {
 
 impl Scene<'_> {
     async fn begin(plan: &Plan, after: usize) -> Result<Scene<'_>> {
-        let program = program("autopilot-headless")?;
-        let programs = processes::digest(&program)?;
-        let options = Options {
-            home: plan.state.join(format!("w{after}")),
-            chain: plan.chain,
-            relay_count: 1,
-            outside_relays: Vec::new(),
-            extra_relays: Vec::new(),
-            price_msat: PRICE_MSAT,
-            order: "work-first".to_owned(),
-            model: autopilot_host::config::Model::file(model()?),
-            embedding: None,
-            buyer_serves: false,
-            program,
-        };
+        let options = options(plan.state.join(format!("w{after}")), plan.chain)?;
+        let programs = processes::digest(&options.program)?;
         let world = World::start(options, |step| eprintln!("world: {step}")).await?;
         open_the_gates(&world.provider, CUSTOMERS * 2).await?;
         go_online(&world.provider.home).await?;

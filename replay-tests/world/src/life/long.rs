@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use autopilot_host::sandbox::{ChainKind, Child, Options, World};
+use autopilot_host::sandbox::{ChainKind, Child, World};
 use nix::sys::signal::Signal;
 
 pub use blow::Blow;
@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     questions::sound,
-    stage::{PRICE_MSAT, model, program},
+    stage::{options, program},
 };
 
 /// Customers at once: as many jobs are in flight.
@@ -95,19 +95,9 @@ impl Life<'_> {
         for _ in 0..RELAYS {
             relays.push(Relay::start(&program).await?);
         }
-        let options = Options {
-            home: plan.state.join("w"),
-            chain: ChainKind::Simulated,
-            relay_count: 0,
-            outside_relays: relays.iter().map(|relay| relay.url.clone()).collect(),
-            extra_relays: Vec::new(),
-            price_msat: PRICE_MSAT,
-            order: "work-first".to_owned(),
-            model: autopilot_host::config::Model::file(model()?),
-            embedding: None,
-            buyer_serves: false,
-            program: program.clone(),
-        };
+        let mut options = options(plan.state.join("w"), ChainKind::Simulated)?;
+        options.relay_count = 0;
+        options.outside_relays = relays.iter().map(|relay| relay.url.clone()).collect();
         let programs = processes::digest(&program)?;
         let world = World::start(options, |step| eprintln!("world: {step}")).await?;
         open_the_gates(&world.provider, CUSTOMERS * 2).await?;

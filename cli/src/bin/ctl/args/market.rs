@@ -82,63 +82,6 @@ pub struct Missed {
     pub since: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
-pub enum BuyMode {
-    /// Approves a budget that is spent by itself. It ends with this run of the host at the latest.
-    Start(Box<BuyModeStart>),
-    /// The kill switch: no further request, and open purchases that are not being paid are closed.
-    Stop,
-    /// What it did and what is left.
-    Status,
-}
-
-#[derive(Debug, Args)]
-pub struct BuyModeStart {
-    /// What to ask each time; - reads it from stdin.
-    pub input: String,
-    /// Most that everything may cost, routing included, e.g. 1000sat.
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
-    pub budget: u64,
-    /// Most that one answer may cost, e.g. 10sat.
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
-    pub per_job: u64,
-    /// Seconds from one request to the next, at least.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
-    pub pace: u32,
-    /// Requests at most [default: as many as the budget covers].
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub count: u32,
-    /// Purchases that are open at once.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
-    pub at_once: u32,
-    /// Seconds that it runs at most.
-    #[arg(long = "for", value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(1..=2_592_000))]
-    pub for_s: u32,
-    /// Request kind.
-    #[arg(long, default_value_t = 5050, value_parser = clap::value_parser!(u32).range(5000..=5999))]
-    pub kind: u32,
-    /// Most that routing of one payment may cost [default: 1 % of --per-job, at least 5 sat].
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat)]
-    pub fee_ceiling: Option<u64>,
-    /// Seconds that a provider has.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
-    pub deadline: u32,
-    /// Only this provider: public key in hexadecimal.
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub provider: String,
-    /// Most that is paid before there is a result; 0: nothing.
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_msat, default_value = "0sat")]
-    pub pay_first_ceiling: u64,
-    /// Collects answers for so many seconds and takes the cheapest; 0: the first one wins.
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub window: u32,
-    /// Longest answer in tokens; 0: the provider's choice.
-    #[arg(long, default_value_t = 0)]
-    pub max_tokens: u32,
-    #[command(flatten)]
-    pub yes: Yes,
-}
-
 #[derive(Debug, Args)]
 pub struct Canary {
     /// Seconds for the answer to come.
