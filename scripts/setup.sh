@@ -130,6 +130,10 @@ setup_model_server() {
     phase "model server" "$ROOT/scripts/model-server.sh"
 }
 
+setup_python_crypto() {
+    phase "python packages" "$ROOT/scripts/python-crypto.sh"
+}
+
 setup_bitcoind() {
     local bin
     bin="$("$ROOT/scripts/bitcoind.sh" --where)"

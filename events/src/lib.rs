@@ -5,6 +5,7 @@ pub mod chain;
 pub mod envelope;
 pub mod head;
 pub mod tree;
+pub mod witness;
 pub mod words;
 
 pub use autopilot_proto::events::v1 as pb;
