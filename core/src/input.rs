@@ -79,6 +79,8 @@ pub struct Readiness {
     pub relays_connected: u32,
     /// What is wrong with the clock, where something is.
     pub clock_problem: Option<String>,
+    /// What was found wrong with the ledger while it was read again, and what to do.
+    pub ledger_problem: Option<String>,
 }
 
 impl Readiness {

@@ -127,6 +127,7 @@ pub fn go_online(
 pub fn blockers(state: &State, readiness: &Readiness) -> Vec<String> {
     let price_msat = state.provider.policy().min_price_msat;
     let mut blockers: Vec<String> = heads::blocker(state).into_iter().collect();
+    blockers.extend(readiness.ledger_problem.clone());
     if state.provider.policy.is_none() {
         blockers.push("no price is set: set a policy first".to_owned());
     }

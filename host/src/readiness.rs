@@ -49,6 +49,7 @@ pub async fn observe(outside: &Outside) -> Result<Option<Balances>, SubmitError>
         readiness.relays_connected = u32::try_from(connected).unwrap_or(u32::MAX);
     }
     readiness.clock_problem = clock::problem(outside.ledger.head().borrow().recorded_at_ms);
+    readiness.ledger_problem = outside.ledger.check().defect;
     outside.ledger.submit(Input::Readiness(readiness), None).await?;
     Ok(figures.ok().map(|(balances, _)| balances))
 }

@@ -1,5 +1,6 @@
 //! Compaction: many small blocks become one segment whose bytes are theirs, one after the other. Nothing is re-encoded.
 use autopilot_events::words::ChainHash;
+use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection};
 
 use crate::{
@@ -40,18 +41,19 @@ pub struct Compacted {
 
 impl Tail {
     pub(crate) async fn load(connection: &mut SqliteConnection) -> Result<Tail, sqlx::Error> {
-        let row = sqlx::query(
-            "SELECT count(*), coalesce(sum(count), 0) FROM block WHERE first_sequence > \
-             (SELECT coalesce(max(first_sequence), 0) FROM block WHERE count >= ? OR length(bytes) >= ?)",
-        )
-        .bind(SMALL_FACTS as i64)
-        .bind(SEGMENT_BYTES as i64)
-        .fetch_one(connection)
-        .await?;
-        Ok(Tail {
-            rows: row.try_get::<i64, _>(0)? as u64,
-            facts: row.try_get::<i64, _>(1)? as u64,
-        })
+        // From the end on, so that only the small blocks and one more are looked at.
+        let mut blocks = sqlx::query("SELECT count, length(bytes) FROM block ORDER BY first_sequence DESC")
+            .fetch(connection);
+        let mut tail = Tail::default();
+        while let Some(row) = blocks.try_next().await? {
+            let (count, bytes) = (row.try_get::<i64, _>(0)? as u64, row.try_get::<i64, _>(1)?);
+            if count >= SMALL_FACTS || bytes as usize >= SEGMENT_BYTES {
+                break;
+            }
+            tail.rows += 1;
+            tail.facts += count;
+        }
+        Ok(tail)
     }
 
     pub(crate) fn grew(&mut self, block: &Block) {

@@ -25,7 +25,7 @@ pub const MAX_PAGE: u32 = 4_096;
 pub(crate) const STEP_BYTES: usize = 4 << 20;
 
 /// The same for a page of facts, of which few may be wanted.
-const PAGE_STEP_BYTES: usize = 256 << 10;
+pub(crate) const PAGE_STEP_BYTES: usize = 256 << 10;
 
 /// How far a long reading is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,6 +226,28 @@ pub(crate) async fn head_at(connection: &mut SqliteConnection, sequence: u64) ->
         }
     })?;
     found.ok_or(ReadError::BeyondEnd { sequence })
+}
+
+/// The head right before the block that holds a fact, as that block tells it; before the first one for fact 0.
+pub(crate) async fn block_start(connection: &mut SqliteConnection, sequence: u64) -> Result<Head, ReadError> {
+    let row = sqlx::query(
+        "SELECT first_sequence, prev_chain FROM block WHERE first_sequence <= ? AND first_sequence > 1 \
+         ORDER BY first_sequence DESC LIMIT 1",
+    )
+    .bind(sequence as i64)
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else {
+        return Ok(Head::empty());
+    };
+    let first = row.try_get::<i64, _>(0)? as u64;
+    let chain = ChainHash::try_from(row.try_get::<&[u8], _>(1)?)
+        .map_err(|_| Broken::at(first, "its block's chain value is not 32 bytes long"))?;
+    Ok(Head {
+        sequence: first - 1,
+        chain,
+        recorded_at_ms: i64::MIN,
+    })
 }
 
 /// The head right before a block, as the block itself tells it.

@@ -168,7 +168,7 @@ pub(crate) async fn create(connection: &mut SqliteConnection) -> Result<(), sqlx
     begin(&mut *connection).await?;
     let work = async {
         sqlx::raw_sql(TABLES).execute(&mut *connection).await?;
-        for tables in [crate::rows::TABLES, crate::tiles::TABLES] {
+        for tables in [crate::rows::TABLES, crate::tiles::TABLES, crate::anchor::TABLES] {
             sqlx::raw_sql(tables).execute(&mut *connection).await?;
         }
         sqlx::raw_sql(sqlx::AssertSqlSafe(format!(

@@ -6,6 +6,7 @@ use autopilot_events::{
 use sqlx::{Row, SqliteConnection};
 
 use crate::{
+    anchor,
     error::ReadError,
     reader::{self, Reader},
     sql::{begin, finish},
@@ -54,7 +55,8 @@ impl Store {
             return Err(ReadError::Row { table: "snapshot" });
         }
         let sequence = snapshot.head.sequence;
-        if reader::head_at(&mut self.connection, sequence).await?.chain != snapshot.head.chain {
+        let head = reader::head_at(&mut self.connection, sequence).await?;
+        if head.chain != snapshot.head.chain {
             return Err(ReadError::OtherChain { sequence });
         }
         begin(&mut self.connection).await?;
@@ -76,7 +78,10 @@ impl Store {
             .bind(KEPT)
             .execute(&mut self.connection)
             .await?;
-            Ok::<_, ReadError>(())
+            match self.unknown_critical {
+                None => anchor::set(&mut self.connection, head).await,
+                Some(_) => Ok(()), // the next opening has to meet that fact again
+            }
         };
         let work = work.await;
         finish(&mut self.connection, work).await

@@ -9,6 +9,8 @@ use autopilot_events::{Head, tree::Edge};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use crate::{
+    anchor::{self, DroppedAnchor},
+    block::Broken,
     compact::Tail,
     error::{OpenError, ReadError},
     lock::{WriterLock, beside},
@@ -23,8 +25,13 @@ use crate::{
 /// What opening found, beyond the ledger itself.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// Where the ledger ends. Every fact up to here was read and its chain recomputed.
+    /// Where the ledger ends.
     pub head: Head,
+    /// The first fact that was read, its chain recomputed, at this opening: 1 when all of them were. The facts before it
+    /// were read earlier, up to an anchor; [`Reader::recheck`] reads them again.
+    pub read_from: u64,
+    /// Anchors that did not hold. An older one took their place, or everything was read. Worth a line on screen.
+    pub dropped_anchors: Vec<DroppedAnchor>,
     /// Whether the ledger was made just now.
     pub created: bool,
     /// Snapshots that stand on another chain, or can't be read: dropped, to be built anew. Worth a line on screen.
@@ -62,8 +69,9 @@ impl std::fmt::Debug for Store {
 impl Store {
     /// Opens the ledger at `path` for writing, making it if there is none; its folder must exist.
     ///
-    /// Reads and checks every fact (one to three seconds per million), tells `progress` now and then, and proves with a
-    /// durable write that the disk takes one.
+    /// Reads and checks the facts after the newest anchor, and the last 1,024 in any case; without an anchor that holds
+    /// all of them (about a second per million), telling `progress` now and then. Proves with a durable write that the
+    /// disk takes one.
     ///
     /// # Errors
     /// [`OpenError`], each with what is safe to do.
@@ -83,6 +91,13 @@ impl Store {
         if let Kind::Empty = kind {
             schema::create(&mut connection).await.map_err(of_sqlite)?;
         }
+        for tables in [tiles::TABLES, anchor::TABLES] {
+            // Ledgers of earlier programs lack them.
+            sqlx::raw_sql(tables)
+                .execute(&mut connection)
+                .await
+                .map_err(of_sqlite)?;
+        }
         sqlx::query("UPDATE meta SET value = value + 1 WHERE key = 'opened'")
             .execute(&mut connection)
             .await
@@ -90,24 +105,24 @@ impl Store {
 
         let reader = Reader::open(path).await?;
         let of_read = |error| OpenError::of_read(path, error);
-        let mut unknown_critical = None;
-        let head = reader
-            .replay(&Head::empty(), progress, |fact| {
-                if fact.blocks_writing() && unknown_critical.is_none() {
-                    unknown_critical = Some((fact.fact.sequence, fact.fact.r#type.clone()));
-                }
-            })
-            .await
-            .map_err(of_read)?;
         let dropped_snapshots = snapshot::check_all(&mut connection, &reader)
             .await
             .map_err(of_read)?;
+        let mut dropped_anchors = Vec::new();
+        let start = anchor::start(&mut connection, &reader, &mut dropped_anchors)
+            .await
+            .map_err(of_read)?;
+        let (head, unknown_critical) = read_on(&reader, &start, progress).await.map_err(of_read)?;
         let (digests, rebuilt_rows) = row_store::load_or_rebuild(&mut connection, &reader, &head)
             .await
             .map_err(of_read)?;
-        let edge = tiles::load_or_rebuild(&mut connection, &reader, &head, progress)
+        let vouched = start.anchor.is_some() && dropped_anchors.is_empty();
+        let edge = tiles::load_or_rebuild(&mut connection, &reader, &head, vouched, progress)
             .await
             .map_err(of_read)?;
+        if start.anchor.is_none() && head.sequence > 0 && unknown_critical.is_none() {
+            anchor::set(&mut connection, head).await.map_err(of_read)?;
+        }
         let tail = Tail::load(&mut connection).await.map_err(of_sqlite)?;
         let journal = crate::journal::Bounds::load(&mut connection)
             .await
@@ -116,6 +131,8 @@ impl Store {
         let opened = Opened {
             head,
             created: created || matches!(kind, Kind::Empty),
+            read_from: start.from.sequence + 1,
+            dropped_anchors,
             dropped_snapshots,
             rebuilt_rows,
             unknown_critical: unknown_critical.clone(),
@@ -196,6 +213,32 @@ impl Store {
             .execute(&mut self.connection)
             .await?;
         Ok(())
+    }
+}
+
+/// Reads from the start to the end of the ledger. The anchor on the way must be met as it is.
+async fn read_on(
+    reader: &Reader,
+    start: &anchor::Start,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<(Head, Option<(u64, String)>), ReadError> {
+    let (mut unknown_critical, mut other) = (None, None);
+    let head = reader
+        .replay(&start.from, progress, |fact| {
+            if fact.blocks_writing() && unknown_critical.is_none() {
+                unknown_critical = Some((fact.fact.sequence, fact.fact.r#type.clone()));
+            }
+            let anchor = start
+                .anchor
+                .filter(|anchor| anchor.sequence == fact.fact.sequence);
+            other = other.or(anchor.filter(|anchor| *anchor != fact.head()));
+        })
+        .await?;
+    match other {
+        None => Ok((head, unknown_critical)),
+        Some(anchor) => {
+            Err(Broken::at(anchor.sequence, "its block does not continue the ones before").into())
+        }
     }
 }
 

@@ -61,15 +61,16 @@ async fn present(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error>
     Ok(crate::schema::scalar(connection, found).await? > 0)
 }
 
-/// The edge of the stored tree at `head`, rebuilding the tiles where they are not those of this ledger's length.
+/// The edge of the stored tree at `head`, rebuilding the tiles where no anchor vouches for them (`vouched`) or where they
+/// are not those of this ledger's length.
 pub(crate) async fn load_or_rebuild(
     connection: &mut SqliteConnection,
     reader: &Reader,
     head: &Head,
+    vouched: bool,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Edge, ReadError> {
-    sqlx::raw_sql(TABLES).execute(&mut *connection).await?;
-    if complete(connection, head.sequence).await? {
+    if vouched && complete(connection, head.sequence).await? {
         return edge(connection, head.sequence).await;
     }
     tracing::info!(facts = head.sequence, "building the Merkle tree from the facts");
@@ -158,7 +159,7 @@ async fn leaves(
     let mut leaves = Vec::with_capacity(count);
     let mut at = reader::head_at(connection, first).await?;
     loop {
-        let flow = reader::step(connection, &mut at, reader::STEP_BYTES, &mut |fact| {
+        let flow = reader::step(connection, &mut at, reader::PAGE_STEP_BYTES, &mut |fact| {
             if leaves.len() < count {
                 leaves.push(tree::leaf(&fact.bytes));
             }
@@ -223,6 +224,12 @@ async fn gather(
         tiles.0.insert(id, hashes);
     }
     Ok(tiles)
+}
+
+/// Root of the stored tree over the first `size` facts.
+pub(crate) async fn root(connection: &mut SqliteConnection, size: u64) -> Result<TreeHash, ReadError> {
+    let tiles = gather(connection, tree::tiles_for_root(size), size).await?;
+    Ok(tree::root_at(size, &tiles)?)
 }
 
 impl Reader {

@@ -12,9 +12,8 @@ use crate::{
     fingerprint::Fingerprint,
     history,
     reader::{self, Progress, Reader},
-    row_store,
-    sql::select_in,
-    tiles,
+    recheck::{Claim, check_claims},
+    row_store, tiles,
 };
 
 /// Streams held in memory in one pass; a ledger of more takes more passes.
@@ -292,25 +291,13 @@ impl Keys {
 async fn first_unindexed(moment: &mut SqliteConnection) -> Result<ReadError, ReadError> {
     let mut at = Head::empty();
     loop {
-        let mut claims: Vec<(String, u64, Digest)> = Vec::new();
+        let mut claims = Vec::new();
         let flow = reader::step(moment, &mut at, reader::STEP_BYTES, &mut |fact| {
-            let fact = &fact.fact;
-            if !fact.idempotency_key.is_empty() {
-                claims.push((fact.idempotency_key.clone(), fact.sequence, payload_digest(fact)));
-            }
+            claims.extend(Claim::of(fact));
         })
         .await?;
-        let before = "SELECT key, sequence, payload_digest FROM idempotency WHERE key";
-        let mut stored = HashMap::new();
-        for row in select_in(moment, before, &claims, |q, claim| q.bind(claim.0.clone())).await? {
-            let found = (row.try_get::<i64, _>(1)? as u64, row.try_get::<Vec<u8>, _>(2)?);
-            stored.insert(row.try_get::<String, _>(0)?, found);
-        }
-        for (key, sequence, digest) in claims {
-            if stored.get(&key) != Some(&(sequence, digest.to_vec())) {
-                let why = format!("the idempotency index does not have its key {key} as the fact has it");
-                return Ok(Broken { sequence, why }.into());
-            }
+        if let Err(error) = check_claims(moment, &claims).await {
+            return Ok(error);
         }
         if flow.is_break() {
             return Ok(index(

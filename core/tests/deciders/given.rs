@@ -57,6 +57,7 @@ pub fn ready() -> Readiness {
         receivable: Msat(1_000_000),
         wallet_problem: None,
         clock_problem: None,
+        ledger_problem: None,
         relays_connected: 1,
     }
 }

@@ -90,6 +90,7 @@ fn what_stands_between_now_and_earning_is_said() {
         |r| r.model = None,
         |r| r.relays_connected = 0,
         |r| r.receivable = Msat(999),
+        |r| r.ledger_problem = Some("the ledger does not hold: fact 7".to_owned()),
     ];
     for take in missing {
         let mut readiness = ready();

@@ -68,6 +68,7 @@ impl Service {
         reply.chain_source = self.config.chain.name().to_owned();
         reply.version = env!("CARGO_PKG_VERSION").to_owned();
         reply.warnings = self.warnings.to_vec();
+        reply.ledger_check = self.outside.ledger.check().sentence();
         reply.owed_msat = self.look(super::debts::owed_msat).await?;
         if reply.owed_msat > 0 {
             let owed = Msat(reply.owed_msat);

@@ -28,11 +28,13 @@ pub(super) async fn restore(
 ) -> Result<Engine, ReadError> {
     let label = State::label();
     let mut engine = Engine::new(Head::empty(), State::default());
-    if let Some(snapshot) = reader.snapshot(&label, STATE_SNAPSHOT_VERSION).await? {
-        match State::from_snapshot(&snapshot.bytes)
-            .filter(|_| Digest::of_content(&snapshot.bytes) == snapshot.digest)
-        {
-            Some(state) => engine = Engine::new(snapshot.head, state),
+    while let Some(snapshot) = reader.snapshot(&label, STATE_SNAPSHOT_VERSION).await? {
+        let whole = Digest::of_content(&snapshot.bytes) == snapshot.digest;
+        match whole.then(|| State::from_snapshot(&snapshot.bytes)).flatten() {
+            Some(state) => {
+                engine = Engine::new(snapshot.head, state);
+                break;
+            }
             None => {
                 store.drop_snapshot(&label, snapshot.head.sequence).await?;
                 notes.push(format!(

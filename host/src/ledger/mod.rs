@@ -2,6 +2,7 @@
 //! groups, and answered only once they are durable. A failed commit stops the process: nothing speculative was ever
 //! shown or sent.
 mod driver;
+pub mod recheck;
 
 use std::{path::Path, sync::Arc};
 
@@ -15,6 +16,7 @@ use autopilot_store_sqlite::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use driver::{Driver, restore};
+pub use recheck::Check;
 
 /// Inputs that wait, at most: beyond it whoever observes has to wait too.
 const QUEUE: usize = 1_024;
@@ -68,6 +70,7 @@ pub struct Ledger {
     head: watch::Receiver<Head>,
     reader: Reader,
     vault: Vault,
+    check: Arc<watch::Sender<Check>>,
 }
 
 /// How a ledger was opened, in words for the log and the screen.
@@ -101,6 +104,12 @@ impl Ledger {
                 )
             })
             .collect();
+        notes.extend(opened.dropped_anchors.iter().map(|anchor| {
+            format!(
+                "an anchor at fact {} was dropped, more of the ledger was read instead: {}",
+                anchor.sequence, anchor.why
+            )
+        }));
         notes.extend(
             opened
                 .rebuilt_rows
@@ -129,6 +138,7 @@ impl Ledger {
                 head,
                 reader,
                 vault,
+                check: Arc::default(),
             },
             Start { opened, notes },
         ))
@@ -187,6 +197,11 @@ impl Ledger {
     /// The durable end of the ledger.
     pub fn head(&self) -> watch::Receiver<Head> {
         self.head.clone()
+    }
+
+    /// How far reading the ledger again is, and what it found.
+    pub fn check(&self) -> Check {
+        self.check.borrow().clone()
     }
 
     /// For pages of facts and rows.

@@ -21,7 +21,7 @@ use crate::{
     effects,
     home::{Home, HomeError},
     intake,
-    ledger::{Ledger, SubmitError},
+    ledger::{Ledger, SubmitError, recheck},
     outside::Outside,
     pulse,
     secrets::{self, Key, Secrets, SecretsError},
@@ -236,6 +236,7 @@ fn start_tasks(
     tasks.spawn(effects::run(outside.clone()));
     tasks.spawn(treasury::run(outside.clone(), outside.wallet.events()));
     tasks.spawn(pulse::tick(outside.clone()));
+    tasks.spawn(recheck::run(outside.ledger.clone()));
     tasks.spawn(pulse::observe(outside.clone(), config.peers()));
     if outside.market.is_some() {
         tasks.spawn(intake::run(outside.clone()));

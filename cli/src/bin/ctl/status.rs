@@ -92,6 +92,7 @@ fn text(reply: &StatusReply, out: Out) -> String {
         ("node", reply.node_id.clone()),
         ("listens at", reply.node_addresses.join(", ")),
         ("npub", reply.npub.clone()),
+        ("ledger", clean_line(&reply.ledger_check)),
         ("canary", clean_line(&reply.canary)),
         ("online in all", duration(reply.uptime_ms)),
         ("home", reply.home.clone()),
