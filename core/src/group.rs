@@ -194,13 +194,16 @@ impl<R> Group<R> {
     }
 }
 
-/// Finds the job of a payment by its hash, where that job is over already.
+/// Finds the job of a payment by its hash, where that job is over already. A quote's job that is over without its money
+/// was never worked: what comes then is bound to nothing, and no earning.
 async fn bind<P: Past>(past: &P, input: &mut Input) -> Result<(), P::Error> {
     let Input::Wallet(WalletInput::Received { payment, bound }) = input else {
         return Ok(());
     };
     let issued = past.fact_by_key(&invoice_key(&payment.payment_hash)).await?;
-    if let Some(Event::InvoiceIssued(invoice)) = issued.map(|fact| fact.event) {
+    if let Some(Event::InvoiceIssued(invoice)) = issued.map(|fact| fact.event)
+        && !invoice.pay_first
+    {
         *bound = Some(JobId::of(&invoice.job_id));
     }
     Ok(())

@@ -266,11 +266,12 @@ pub fn worked(state: &State, worked: Worked, now_ms: i64) -> Vec<Draft> {
 }
 
 /// The wallet made the job's invoice. A second one is never recorded.
-pub fn invoiced(state: &State, invoice: pb::InvoiceIssued) -> Vec<Draft> {
+pub fn invoiced(state: &State, mut invoice: pb::InvoiceIssued) -> Vec<Draft> {
     let id = JobId::of(&invoice.job_id);
-    if state.jobs.get(&id).is_none_or(|job| job.invoice.is_some()) {
+    let Some(job) = state.jobs.get(&id).filter(|job| job.invoice.is_none()) else {
         return Vec::new();
-    }
+    };
+    invoice.pay_first = job.pay_first;
     let key = invoice_key(&invoice.payment_hash);
     vec![keyed(of_job(&id.0, Source::Wallet, invoice), key)]
 }

@@ -26,6 +26,11 @@ pub const INPUT_WAIT_MS: i64 = 10 * 60 * 1_000;
 /// comes later still finds its job by payment hash.
 pub const EXPIRY_GRACE_MS: i64 = 10 * 60 * 1_000;
 
+/// The same for a quote whose work never began: as long as a wallet takes a payment at all, which is two hours and the
+/// time of a block after the invoice ran out (rust-lightning, `inbound_payment`). Until then what comes is a debt in
+/// sight, in milliseconds.
+pub const QUOTE_GRACE_MS: i64 = 150 * 60 * 1_000;
+
 /// All that is due.
 pub fn tick(state: &State, presence: &mut Presence, now_ms: i64) -> Vec<Draft> {
     let mut drafts: Vec<Draft> = state
@@ -94,8 +99,11 @@ fn overdue(id: &[u8], job: &Job, now_ms: i64) -> Option<Vec<Draft>> {
         // Its invoice runs on: a payment that still comes is a debt in sight, bound to this job.
         return Some(vec![of_job(id, Source::Clock, failed)]);
     }
-    let invoice =
-        invoice.filter(|invoice| now_ms >= invoice.expires_at_ms.saturating_add(EXPIRY_GRACE_MS))?;
+    let grace_ms = match job.pay_first {
+        true => QUOTE_GRACE_MS,
+        false => EXPIRY_GRACE_MS,
+    };
+    let invoice = invoice.filter(|invoice| now_ms >= invoice.expires_at_ms.saturating_add(grace_ms))?;
     Some(vec![expired(invoice.payment_hash.to_vec())])
 }
 

@@ -6,7 +6,9 @@ use autopilot_events::{
 
 use crate::{
     input::WalletInput,
-    ports::wallet::{Payment, PaymentStatus, WalletError, WalletEvent, WalletEventKind as Kind},
+    ports::wallet::{
+        OnchainRole, Payment, PaymentStatus, Transaction, WalletError, WalletEvent, WalletEventKind as Kind,
+    },
 };
 
 /// What the wallet calls the intents of this host.
@@ -183,6 +185,40 @@ pub fn offer_outcome(payment: &Payment, approved: &pb::OfferApproved) -> Option<
 /// The wallet says no to a payment to an offer, for good.
 pub fn offer_refused(approved: &pb::OfferApproved, error: &WalletError) -> WalletInput {
     offer_failed(approved, in_words(error), false)
+}
+
+/// A transaction of the wallet's list.
+pub fn transaction(transaction: &Transaction) -> WalletInput {
+    let settled_at_ms = at_ms(transaction.seen_at_s);
+    let role = match transaction.role {
+        OnchainRole::Deposit => pb::OnchainRole::Deposit,
+        OnchainRole::Send => pb::OnchainRole::Send,
+        OnchainRole::ChannelFunding => pb::OnchainRole::ChannelFunding,
+        OnchainRole::ChannelClose => pb::OnchainRole::ChannelClose,
+        OnchainRole::Other => pb::OnchainRole::Unspecified,
+    } as i32;
+    let (txid, amount_sat) = (transaction.txid.clone(), transaction.amount_sat);
+    let channel_id = transaction.channel_id.map(hex::encode).unwrap_or_default();
+    if transaction.outbound {
+        WalletInput::OnchainLeft(pb::WalletOnchainSent {
+            txid,
+            amount_sat,
+            fee_sat: transaction.fee_sat,
+            role,
+            accounted_sat: 0,
+            settled_at_ms,
+            channel_id,
+        })
+    } else {
+        WalletInput::OnchainReceived(pb::WalletOnchainReceived {
+            txid,
+            amount_sat,
+            role,
+            height: transaction.confirmed_height.unwrap_or(0),
+            settled_at_ms,
+            channel_id,
+        })
+    }
 }
 
 fn arrived(

@@ -160,6 +160,7 @@ pub fn invoiced(n: u8) -> Input {
         bolt11: format!("lnbcrt{n}"),
         amount_msat: PRICE_MSAT,
         expires_at_ms: NOON_MS + 3_600_000,
+        pay_first: false,
     })
 }
 

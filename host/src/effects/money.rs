@@ -29,6 +29,7 @@ pub(super) async fn invoice(outside: &Outside, id: JobId, amount: Msat, expiry_s
         bolt11: invoice.bolt11,
         amount_msat: invoice.amount.0,
         expires_at_ms: i64::try_from(invoice.expires_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX),
+        pay_first: false, // The decider knows.
     };
     outside.ledger.submit(Input::Invoiced(issued), None).await?;
     Ok(())

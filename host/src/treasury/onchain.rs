@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use autopilot_core::{
     Input,
     input::WalletInput,
-    ports::wallet::{Balances, OnchainRole, Transaction, Wallet},
+    ports::wallet::{Balances, Transaction, Wallet},
+    told,
 };
-use autopilot_events::pb;
 
 use crate::{ledger::Done, outside::Outside};
 
@@ -66,7 +66,7 @@ impl Watch {
         if self.recorded.contains(&transaction.txid) {
             return Ok(true);
         }
-        let input = Input::Wallet(input(transaction));
+        let input = Input::Wallet(told::transaction(transaction));
         match outside.ledger.submit(input, None).await {
             Ok(Done::Recorded { sequences, .. }) if sequences.is_empty() => Ok(false),
             Ok(_) => {
@@ -97,38 +97,5 @@ impl Watch {
             .await
             .map(drop)
             .map_err(|error| error.to_string())
-    }
-}
-
-fn input(transaction: &Transaction) -> WalletInput {
-    let settled_at_ms = i64::try_from(transaction.seen_at_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
-    let role = match transaction.role {
-        OnchainRole::Deposit => pb::OnchainRole::Deposit,
-        OnchainRole::Send => pb::OnchainRole::Send,
-        OnchainRole::ChannelFunding => pb::OnchainRole::ChannelFunding,
-        OnchainRole::ChannelClose => pb::OnchainRole::ChannelClose,
-        OnchainRole::Other => pb::OnchainRole::Unspecified,
-    } as i32;
-    let (txid, amount_sat) = (transaction.txid.clone(), transaction.amount_sat);
-    let channel_id = transaction.channel_id.map(hex::encode).unwrap_or_default();
-    if transaction.outbound {
-        WalletInput::OnchainLeft(pb::WalletOnchainSent {
-            txid,
-            amount_sat,
-            fee_sat: transaction.fee_sat,
-            role,
-            accounted_sat: 0,
-            settled_at_ms,
-            channel_id,
-        })
-    } else {
-        WalletInput::OnchainReceived(pb::WalletOnchainReceived {
-            txid,
-            amount_sat,
-            role,
-            height: transaction.confirmed_height.unwrap_or(0),
-            settled_at_ms,
-            channel_id,
-        })
     }
 }

@@ -49,6 +49,7 @@ pub(super) fn paid_job(
         bolt11: "lnbcrt1…".into(),
         amount_msat: price_msat,
         expires_at_ms: 1_700_003_600_000,
+        pay_first: false,
     };
     all.push((invoice.into(), Source::Wallet, false));
     let signed = pb::EventSigned {
