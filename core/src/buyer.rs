@@ -138,8 +138,10 @@ pub fn answered(state: &State, answer: Answer, now_ms: i64) -> Vec<Draft> {
                 // Facts of one decision stand in the order: won, then what won, then the approval.
                 drafts.extend(money::approve_purchase(&answer.purchase, purchase, bill, *amount));
             }
-            if verdict == Verdict::Delivered {
-                drafts.push(money::closed(&answer.purchase, "paid"));
+            match verdict {
+                Verdict::Delivered => drafts.push(money::closed(&answer.purchase, "paid")),
+                Verdict::Refused => drafts.push(money::closed(&answer.purchase, "its provider refused")),
+                Verdict::Pay(_) | Verdict::Collect | Verdict::Note => {}
             }
             drafts
         }
@@ -199,6 +201,8 @@ enum Verdict {
     Collect,
     /// The result that was paid before.
     Delivered,
+    /// The only one who was asked says that nothing will come.
+    Refused,
     /// Good to know.
     Note,
 }
@@ -210,7 +214,12 @@ fn judge(state: &State, purchase: &Purchase, answer: &Answer, now_ms: i64) -> Re
     }
     let from_winner = purchase.winner.as_ref().filter(|w| w.provider == answer.provider);
     match &answer.kind {
-        AnswerKind::Status(_) => Ok(Verdict::Note),
+        AnswerKind::Status(status) => Ok(match status.as_str() {
+            "error" if !wanted.is_empty() && purchase.winner.is_none() && purchase.candidates.is_empty() => {
+                Verdict::Refused
+            }
+            _ => Verdict::Note,
+        }),
         AnswerKind::Result(Err(reason)) => Err(format!("invalid-result: {reason}")),
         AnswerKind::Result(Ok(())) if choice::is_due(purchase, now_ms) => Err(LOST.to_owned()),
         AnswerKind::Result(Ok(())) => match (&purchase.winner, from_winner) {

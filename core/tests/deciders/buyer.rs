@@ -147,6 +147,34 @@ fn a_targeted_purchase_hears_only_the_one_asked() {
 }
 
 #[test]
+fn a_targeted_purchase_ends_when_the_one_asked_refuses() {
+    let refusal = |provider: u8| answer(1, provider, 1, AnswerKind::Status("error".to_owned()), None);
+    let mut ledger = bought(pb::PurchaseRequested {
+        provider: vec![TARGET; 32],
+        ..purchase(1)
+    });
+    ledger.check(refusal(11), &["purchase.rejected not-asked"]);
+    ledger.check(
+        answer(1, TARGET, 2, AnswerKind::Status("error".to_owned()), None),
+        &["purchase.offered error", "purchase.closed its provider refused"],
+    );
+    ledger.check(
+        result(1, TARGET, 3, 51),
+        &["purchase.rejected late-result-unpaid"],
+    );
+    // Of an open one somebody else may still answer; and what is approved is paid.
+    let mut open = bought(purchase(1));
+    open.check(refusal(11), &["purchase.offered error"]);
+    open.check(result(1, TARGET, 2, 51), WON);
+    let mut approved = bought(pb::PurchaseRequested {
+        provider: vec![TARGET; 32],
+        ..purchase(1)
+    });
+    approved.check(result(1, TARGET, 2, 51), WON);
+    approved.check(refusal(TARGET), &["purchase.offered error"]);
+}
+
+#[test]
 fn after_the_deadline_nothing_wins_even_before_the_next_tick() {
     let mut ledger = bought(purchase(1));
     ledger.now_ms += 60_000;
