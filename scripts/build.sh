@@ -48,9 +48,9 @@ cargo_wallet() { (cd "$ROOT/$WALLET_WORKSPACE" && cargo "$@" 8>&-); }
 
 # A program is copied to a name of its own and renamed: one that runs is never written into, and what runs is this
 # clone's, whoever builds next.
-install_programs() {
+install_built() {
     local program built
-    for program in "${PROGRAMS[@]}"; do
+    for program in "$@"; do
         built="$CARGO_TARGET_DIR/debug/$program"
         [[ -x "$built" ]] || { say "the build left no $built"; return 1; }
         cmp -s "$built" "$AUTOPILOT_BIN_DIR/$program" && continue
@@ -65,5 +65,10 @@ build_programs() {
     claim_target
     phase "build: main workspace" cargo_main build --locked --workspace --bins
     phase "build: wallet" cargo_wallet build --locked --bins
-    phase "programs into target/bin" install_programs
+    phase "programs into target/bin" install_built "${PROGRAMS[@]}"
+}
+
+# What tests preload into a host to take its unsynced writes away.
+build_power_loss() {
+    cargo_main build --locked -p autopilot-power-loss && install_built libautopilot_power_loss.so
 }

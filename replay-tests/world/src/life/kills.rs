@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use autopilot_host::sandbox::{ChainKind, Child, World};
+use autopilot_proto::control::v1 as pb;
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ use super::{
     journal::Journal,
     long::ms,
     open_the_gates,
+    power::{self, Loss},
     processes::{self, WALLET, WORKER},
     tally::{Tally, tally},
     until_connected, until_settled,
@@ -49,10 +51,20 @@ pub enum Victim {
     Hub,
     /// The hub's wallet, through which everything goes.
     HubWallet,
+    /// The provider's machine, as far as its ledger goes: the host is killed, and what it had not synced is lost.
+    ProviderPower,
+    /// The buyer's machine, likewise.
+    BuyerPower,
+}
+
+impl Victim {
+    fn loses_power(self) -> bool {
+        matches!(self, Victim::ProviderPower | Victim::BuyerPower)
+    }
 }
 
 /// All of them.
-pub const VICTIMS: [Victim; 7] = [
+pub const VICTIMS: [Victim; 9] = [
     Victim::Provider,
     Victim::ProviderWallet,
     Victim::ProviderWorker,
@@ -60,6 +72,8 @@ pub const VICTIMS: [Victim; 7] = [
     Victim::BuyerWallet,
     Victim::Hub,
     Victim::HubWallet,
+    Victim::ProviderPower,
+    Victim::BuyerPower,
 ];
 
 /// What to do.
@@ -96,6 +110,9 @@ pub struct Round {
     pub connected_ms: u64,
     /// From the kill until every purchase and every job had ended as well, in milliseconds.
     pub whole_ms: u64,
+    /// What the ledger's file lost, where the power went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Loss>,
     /// What the round brought.
     pub tally: Tally,
     /// What did not hold.
@@ -134,6 +151,8 @@ pub struct Toll {
     pub whole_median_ms: u64,
     /// Longest time until whole, in milliseconds.
     pub whole_slowest_ms: u64,
+    /// Writes to the ledger's file that were lost or torn.
+    pub writes_lost: u64,
 }
 
 /// Runs the rounds that are missing, or fewer when `stop` is done. Each round is told and kept.
@@ -168,6 +187,7 @@ pub async fn live(
 struct Scene<'a> {
     plan: &'a Plan,
     world: World,
+    environment: Vec<(&'static str, String)>,
     before: Tally,
     programs: String,
 }
@@ -176,12 +196,21 @@ impl Scene<'_> {
     async fn begin(plan: &Plan, after: usize) -> Result<Scene<'_>> {
         let options = options(plan.state.join(format!("w{after}")), plan.chain)?;
         let programs = processes::digest(&options.program)?;
-        let world = World::start(options, |step| eprintln!("world: {step}")).await?;
+        let mut world = World::start(options, |step| eprintln!("world: {step}")).await?;
+        let mut environment = Vec::new();
+        if plan.victims.iter().any(|victim| victim.loses_power()) {
+            environment = power::environment()?;
+            for host in [&mut world.provider, &mut world.buyer] {
+                host.restart(&borrowed(&environment)).await?;
+            }
+            until_connected(&world).await?;
+        }
         open_the_gates(&world.provider, CUSTOMERS * 2).await?;
         go_online(&world.provider.home).await?;
         Ok(Scene {
             plan,
             world,
+            environment,
             before: Tally::default(),
             programs,
         })
@@ -211,9 +240,12 @@ impl Scene<'_> {
             let over = market.over();
             market.close();
             let since = Instant::now();
-            self.kill(victim).await.with_context(|| format!("{victim:?}"))?;
+            let loss = self
+                .kill(victim, &mut draw)
+                .await
+                .with_context(|| format!("{victim:?}"))?;
             until_connected(&self.world).await?;
-            if victim == Victim::Provider {
+            if matches!(victim, Victim::Provider | Victim::ProviderPower) {
                 go_online(&self.world.provider.home).await?;
             }
             let connected_ms = ms(since.elapsed());
@@ -222,10 +254,10 @@ impl Scene<'_> {
                 tokio::time::sleep(MINE_AGAIN).await;
                 self.world.mine(1)?;
             }
-            anyhow::Ok((since, over, connected_ms))
+            anyhow::Ok((since, over, connected_ms, loss))
         };
         let (served, struck) = tokio::join!(serve, strike);
-        let (since, over, connected_ms) = struck?;
+        let (since, over, connected_ms, loss) = struck?;
         let mut problems = Vec::new();
         for done in [served, until_settled(&self.world).await] {
             if let Err(error) = done {
@@ -246,30 +278,53 @@ impl Scene<'_> {
             over,
             connected_ms,
             whole_ms,
+            loss,
             tally,
             problems,
         })
     }
 
-    async fn kill(&mut self, victim: Victim) -> Result<()> {
+    async fn kill(&mut self, victim: Victim, draw: &mut Draw) -> Result<Option<Loss>> {
         let world = &mut self.world;
-        let host = match victim {
-            Victim::ProviderWallet => return kill_child(&world.provider, WALLET).await,
-            Victim::ProviderWorker => return kill_child(&world.provider, WORKER).await,
-            Victim::BuyerWallet => return kill_child(&world.buyer, WALLET).await,
-            Victim::HubWallet => return kill_child(&world.hub, WALLET).await,
-            Victim::Provider => &mut world.provider,
-            Victim::Buyer => &mut world.buyer,
-            Victim::Hub => &mut world.hub,
+        let child = match victim {
+            Victim::ProviderWallet => Some((&world.provider, WALLET)),
+            Victim::ProviderWorker => Some((&world.provider, WORKER)),
+            Victim::BuyerWallet => Some((&world.buyer, WALLET)),
+            Victim::HubWallet => Some((&world.hub, WALLET)),
+            _ => None,
         };
+        if let Some((host, program)) = child {
+            kill_child(host, program).await?;
+            return Ok(None);
+        }
+        let host = match victim {
+            Victim::Provider | Victim::ProviderPower => &mut world.provider,
+            Victim::Buyer | Victim::BuyerPower => &mut world.buyer,
+            _ => &mut world.hub,
+        };
+        // What a client was told is durable, whatever happens next.
+        let told = last_fact_told(host).await?;
         host.kill().await;
-        Ok(host.restart(&[]).await?)
+        let ledger = host.home.ledger_file();
+        let folder = ledger.parent().context("a ledger lies in a folder")?;
+        let loss = victim
+            .loses_power()
+            .then(|| power::lose(folder, draw))
+            .transpose()?;
+        host.restart(&borrowed(&self.environment)).await?;
+        let left = last_fact_told(host).await?;
+        ensure!(left >= told, "fact {told} was told, and only {left} are left");
+        Ok(loss)
     }
 
     /// Both ledgers hold, and the wallets agree with them.
     async fn check(&mut self, problems: &mut Vec<String>) -> Result<()> {
         let world = &mut self.world;
-        let (provider, buyer) = tokio::join!(world.provider.restart(&[]), world.buyer.restart(&[]));
+        let environment = borrowed(&self.environment);
+        let (provider, buyer) = tokio::join!(
+            world.provider.restart(&environment),
+            world.buyer.restart(&environment)
+        );
         provider?;
         buyer?;
         for host in [&world.provider, &world.buyer] {
@@ -282,6 +337,19 @@ impl Scene<'_> {
         until_connected(world).await?;
         go_online(&world.provider.home).await
     }
+}
+
+fn borrowed<'a>(environment: &'a [(&'static str, String)]) -> Vec<(&'static str, &'a str)> {
+    environment
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect()
+}
+
+/// The newest fact that a host tells of.
+async fn last_fact_told(host: &Child) -> Result<u64> {
+    let status = host.client()?.status(pb::StatusRequest {}).await?.into_inner();
+    Ok(status.basis.context("an answer without its basis")?.sequence)
 }
 
 /// Kills a host's child, and waits until it is gone: its host reaps it. Its replacement is another process.
@@ -333,5 +401,10 @@ fn toll(rounds: &[&Round]) -> Toll {
         connected_median_ms: median(&connected),
         whole_median_ms: median(&whole),
         whole_slowest_ms: whole.last().copied().unwrap_or(0),
+        writes_lost: rounds
+            .iter()
+            .filter_map(|round| round.loss)
+            .map(|loss| loss.lost + loss.torn)
+            .sum(),
     }
 }

@@ -6,6 +6,7 @@ pub mod growth;
 pub mod journal;
 pub mod kills;
 pub mod long;
+pub mod power;
 pub mod processes;
 pub mod relays;
 pub mod tally;

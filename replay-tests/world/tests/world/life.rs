@@ -34,15 +34,16 @@ async fn a_life_under_restarts_goes_on_where_it_stopped() {
     assert_eq!(lines.lines().count(), 2);
 }
 
-/// Both hosts, killed while jobs are under way: their wallets stop in order, and no channel is lost.
+/// Both machines lose their power while jobs are under way, as far as their ledgers go: their wallets stop in order, and
+/// no channel is lost.
 #[tokio::test(flavor = "multi_thread")]
-async fn kills_under_load_lose_and_double_nothing() {
+async fn losses_of_power_under_load_lose_and_double_nothing() {
     let folder = tempfile::Builder::new().prefix("ap").tempdir_in("/tmp").unwrap();
     let plan = kills::Plan {
         rounds: 2,
         seed: 1,
         state: folder.path().to_owned(),
-        victims: vec![Victim::Provider, Victim::Buyer],
+        victims: vec![Victim::ProviderPower, Victim::BuyerPower],
         chain: ChainKind::Bitcoind,
     };
     let summary = kills::live(&plan, || false, |_| {}).await.unwrap();
