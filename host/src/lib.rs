@@ -21,4 +21,5 @@ pub mod sandbox;
 pub mod secrets;
 pub mod serving;
 pub mod session;
+pub mod statement;
 mod treasury;

@@ -2,6 +2,7 @@
 
 pub mod drafts;
 pub mod pen;
+pub mod shop;
 pub mod stories;
 
 pub use pen::Pen;

@@ -4,6 +4,7 @@
 //! [`Market`](autopilot_core::ports::market::Market) over a configured set of relays; [`relay`] embeds a relay for
 //! tests and the sandbox.
 
+mod data;
 mod identity;
 mod market;
 pub mod nip90;

@@ -7,6 +7,7 @@ mod host;
 mod identity;
 mod leaving;
 mod ledger;
+mod statement;
 mod support;
 mod terminal;
 mod usage;

@@ -169,7 +169,7 @@ fn bash_completes_from_the_script_that_is_written() {
         bash.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
         ran(bash.wait_with_output().unwrap()).stdout
     };
-    assert_eq!(completed("autopilotctl stat"), "status\n");
+    assert_eq!(completed("autopilotctl statu"), "status\n");
     assert!(completed("autopilotctl wallet ").contains("send-onchain\n"));
     assert!(completed("autopilotctl wallet pay --dry").contains("--dry-run"));
     for shell in ["zsh", "fish"] {

@@ -106,10 +106,9 @@ impl Checker {
     /// Checks the next line, its end included.
     ///
     /// # Errors
-    /// [`StatementError`]; nothing is to be checked after one.
+    /// [`StatementError`]; then the checker stands where it stood before the line.
     pub fn line(&mut self, line: &[u8]) -> Result<Checked, StatementError> {
-        self.number += 1;
-        let number = self.number;
+        let number = self.number + 1;
         if self.sealed {
             return Err(at(number, Why::AfterSeal));
         }
@@ -118,12 +117,14 @@ impl Checker {
             Entry::Seal(seal) => {
                 check_seal(&seal, &self.unsealed(), &self.heading).map_err(|why| at(number, why))?;
                 self.sealed = true;
+                self.number = number;
                 Ok(Checked::Seal)
             }
             Entry::Settled(settlement) => {
-                let line_report = self.settlement(&settlement)?;
+                let report = self.settlement(&settlement)?;
                 self.before.update(line);
-                Ok(Checked::Settled(Box::new(line_report)))
+                self.number = number;
+                Ok(Checked::Settled(Box::new(report)))
             }
         }
     }
@@ -152,7 +153,7 @@ impl Checker {
         let line = checked
             .and_then(|line| self.count(line))
             .map_err(|why| StatementError {
-                line: self.number,
+                line: self.number + 1,
                 fact,
                 why,
             })?;
@@ -164,13 +165,13 @@ impl Checker {
         if self.totals.all.lines >= MAX_SETTLEMENTS {
             return Err(Why::TooMany);
         }
-        if !self.seen.insert(line.payment_hash.0) {
+        if self.seen.contains(&line.payment_hash.0) {
             return Err(Why::Repeated);
         }
+        let totals = self.totals.with(&line);
+        self.totals = totals.ok_or(Why::Fact("the sums are beyond what can be"))?;
+        self.seen.insert(line.payment_hash.0);
         self.last_fact = line.fact;
-        self.totals
-            .add(&line)
-            .ok_or(Why::Fact("the sums are beyond what can be"))?;
         Ok(line)
     }
 

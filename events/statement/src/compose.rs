@@ -52,7 +52,7 @@ impl<W: Write> Composer<W> {
     /// Writes a settlement, and answers what it shows.
     ///
     /// # Errors
-    /// [`ComposeError`].
+    /// [`ComposeError`]; after [`ComposeError::Unsound`] nothing was written, and another line may follow.
     pub fn settled(&mut self, settlement: Settlement) -> Result<Line, ComposeError> {
         let text = line(&Entry::Settled(Box::new(settlement)))?;
         let checked = self.checker.line(text.as_bytes())?;

@@ -116,8 +116,8 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds a settlement; `None`: the sum is beyond what can be.
-    pub(crate) fn add(&mut self, line: &Line) -> Option<()> {
+    /// With a settlement more; `None`: the sum is beyond what can be.
+    pub(crate) fn with(mut self, line: &Line) -> Option<Totals> {
         let level = match line.proven {
             Level::Recorded => &mut self.recorded,
             Level::SelfAttested => &mut self.self_attested,
@@ -128,6 +128,6 @@ impl Totals {
             sum.amount_msat = sum.amount_msat.checked_add(line.amount_msat)?;
         }
         self.erased += u64::from(line.erased);
-        Some(())
+        Some(self)
     }
 }

@@ -1,4 +1,4 @@
-//! The one mnemonic and its branches: NIP-06 for the market, labelled HKDF branches for wallet and bodies.
+//! The one mnemonic and its branches: NIP-06 for the market, labelled HKDF branches for wallet, bodies and heads.
 mod custody;
 mod error;
 mod seal;
@@ -19,6 +19,7 @@ use seal::{PERSON_WORK_FACTOR, RANDOM_WORK_FACTOR, check_new, random_passphrase,
 /// HKDF labels (RFC 5869 `info`), fixed for ever.
 const LIGHTNING: &[u8] = b"autopilot/lightning/1";
 const BODIES: &[u8] = b"autopilot/bodies/1";
+const HEADS: &[u8] = b"autopilot/heads/1";
 
 /// An opened identity.
 pub struct Secrets {
@@ -94,6 +95,11 @@ impl Secrets {
     /// Key that wraps the keys of bodies.
     pub fn body_key(&self) -> [u8; 32] {
         self.branch(BODIES)
+    }
+
+    /// Key that signs heads of the ledger, and nothing else.
+    pub fn heads_key(&self) -> [u8; 32] {
+        self.branch(HEADS)
     }
 
     fn branch<const N: usize>(&self, label: &[u8]) -> [u8; N] {

@@ -4,7 +4,7 @@ use bitcoin::secp256k1::SecretKey;
 use lightning_invoice::Currency;
 use nostr::Keys;
 
-use crate::given::{PRICE_MSAT, START_MS, Sale, Shop, head_event, invoice, signed};
+use autopilot_replay_tests::shop::{PRICE_MSAT, START_MS, Sale, Shop, head_event, invoice, signed};
 
 /// A statement in parts, before its seal.
 pub struct Parts {

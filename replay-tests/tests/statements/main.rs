@@ -5,7 +5,6 @@
     reason = "in a test a panic is the verdict"
 )]
 mod bends;
-mod given;
 mod mutations;
 mod python;
 mod size;

@@ -3,11 +3,12 @@
 use autopilot_events::witness::Witness;
 use autopilot_statement::check;
 
+use autopilot_replay_tests::shop::{PRICE_MSAT, Sale, Shop, witness};
+
 use crate::{
     bends::{Parts, USUAL, mutations},
-    given::{PRICE_MSAT, Sale, Shop},
     python::{self, Verdict},
-    sound::{SUM_MSAT, shop, witness},
+    sound::{SUM_MSAT, shop},
 };
 
 pub fn parts(shop: &Shop) -> Parts {

@@ -8,10 +8,9 @@ use autopilot_events::{
 };
 use autopilot_statement::Bytes;
 
-use crate::{
-    given::{PRICE_MSAT, Sale, Shop, head_event},
-    sound::checked,
-};
+use autopilot_replay_tests::shop::{PRICE_MSAT, Sale, Shop, head_event};
+
+use crate::sound::checked;
 
 const FACTS: u64 = 10_000_000;
 const LIMIT_BYTES: usize = 1_536;
@@ -73,7 +72,7 @@ fn the_receipt_of_one_payment_is_small_at_ten_million_facts() {
         )
     });
     let head = SignedHead {
-        origin: autopilot_events::head::origin(&crate::given::LEDGER_ID),
+        origin: autopilot_events::head::origin(&autopilot_replay_tests::shop::LEDGER_ID),
         size: FACTS,
         root: edge.root(),
         chain: autopilot_events::words::ChainHash([1; 32]),

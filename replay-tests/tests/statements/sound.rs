@@ -1,9 +1,8 @@
 //! Sound statements, and what they say is proven.
 use autopilot_events::witness::Witness;
 use autopilot_statement::{Composer, Heading, Level, Line, Page, StatementError, Totals, check};
-use ed25519_dalek::{Signer, SigningKey};
 
-use crate::given::{PRICE_MSAT, Sale, Shop, signed};
+use autopilot_replay_tests::shop::{PRICE_MSAT, Sale, Shop, signed, witness};
 
 pub fn checked(file: &[u8], witnesses: &[Witness]) -> Result<(Heading, Vec<Line>, Totals), StatementError> {
     let mut lines = Vec::new();
@@ -76,28 +75,6 @@ fn each_payment_says_how_far_it_is_proven() {
         (totals.recorded.lines, totals.self_attested.lines, totals.erased),
         (1, 3, 1)
     );
-}
-
-/// A witness of the tests: its verifier key, and its signature line under a note.
-pub fn witness(seed: u8, note: &str) -> (String, String) {
-    let key = SigningKey::from_bytes(&[seed; 32]);
-    let typed = [&[4], key.verifying_key().as_bytes().as_slice()].concat();
-    let name = "witness.example/w";
-    let id = signed_note::key_id(name, &typed);
-    let base64 = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
-    let text = note.rsplit_once("\n\n").unwrap().0;
-    let message = format!("cosignature/v1\ntime 1763607000\n{text}\n");
-    let signature = key.sign(message.as_bytes()).to_bytes();
-    let stamped = [
-        &id.to_be_bytes()[..],
-        &1_763_607_000_u64.to_be_bytes(),
-        &signature,
-    ]
-    .concat();
-    (
-        format!("{name}+{id:08x}+{}", base64(&typed)),
-        format!("— {name} {}", base64(&stamped)),
-    )
 }
 
 #[test]

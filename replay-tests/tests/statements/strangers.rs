@@ -1,8 +1,9 @@
 //! What a stranger without a key makes of a statement, and JSON that readers take differently.
 use autopilot_statement::Header;
 
+use autopilot_replay_tests::shop::{PRICE_MSAT, Sale, Shop};
+
 use crate::{
-    given::{PRICE_MSAT, Sale, Shop},
     mutations::{ours, parts},
     python::{self, Verdict},
     sound::{SUM_MSAT, shop},

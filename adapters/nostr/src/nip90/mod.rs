@@ -135,7 +135,7 @@ pub fn read(event: &Event, me: &Keys) -> Result<MarketItem, Nip90Error> {
 }
 
 /// Signs an event with exactly these tags (the SDK's builders drop and add some).
-fn sign(
+pub(crate) fn sign(
     me: &Keys,
     kind: u16,
     tags: Vec<Vec<String>>,

@@ -3,6 +3,7 @@ mod books;
 mod buying;
 mod identity;
 mod market;
+mod statement;
 mod wallet;
 mod withdraw;
 
@@ -15,6 +16,7 @@ pub use books::{Export, Format, Journal, Log, Price, Report, Span, Worth};
 pub use buying::{Buy, BuyMode, BuyModeStart, Terms};
 pub use identity::{Identity, NewPassphrase};
 pub use market::{Canary, ContentChange, Missed, RefusalAction, Refusals};
+pub use statement::{Statement, StatementCreate, StatementVerify};
 pub use wallet::{Amount, Wallet};
 pub use withdraw::Withdrawal;
 
@@ -68,6 +70,9 @@ pub enum Command {
     Report(Report),
     /// The ledger for other programs: CSV, JSON Lines, Koinly, hledger. Works without a host.
     Export(Export),
+    /// Shows earnings to others, in a file that they can check with nothing else; or checks such a file.
+    #[command(subcommand)]
+    Statement(Statement),
     /// How far a job came, and why it is or is not paid.
     Why {
         /// Job id or market id, or a beginning of at least 8 digits.

@@ -3,7 +3,9 @@ use std::fmt;
 
 use autopilot_host::{
     audit::AuditError, books::BooksError, identity::NoteError, models::StoreError, secrets::SecretsError,
+    statement::StatementError,
 };
+use autopilot_statement::ComposeError;
 use tonic::{Code, Status};
 
 /// Metadata key under which the host names the kind of a refusal.
@@ -199,6 +201,28 @@ impl From<BooksError> for Failure {
                 Failure::new(Kind::PipeClosed, "pipe-closed", "")
             }
             error @ BooksError::Write(_) => Failure::new(Kind::Other, "output", error.to_string()),
+        }
+    }
+}
+
+impl From<StatementError> for Failure {
+    fn from(error: StatementError) -> Failure {
+        let (kind, code) = match error {
+            StatementError::Ledger(error) => return error.into(),
+            StatementError::Compose(ComposeError::Write(error)) => return BooksError::Write(error).into(),
+            StatementError::NotFound => (Kind::NotFound, "not-found"),
+            StatementError::Ambiguous => (Kind::Usage, "invalid-argument"),
+            StatementError::Head(_) => (Kind::Refused, "head-invalid"),
+            StatementError::Compose(_) | StatementError::Text(_) | StatementError::Nameless => {
+                (Kind::LedgerBroken, "ledger-broken")
+            }
+            _ => (Kind::Other, "internal"),
+        };
+        let failure = Failure::new(kind, code, error.to_string());
+        match kind {
+            Kind::NotFound => failure.next("autopilotctl history --money settled"),
+            Kind::LedgerBroken => failure.next("autopilotctl ledger verify"),
+            _ => failure,
         }
     }
 }

@@ -45,7 +45,7 @@ pub async fn identity(home: &Path, out: Out, action: Identity) -> Outcome {
 }
 
 /// A home folder that has an identity. Looking makes none.
-fn existing(path: &Path) -> Outcome<Home> {
+pub fn existing(path: &Path) -> Outcome<Home> {
     let file = path.join("identity.age");
     match file.exists() {
         true => Home::open(path).map_err(|error| SecretsError::from(error).into()),
@@ -66,7 +66,8 @@ fn no_terminal(error: io::Error) -> Failure {
     )
 }
 
-fn open(home: &Home, out: Out, file: Option<&Path>) -> Outcome<Secrets> {
+/// Opens the identity, asking for its passphrase where that may be.
+pub fn open(home: &Home, out: Out, file: Option<&Path>) -> Outcome<Secrets> {
     let key = passphrase::key(home, file, can_ask(out)).map_err(no_terminal)?;
     Ok(Secrets::open(home, &key)?)
 }

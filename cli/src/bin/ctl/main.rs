@@ -22,11 +22,13 @@ mod output;
 mod policy;
 mod progress;
 mod receipt;
+mod statement;
 mod status;
 mod suggest;
 mod uninstall;
 mod wait;
 mod wallet;
+mod whole;
 mod withdraw;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -150,6 +152,7 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Journal(asked) => logs::journal(&home, out, asked).await,
         Command::Report(asked) => books::report(&home, out, asked).await,
         Command::Export(asked) => books::export(&home, out, asked).await,
+        Command::Statement(action) => statement::statement(&home, out, action).await,
         Command::Why { job } => {
             let mut client = connect(&home).await?;
             let done = jobs::why(&mut client, out, job.clone()).await;

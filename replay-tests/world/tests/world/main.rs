@@ -17,5 +17,6 @@ mod paid_loop;
 mod programs;
 mod refunds;
 mod services;
+mod statement;
 mod stranger;
 mod wallet;

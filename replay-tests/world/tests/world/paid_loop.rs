@@ -1,4 +1,5 @@
 //! The paid loop on the simulated chain.
+use crate::statement;
 use autopilot_host::{control::Client, sandbox::ChainKind};
 use autopilot_proto::control::v1 as pb;
 use autopilot_world_tests::{
@@ -109,6 +110,13 @@ async fn ten_small_jobs_are_earned_and_withdrawn() {
     assert_eq!(
         (sound.settled, sound.settled_msat, sound.difference_msat),
         (10, 100_000, 0)
+    );
+    let said = statement::checked(&home).await;
+    assert_eq!(said.len(), 1 + 10 + 1, "header, ten payments, totals");
+    assert_eq!(said[11]["totals"]["all"]["amount_msat"], 100_000, "{said:?}");
+    assert_eq!(
+        said[11]["totals"]["recorded"]["lines"], 0,
+        "each has invoice and preimage"
     );
     let books = balanced(&home).await.unwrap();
     assert_eq!(

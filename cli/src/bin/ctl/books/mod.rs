@@ -7,4 +7,4 @@ mod span;
 pub use export::export;
 pub use price::price;
 pub use report::report;
-pub use span::moment_ms;
+pub use span::{between, moment_ms};

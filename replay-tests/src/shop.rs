@@ -1,4 +1,9 @@
 //! A seller with a ledger, its buyers, and statements of it: every signature is a real one.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "it serves tests, where a panic is the verdict"
+)]
 use autopilot_events::{
     Draft, Event, Recorded,
     head::{HeadSigner, SignedHead, origin},
@@ -6,7 +11,6 @@ use autopilot_events::{
     tree,
     words::{JobId, TreeHash},
 };
-use autopilot_replay_tests::Pen;
 use autopilot_statement::{Bytes, Entry, FORMAT, Header, LIMITS, Settlement, SignedEvent};
 use bitcoin::{
     hashes::{Hash as _, sha256},
@@ -16,6 +20,8 @@ use lightning_invoice::{Currency, InvoiceBuilder, PaymentSecret};
 use nostr::{EventBuilder, JsonUtil, Keys, Kind, Tag, Timestamp};
 use prost::Message as _;
 use sha2::{Digest, Sha256};
+
+use crate::Pen;
 
 pub const START_MS: i64 = 1_763_600_000_000;
 pub const PRICE_MSAT: u64 = 10_000;
@@ -45,6 +51,27 @@ pub struct Shop {
     pub settled: Vec<(u64, Settlement)>,
     /// What a dishonest ledger says instead of the truth, from now on.
     pub bend: Option<fn(&mut pb::JobSettled)>,
+}
+
+/// What is said in a job.
+pub struct Deal {
+    /// How it is unlike others.
+    pub sale: Sale,
+    /// The job.
+    pub id: JobId,
+    preimage: [u8; 32],
+    bolt11: String,
+    /// The buyer's request.
+    pub request: SignedEvent,
+    /// The seller's result.
+    pub result: SignedEvent,
+    /// The buyer's receipt, if there is to be one.
+    pub receipt: Option<SignedEvent>,
+}
+
+/// A signed event as it is kept.
+pub fn json(event: &SignedEvent) -> String {
+    serde_json::to_string(event).unwrap()
 }
 
 /// The same keys in every run, so that a failure comes again.
@@ -81,9 +108,15 @@ pub fn invoice(node: &SecretKey, preimage: &[u8; 32], msat: u64, currency: Curre
 }
 
 impl Shop {
+    /// A new one.
     pub fn open() -> Shop {
+        Shop::of(keys(0x11))
+    }
+
+    /// A new one of this seller.
+    pub fn of(seller: Keys) -> Shop {
         let mut shop = Shop {
-            seller: keys(0x11),
+            seller,
             buyer: keys(0x22),
             node: SecretKey::from_slice(&[0x33; 32]).unwrap(),
             signer: HeadSigner::new(&origin(&LEDGER_ID), &[0x44; 32]).unwrap(),
@@ -102,12 +135,22 @@ impl Shop {
         shop
     }
 
-    fn write(&mut self, stream: &str, event: impl Into<Event>) -> pb::FactLink {
+    /// Writes a fact.
+    pub fn write(&mut self, stream: &str, event: impl Into<Event>) -> pb::FactLink {
+        self.write_keyed(stream, event, String::new())
+    }
+
+    fn write_keyed(
+        &mut self,
+        stream: &str,
+        event: impl Into<Event>,
+        idempotency_key: String,
+    ) -> pb::FactLink {
         let draft = Draft {
             event: event.into(),
             stream: stream.to_owned(),
             source: Source::Wallet,
-            idempotency_key: String::new(),
+            idempotency_key,
             correlation: Vec::new(),
         };
         let at_ms = START_MS + 1_000 * self.facts.len() as i64;
@@ -124,61 +167,85 @@ impl Shop {
         self.seller.public_key().to_hex()
     }
 
-    /// A job from request to receipt. Answers its settlement, which has no proof before [`Shop::statement`].
+    /// A job from request to receipt. Answers its place among the settlements, which have no proof before
+    /// [`Shop::settlements`].
     pub fn sell(&mut self, sale: Sale) -> usize {
+        let deal = self.deal(sale);
+        self.write_down(deal, None)
+    }
+
+    /// What is said in the next job, before any of it is a fact.
+    pub fn deal(&self, sale: Sale) -> Deal {
         let number = self.settled.len() as u8;
         let preimage = [0x80 + number; 32];
         let at_s = (START_MS / 1_000) as u64 + u64::from(number);
-        let buyer = if sale.own {
-            self.seller.clone()
-        } else {
-            self.buyer.clone()
-        };
+        let buyer = if sale.own { &self.seller } else { &self.buyer };
         let asked = format!("Count to {number}.\u{7f}\t\"ü\u{2028}");
-        let request = signed(&buyer, 5_050, &[tag(&["i", &asked, "text"])], "", at_s);
-        let id = JobId::derive("nip90", &request.id().0);
-        let stream = format!("job/{id}");
-        let received = pb::JobReceived {
-            job_id: id.to_vec(),
-            market: "nip90".into(),
-            native_id: request.id().to_vec(),
-            requester: request.author().to_vec(),
-            kind: 5_050,
-            ..Default::default()
-        };
+        let request = signed(buyer, 5_050, &[tag(&["i", &asked, "text"])], "", at_s);
         let bolt11 = invoice(&self.node, &preimage, PRICE_MSAT, Currency::Regtest);
-        let issued = pb::InvoiceIssued {
-            job_id: id.to_vec(),
-            payment_hash: Sha256::digest(preimage).to_vec(),
-            bolt11: bolt11.clone(),
-            amount_msat: PRICE_MSAT,
-            expires_at_ms: START_MS + 3_600_000,
-        };
-        let executed = pb::JobExecuted {
-            job_id: id.to_vec(),
-            receipt: Some(pb::Receipt {
-                model_digest: vec![0xaa; 32],
-                model: if number.is_multiple_of(2) {
-                    String::new()
-                } else {
-                    "a <b>model</b>".into()
-                },
-                ..Default::default()
-            }),
-            output: None,
-        };
         let result_tags = [
-            tag(&["request", &serde_json::to_string(&request).unwrap()]),
+            tag(&["request", &json(&request)]),
             tag(&["e", &request.id, "ws://relay"]),
             tag(&["p", &request.pubkey]),
             tag(&["amount", &PRICE_MSAT.to_string(), &bolt11]),
         ];
         let result = signed(&self.seller, 6_050, &result_tags, "1, 2, 3", at_s + 1);
+        let receipt = self.receipt(&request, &result, &preimage, PRICE_MSAT);
+        Deal {
+            sale,
+            id: JobId::derive("nip90", &request.id().0),
+            preimage,
+            bolt11,
+            request,
+            result,
+            receipt: sale.receipt.then_some(receipt),
+        }
+    }
+
+    /// Makes facts of a job, with references to where result and receipt are kept, if they are.
+    pub fn write_down(&mut self, deal: Deal, kept: Option<[pb::BodyRef; 2]>) -> usize {
+        let Deal {
+            sale, id, preimage, ..
+        } = deal;
+        let number = self.settled.len();
+        let [kept_result, kept_receipt] = kept.map_or([None, None], |kept| kept.map(Some));
+        let (job_id, payment_hash) = (id.to_vec(), Sha256::digest(preimage).to_vec());
+        let stream = format!("job/{id}");
+        let received = pb::JobReceived {
+            job_id: job_id.clone(),
+            market: "nip90".into(),
+            native_id: deal.request.id().to_vec(),
+            requester: deal.request.author().to_vec(),
+            kind: 5_050,
+            ..Default::default()
+        };
+        let issued = pb::InvoiceIssued {
+            job_id: job_id.clone(),
+            payment_hash: payment_hash.clone(),
+            bolt11: deal.bolt11.clone(),
+            amount_msat: PRICE_MSAT,
+            expires_at_ms: START_MS + 3_600_000,
+        };
+        let model = if number.is_multiple_of(2) {
+            String::new()
+        } else {
+            "a <b>model</b>".into()
+        };
+        let executed = pb::JobExecuted {
+            job_id: job_id.clone(),
+            receipt: Some(pb::Receipt {
+                model_digest: vec![0xaa; 32],
+                model,
+                ..Default::default()
+            }),
+            output: None,
+        };
         let signed_result = pb::EventSigned {
-            event_id: result.id().to_vec(),
+            event_id: deal.result.id().to_vec(),
             purpose: pb::Purpose::Result as i32,
-            job_id: id.to_vec(),
+            job_id: job_id.clone(),
             kind: 6_050,
+            event: kept_result,
             ..Default::default()
         };
         let first = self.facts.len();
@@ -194,8 +261,8 @@ impl Shop {
             (evidence, bound) = (Vec::new(), Vec::new());
         }
         let mut settled = pb::JobSettled {
-            job_id: id.to_vec(),
-            payment_hash: Sha256::digest(preimage).to_vec(),
+            job_id: job_id.clone(),
+            payment_hash: payment_hash.clone(),
             amount_msat: PRICE_MSAT + sale.beyond_msat,
             settled_at_ms: START_MS + 1_000 * self.facts.len() as i64,
             payment_id: vec![1; 32],
@@ -207,19 +274,33 @@ impl Shop {
             bend(&mut settled);
         }
         let sequence = self.write(&stream, settled).sequence;
-        let receipt = sale
-            .receipt
-            .then(|| self.receipt(&request, &result, &preimage, PRICE_MSAT));
+        let fact = Bytes(
+            self.facts
+                .last()
+                .map(|fact| fact.bytes.clone())
+                .unwrap_or_default(),
+        );
+        if let (Some(receipt), Some(kept)) = (&deal.receipt, kept_receipt) {
+            let receipted = pb::JobReceipted {
+                job_id,
+                event_id: receipt.id().to_vec(),
+                receipt: Some(kept),
+                payment_hash,
+                amount_msat: PRICE_MSAT,
+                created_at_s: START_MS / 1_000 + 60,
+            };
+            self.write_keyed(&stream, receipted, format!("receipt/{id}"));
+        }
         let settlement = Settlement {
-            fact: Bytes(self.facts.last().unwrap().bytes.clone()),
+            fact,
             proof: Bytes::default(),
             evidence: bound,
-            result: (!sale.erased).then_some(result),
-            receipt: receipt.filter(|_| !sale.erased),
+            result: (!sale.erased).then_some(deal.result),
+            receipt: deal.receipt.filter(|_| !sale.erased),
             erased: sale.erased,
         };
         self.settled.push((sequence, settlement));
-        self.settled.len() - 1
+        number
     }
 
     /// The next fact has this number: the ledger is another one's continuation.
@@ -274,8 +355,14 @@ impl Shop {
         head_event(&self.seller, &self.note(), self.signer.verifier_key())
     }
 
+    /// The node that signs the invoices.
+    pub fn node_id(&self) -> bitcoin::secp256k1::PublicKey {
+        bitcoin::secp256k1::PublicKey::from_secret_key(&Secp256k1::new(), &self.node)
+    }
+
+    /// The header of a statement of all there is.
     pub fn header(&self) -> Header {
-        let node = bitcoin::secp256k1::PublicKey::from_secret_key(&Secp256k1::new(), &self.node);
+        let node = self.node_id();
         Header {
             format: FORMAT.into(),
             limits: LIMITS.into(),
@@ -372,4 +459,27 @@ fn proof(index: usize, leaves: &[TreeHash]) -> Vec<TreeHash> {
     };
     path.push(other);
     path
+}
+
+/// A witness of the tests: its verifier key, and its signature line under a note.
+pub fn witness(seed: u8, note: &str) -> (String, String) {
+    use ed25519_dalek::Signer as _;
+    let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+    let typed = [&[4], key.verifying_key().as_bytes().as_slice()].concat();
+    let name = "witness.example/w";
+    let id = signed_note::key_id(name, &typed);
+    let base64 = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
+    let text = note.rsplit_once("\n\n").unwrap().0;
+    let message = format!("cosignature/v1\ntime 1763607000\n{text}\n");
+    let signature = key.sign(message.as_bytes()).to_bytes();
+    let stamped = [
+        &id.to_be_bytes()[..],
+        &1_763_607_000_u64.to_be_bytes(),
+        &signature,
+    ]
+    .concat();
+    (
+        format!("{name}+{id:08x}+{}", base64(&typed)),
+        format!("— {name} {}", base64(&stamped)),
+    )
 }
