@@ -6,6 +6,7 @@ use autopilot_events::{
 use autopilot_projections::{
     State,
     jobs::{Job, Money, Work},
+    purchases::{Purchase, Winner},
 };
 
 /// Something to be done to the outside world. Equal effects are the same piece of work; each has a rule in its adapter
@@ -46,6 +47,16 @@ pub enum Effect {
         purchase: JobId,
         /// Which result.
         result: EventId,
+    },
+    /// Sign our word that a purchase is paid. Until it is recorded nobody saw it.
+    Receipt {
+        /// Which purchase.
+        purchase: JobId,
+    },
+    /// Tell relays the newest signed head. Composed from the fact, so every try has the same id.
+    PublishHead {
+        /// Facts that it covers.
+        size: u64,
     },
     /// Publish the signed bytes. Relays know an event by its id.
     Publish {
@@ -90,6 +101,11 @@ pub fn outstanding(state: &State) -> Vec<Effect> {
             result: *result,
         })
     }));
+    let owed_receipt = |p: &Purchase| p.winner.as_ref().and_then(Winner::owed_receipt).is_some();
+    let receipts = state.purchases.listened().filter(|(_, p)| owed_receipt(p));
+    effects.extend(receipts.map(|(id, _)| Effect::Receipt { purchase: *id }));
+    let head = state.heads.unpublished();
+    effects.extend(head.map(|head| Effect::PublishHead { size: head.size }));
     effects.extend(
         state
             .outbox

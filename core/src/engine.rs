@@ -8,7 +8,7 @@ use crate::{
     input::{Command, Readiness, WalletInput},
     jobs, money, offers, presence,
     presence::Presence,
-    prices, refund,
+    prices, receipts, refund,
     refusal::Code,
     standing::{self, Standing},
     tick,
@@ -129,6 +129,9 @@ impl Engine {
             Input::Wallet(observed) => Ok(money::observed(&self.state, observed, now_ms)),
             Input::HeadSigned(signed) => Ok(heads::signed(&self.state, signed)),
             Input::HeadHeld(held) => Ok(heads::compared(&self.state, &mut self.presence, held)),
+            Input::HeadPublished(published) => Ok(heads::published(&self.state, published)),
+            Input::HeadSeen(seen) => Ok(heads::seen(&self.state, seen)),
+            Input::Receipted(receipt) => Ok(vec![receipts::receipted(receipt)]),
             Input::Answer(answer) => Ok(buyer::answered(&self.state, answer, now_ms)),
             Input::Person(command) => self.command(command, now_ms),
         }
@@ -159,7 +162,7 @@ impl Engine {
             }
             Command::SendOnchain(approved) => money::approve_onchain(&self.state, approved),
             Command::Buy { terms, event } => buyer::request(&self.state, terms, event, now_ms),
-            Command::OverruleHead { reason } => heads::overrule(&self.state, reason),
+            Command::OverruleHead { from, reason } => heads::overrule(&self.state, from, &reason),
             Command::StartCanary(started) => {
                 let online = self.presence.online_since_ms.is_some();
                 canary::start(&self.state, online, started, now_ms)

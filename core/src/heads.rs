@@ -2,8 +2,8 @@
 //! against a head that this ledger's own key signed.
 use autopilot_events::{
     Draft, Head,
-    pb::{self, HeadVerdict, Source},
-    words::TreeHash,
+    pb::{self, HeadVerdict, KeptVerdict, Source},
+    words::{EventId, PublicKey, TreeHash},
 };
 use autopilot_projections::{State, heads::Comparison};
 
@@ -29,6 +29,8 @@ pub struct HeldHead {
     pub held_by: String,
     /// The signed note.
     pub note: String,
+    /// When it was signed (milliseconds since the Unix epoch), by the event that carries it.
+    pub signed_at_ms: i64,
     /// Root of our own tree at that size; `None` where this ledger is shorter.
     pub own_root: Option<TreeHash>,
     /// The last fact that was there when this run of the program opened the ledger: what came later, nobody else can
@@ -36,10 +38,35 @@ pub struct HeldHead {
     pub opened_at: u64,
 }
 
+/// A head of a provider's ledger, its signatures checked: the note's by the key that the event names, the event's by
+/// the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenHead {
+    /// Whose ledger.
+    pub provider: PublicKey,
+    /// Which ledger of its.
+    pub origin: String,
+    /// Facts it covers.
+    pub size: u64,
+    /// Root over them.
+    pub root: TreeHash,
+    /// The provider's date, Unix seconds.
+    pub created_at_s: i64,
+    /// The event that carries it.
+    pub event_id: EventId,
+    /// That event's bytes, sealed away.
+    pub event: pb::BodyRef,
+}
+
+/// Number of the fact with which the next head is due.
+pub fn due_at(state: &State) -> u64 {
+    let signed = state.heads.signed.as_ref().map_or(0, |signed| signed.size);
+    signed.saturating_add(EVERY_FACTS)
+}
+
 /// Whether enough happened since the last head.
 pub fn due(state: &State, head: &Head) -> bool {
-    let signed = state.heads.signed.as_ref().map_or(0, |signed| signed.size);
-    head.sequence >= signed.saturating_add(EVERY_FACTS)
+    head.sequence >= due_at(state)
 }
 
 /// A head was signed. One that covers no more than the last says nothing new.
@@ -55,18 +82,48 @@ pub fn signed(state: &State, signed: pb::HeadSigned) -> Vec<Draft> {
         .collect()
 }
 
+/// Relays took the newest head.
+pub fn published(state: &State, published: pb::HeadPublished) -> Vec<Draft> {
+    let newest = state.heads.unpublished();
+    let newest = newest.filter(|signed| signed.size == published.size && !published.relays.is_empty());
+    newest
+        .map(|_| fact(STREAM, Source::Relay, published))
+        .into_iter()
+        .collect()
+}
+
+/// A provider told a head. Of one that is dated before the kept one nothing follows: it is older news.
+pub fn seen(state: &State, seen: SeenHead) -> Vec<Draft> {
+    let before = state.kept_heads.get(&seen.provider);
+    let verdict = match before {
+        None => KeptVerdict::Grew,
+        Some(kept) if seen.created_at_s < kept.created_at_s => return Vec::new(),
+        Some(kept) if (&kept.origin, kept.size, kept.root) == (&seen.origin, seen.size, seen.root) => {
+            return Vec::new();
+        }
+        Some(kept) if kept.origin != seen.origin || kept.size == seen.size => KeptVerdict::Changed,
+        Some(kept) if seen.size < kept.size => KeptVerdict::WentBack,
+        Some(_) => KeptVerdict::Grew,
+    };
+    let kept = pb::HeadKept {
+        provider: seen.provider.to_vec(),
+        origin: seen.origin,
+        size: seen.size,
+        root: seen.root.to_vec(),
+        created_at_s: seen.created_at_s,
+        event_id: seen.event_id.to_vec(),
+        event: Some(seen.event),
+        verdict: verdict as i32,
+        size_before: before.map_or(0, |kept| kept.size),
+    };
+    vec![fact(STREAM, Source::Relay, kept)]
+}
+
 /// Somebody else holds a head of this ledger. Where it says otherwise, earning stops until a person decides.
 pub fn compared(state: &State, presence: &mut Presence, held: HeldHead) -> Vec<Draft> {
     let heads = &state.heads;
-    let known = |comparison: &Option<Comparison>| {
-        comparison
-            .as_ref()
-            .is_some_and(|c| c.held_root == held.root && c.held_size == held.size)
-    };
     let agrees = held.own_root == Some(held.root);
-    if heads.is_overruled(&held.root) || known(&heads.disputed) || (agrees && known(&heads.agreed)) {
-        return Vec::new();
-    }
+    let known = |c: &Comparison| c.held_root == held.root && c.held_size == held.size;
     let agreed_to = heads.agreed.as_ref().map_or(0, |agreed| agreed.held_size);
     let (verdict, first_different) = if agrees {
         (HeadVerdict::Agrees, 0)
@@ -78,6 +135,16 @@ pub fn compared(state: &State, presence: &mut Presence, held: HeldHead) -> Vec<D
             agreed_to.min(held.size.saturating_sub(1)).saturating_add(1),
         )
     };
+    // What is within an agreement is no news, and what a person decided stays decided.
+    let settled = match agrees {
+        true => held.size <= agreed_to,
+        false => {
+            heads.disputed.iter().any(known) || heads.is_overruled(&held.root, held.size, held.signed_at_ms)
+        }
+    };
+    if settled {
+        return Vec::new();
+    }
     let compared = pb::HeadCompared {
         held_size: held.size,
         held_root: held.root.to_vec(),
@@ -95,27 +162,41 @@ pub fn compared(state: &State, presence: &mut Presence, held: HeldHead) -> Vec<D
     drafts
 }
 
-/// A person goes on with this ledger.
+/// A person goes on with this ledger, from the fact on that the dispute begins with: every head that says otherwise
+/// there is overruled.
 ///
 /// # Errors
-/// [`Code::AlreadySo`] when nothing is disputed.
-pub fn overrule(state: &State, reason: String) -> Result<Vec<Draft>, Refusal> {
-    let Some(disputed) = &state.heads.disputed else {
+/// [`Code::AlreadySo`] when nothing is disputed, [`Code::NotFound`] when the dispute begins elsewhere.
+pub fn overrule(state: &State, from: u64, reason: &str) -> Result<Vec<Draft>, Refusal> {
+    let Some(gravest) = state.heads.gravest() else {
         return Err(Refusal::new(
             Code::AlreadySo,
             "no head that somebody else holds disagrees with this ledger: nothing is to be decided",
         ));
     };
-    let overruled = pb::HeadOverruled {
+    if gravest.first_different != from {
+        let begins = gravest.first_different;
+        return Err(Refusal::new(
+            Code::NotFound,
+            format!(
+                "the heads that others hold disagree from fact {begins} on, not from {from}: see `autopilotctl ledger heads`"
+            ),
+        ));
+    }
+    let overruled = |disputed: &Comparison| pb::HeadOverruled {
         held_root: disputed.held_root.to_vec(),
-        reason,
+        reason: reason.to_owned(),
+        first_different: disputed.first_different,
     };
-    Ok(vec![fact(STREAM, Source::Person, overruled)])
+    let disputed = state.heads.disputed.iter();
+    Ok(disputed
+        .map(|disputed| fact(STREAM, Source::Person, overruled(disputed)))
+        .collect())
 }
 
 /// Why earning stopped, and what to do, where a head says otherwise.
 pub fn blocker(state: &State) -> Option<String> {
-    let disputed = state.heads.disputed.as_ref()?;
+    let disputed = state.heads.gravest()?;
     let Comparison {
         held_by,
         held_size,
@@ -128,6 +209,6 @@ pub fn blocker(state: &State) -> Option<String> {
     };
     Some(format!(
         "this ledger was rolled back or replaced: {held_by} holds a head of it over {held_size} facts, and {what}. \
-         Bring back the newer ledger, or go on with this one by `autopilotctl ledger overrule-head`"
+         Bring back the newer ledger, or go on with this one by `autopilotctl ledger overrule-head {first_different}`"
     ))
 }

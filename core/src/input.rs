@@ -6,13 +6,13 @@ use autopilot_events::{
 
 use crate::{
     embedding::EMBEDDING,
-    heads::HeldHead,
+    heads::{HeldHead, SeenHead},
     offers::{Offer, OfferWish},
     refund::RefundTo,
 };
 
 pub use crate::keys::{
-    channel_closed_key, channel_opened_key, forwarded_key, invoice_key, market_key, onchain_key,
+    channel_closed_key, channel_opened_key, forwarded_key, invoice_key, market_key, onchain_key, receipt_key,
     received_key, sent_key,
 };
 
@@ -56,6 +56,12 @@ pub enum Input {
     HeadSigned(pb::HeadSigned),
     /// Somebody else holds a head of this ledger.
     HeadHeld(HeldHead),
+    /// Relays took a signed head.
+    HeadPublished(pb::HeadPublished),
+    /// A provider that we bought from published a head of its ledger.
+    HeadSeen(SeenHead),
+    /// A buyer says that it paid; held against request and invoice by [`crate::receipts::check`].
+    Receipted(pb::JobReceipted),
     /// An answer to a purchase of ours.
     Answer(Answer),
     /// A person, or a program on a person's behalf.
@@ -359,6 +365,8 @@ pub enum Command {
     },
     /// Go on with this ledger although somebody else's head says otherwise.
     OverruleHead {
+        /// The fact from which on that ledger is another one: what the person was told.
+        from: u64,
         /// In words.
         reason: String,
     },
@@ -381,6 +389,7 @@ impl Input {
             Input::Request(r) => market_key(&r.native_id),
             Input::Answer(a) => market_key(&a.event_id),
             Input::Invoiced(invoice) => invoice_key(&invoice.payment_hash),
+            Input::Receipted(receipt) => receipt_key(&receipt.job_id),
             Input::Wallet(WalletInput::Received { payment, .. }) => received_key(&payment.payment_hash),
             Input::Wallet(WalletInput::Sent(payment)) => sent_key(&payment.payment_hash),
             Input::Wallet(WalletInput::ChannelOpened(c)) => channel_opened_key(&c.channel_id),
@@ -407,6 +416,8 @@ impl Input {
                 Some(signed.event.get_or_insert_default())
             }
             Input::Answer(answer) => Some(&mut answer.body),
+            Input::Receipted(receipt) => Some(receipt.receipt.get_or_insert_default()),
+            Input::HeadSeen(seen) => Some(&mut seen.event),
             Input::Person(Command::StartBuyMode(terms)) => Some(terms.prompt.get_or_insert_default()),
             _ => None,
         }
@@ -436,6 +447,9 @@ impl Input {
             (Input::Request(r), Event::JobReceived(m)) => m.native_id == r.native_id.0,
             (Input::Invoiced(invoice), Event::InvoiceIssued(m)) => {
                 invoice.job_id == m.job_id && invoice.amount_msat == m.amount_msat
+            }
+            (Input::Receipted(receipt), Event::JobReceipted(m)) => {
+                receipt.payment_hash == m.payment_hash && receipt.amount_msat == m.amount_msat
             }
             (Input::Answer(_), Event::PurchaseOffered(_) | Event::PurchaseRejected(_)) => true,
             _ => false,

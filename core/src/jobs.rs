@@ -283,7 +283,9 @@ pub fn signed(state: &State, signed: pb::EventSigned) -> Vec<Draft> {
         Some(job) if !job.signed.contains(&signed.purpose) && is_true(job, signed.purpose) => {
             vec![of_job(&id.0, Source::Policy, signed)]
         }
-        None if tells_loser(state, &id, &signed) => vec![of_purchase(&id.0, Source::Policy, signed)],
+        None if tells_loser(state, &id, &signed) || owes_receipt(state, &id, &signed) => {
+            vec![of_purchase(&id.0, Source::Policy, signed)]
+        }
         _ => Vec::new(),
     }
 }
@@ -300,7 +302,14 @@ fn is_true(job: &Job, purpose: i32) -> bool {
     }
 }
 
-/// A purchase's only further event is what its losers are told, once each.
+/// A paid purchase ends with our word for it, once.
+fn owes_receipt(state: &State, id: &JobId, signed: &pb::EventSigned) -> bool {
+    let purchase = state.purchases.get(id).or_else(|| state.purchases.recent(id));
+    let winner = purchase.and_then(|purchase| purchase.winner.as_ref());
+    signed.purpose == Purpose::Receipt as i32 && winner.is_some_and(|winner| winner.owed_receipt().is_some())
+}
+
+/// The other further events of a purchase are what its losers are told, once each.
 fn tells_loser(state: &State, id: &JobId, signed: &pb::EventSigned) -> bool {
     let purchase = state.purchases.get(id).or_else(|| state.purchases.recent(id));
     purchase.is_some_and(|purchase| purchase.losers.contains_key(&EventId::of(&signed.about)))
@@ -357,7 +366,7 @@ fn earned(state: &State, job_id: &[u8], job: &Job) -> Option<Draft> {
 
 /// A fact about an owed event, in the stream of its job or purchase.
 pub fn of_owed(owed: &Owed, source: Source, event: impl Into<Event>) -> Draft {
-    let buyers = [Purpose::Request as i32, Purpose::LostRace as i32];
+    let buyers = [Purpose::Request, Purpose::LostRace, Purpose::Receipt].map(|purpose| purpose as i32);
     match buyers.contains(&owed.purpose) {
         true => of_purchase(&owed.job.0, source, event),
         false => of_job(&owed.job.0, source, event),

@@ -38,6 +38,11 @@ pub fn sent_key(payment_hash: &[u8]) -> String {
     format!("wallet/sent/{}", hex::encode(payment_hash))
 }
 
+/// Idempotency key of a buyer's receipt for a job: one a job.
+pub fn receipt_key(job_id: &[u8]) -> String {
+    format!("receipt/{}", hex::encode(job_id))
+}
+
 /// Idempotency key of the invoice with this payment hash: how a late payment finds its job.
 pub fn invoice_key(payment_hash: &[u8]) -> String {
     format!("invoice/{}", hex::encode(payment_hash))

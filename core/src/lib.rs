@@ -25,6 +25,7 @@ pub mod policy;
 pub mod ports;
 pub mod presence;
 mod prices;
+pub mod receipts;
 pub mod refund;
 pub mod refusal;
 pub mod standing;

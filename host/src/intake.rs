@@ -1,4 +1,6 @@
 //! What relays hand over becomes inputs. Everything is recorded before anyone acts on it.
+mod receipts;
+
 use autopilot_core::{
     Input,
     embedding::EMBEDDING,
@@ -83,6 +85,7 @@ async fn take(outside: &Outside, notice: Notice) -> Result<(), SubmitError> {
                 }
                 return Ok(());
             }
+            MarketItem::Receipt(receipt) => receipts::came(outside, &relay, *receipt).await,
             MarketItem::Announcement(_) => return Ok(()),
         },
         Notice::Lagged { skipped } => {

@@ -31,6 +31,9 @@ const EMBEDDING_KIND: u16 = EMBEDDING as u16;
 /// Answers that came while this program was down are asked for, as far back as a purchase may wait, in seconds.
 const ANSWERS_BACK_S: u64 = 3_600;
 
+/// Receipts that came while this program was down are asked for, as far back as this, in seconds.
+const RECEIPTS_BACK_S: u64 = 7 * 24 * 3_600;
+
 /// The last announcement.
 #[derive(Clone, Copy, Debug)]
 pub struct Beat {
@@ -94,6 +97,8 @@ pub async fn presence(outside: Outside, heartbeat: watch::Sender<Option<Beat>>) 
     let mut head = outside.ledger.head();
     let mut watched = None;
     let mut previewed = (Vec::new(), 0);
+    // The same for the whole run, so that relays are asked once.
+    let receipts_since_s = clock::now_s().saturating_sub(RECEIPTS_BACK_S);
     let mut online = false;
     let mut announced = Vec::new();
     let mut next_beat = Instant::now();
@@ -110,6 +115,7 @@ pub async fn presence(outside: Outside, heartbeat: watch::Sender<Option<Beat>>) 
         let interest = Interest {
             preview_kinds: previewed.0.clone(),
             preview_since_s: previewed.1,
+            receipts_since_s: now.provides.then_some(receipts_since_s),
             ..now.interest()
         };
         if watched.as_ref() != Some(&interest) {
@@ -294,6 +300,7 @@ impl Listening {
             answers_since_s: self.oldest_purchase_s,
             announcements_for: Vec::new(),
             announcements_since_s: 0,
+            receipts_since_s: None,
             preview_kinds: Vec::new(),
             preview_since_s: 0,
         }

@@ -9,6 +9,7 @@ pub mod earnings;
 pub mod heads;
 mod job;
 pub mod jobs;
+pub mod kept_heads;
 pub mod ladder;
 pub mod missed;
 pub mod movements;

@@ -22,6 +22,17 @@ pub struct Winner {
     pub paid: bool,
     /// The result is here.
     pub delivered: bool,
+    /// Which one it is.
+    pub result: Option<EventId>,
+    /// Our word that it is paid was signed.
+    pub receipted: bool,
+}
+
+impl Winner {
+    /// The result that a receipt is owed for.
+    pub fn owed_receipt(&self) -> Option<EventId> {
+        self.result.filter(|_| self.paid && !self.receipted)
+    }
 }
 
 /// A result that will not be paid.
@@ -140,8 +151,13 @@ impl Purchases {
                 result: m.result.clone().filter(|_| result),
             };
             purchase.candidates.insert(EventId::of(&m.event_id), candidate);
-        } else if result && let Some(winner) = &mut purchase.winner {
-            winner.delivered |= winner.provider == provider;
+        } else if result
+            && let Some(winner) = &mut purchase.winner
+            && winner.provider == provider
+            && !winner.delivered
+        {
+            winner.delivered = true;
+            winner.result = Some(EventId::of(&m.event_id));
         }
     }
 
@@ -149,13 +165,17 @@ impl Purchases {
         let Some(purchase) = self.open.get_mut(&JobId::of(&m.purchase_id)) else {
             return;
         };
-        let chosen = std::mem::take(&mut purchase.candidates).remove(&EventId::of(&m.event_id));
+        let event = EventId::of(&m.event_id);
+        let chosen = std::mem::take(&mut purchase.candidates).remove(&event);
+        let result = chosen.and_then(|candidate| candidate.result).map(|_| event);
         purchase.winner = Some(Winner {
             provider: PublicKey::of(&m.provider),
             payment_hash: PaymentHash::of(&m.payment_hash),
             amount_msat: m.amount_msat,
             paid: false,
-            delivered: chosen.is_some_and(|candidate| candidate.result.is_some()),
+            delivered: result.is_some(),
+            result,
+            receipted: false,
         });
     }
 
@@ -184,7 +204,7 @@ impl Purchases {
 
 impl Projection for Purchases {
     const NAME: &'static str = "purchases";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&mut self, fact: &Recorded) {
         match &fact.event {
@@ -216,6 +236,11 @@ impl Projection for Purchases {
             Event::EventSigned(m) if !m.about.is_empty() => {
                 if let Some(purchase) = self.any_mut(&m.job_id) {
                     purchase.losers.remove(&EventId::of(&m.about));
+                }
+            }
+            Event::EventSigned(m) if m.purpose == pb::Purpose::Receipt as i32 => {
+                if let Some(winner) = self.any_mut(&m.job_id).and_then(|p| p.winner.as_mut()) {
+                    winner.receipted = true;
                 }
             }
             Event::PurchaseWon(m) => self.won(m),

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Projection, accounts::Accounts, buy_modes::BuyModes, canaries::Canaries, custody::Custody,
-    earnings::Earnings, heads::Heads, jobs::Jobs, missed::Missed, outbox::Outbox, provider::Provider,
-    purchases::Purchases, wallet::Wallet,
+    earnings::Earnings, heads::Heads, jobs::Jobs, kept_heads::KeptHeads, missed::Missed, outbox::Outbox,
+    provider::Provider, purchases::Purchases, wallet::Wallet,
 };
 
 macro_rules! folds {
@@ -56,6 +56,8 @@ folds! {
     custody: Custody;
     /// Signed heads, and what others hold of them.
     heads: Heads;
+    /// Heads of others' ledgers that we keep.
+    kept_heads: KeptHeads;
     /// Purchases that are made by themselves.
     buy_modes: BuyModes;
     /// Our own trials.

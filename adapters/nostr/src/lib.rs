@@ -5,6 +5,7 @@
 //! tests and the sandbox.
 
 mod data;
+pub mod heads;
 mod identity;
 mod market;
 pub mod nip90;
@@ -13,4 +14,4 @@ pub mod relay;
 mod words;
 
 pub use identity::{BadMnemonic, Identity, npub};
-pub use market::{DEFAULT_RELAYS, MAX_RELAYS, RelayConfig, RelayMarket};
+pub use market::{DEFAULT_RELAYS, HeldHeads, MAX_RELAYS, RelayConfig, RelayMarket};

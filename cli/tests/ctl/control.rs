@@ -14,7 +14,7 @@ async fn run(home: &Path, arguments: &[&str]) -> Ran {
         .unwrap())
 }
 
-async fn check(home: &Path, arguments: &[&str], exit: i32, code: &str) -> Ran {
+pub(super) async fn check(home: &Path, arguments: &[&str], exit: i32, code: &str) -> Ran {
     let ran = run(home, &[arguments, &["--json"]].concat()).await;
     assert_eq!(ran.exit, exit, "{arguments:?}: {} {}", ran.stdout, ran.stderr);
     if exit != 0 {

@@ -14,6 +14,7 @@ mod relay;
 
 pub use answer::{
     Announcement, Asked, Bill, Cancellation, FeedbackStatus, JobFeedback, JobResult, MarketItem, NewFeedback,
+    NewReceipt, PaymentReceipt,
 };
 pub use chain::{ResolveError, Resolved};
 pub use job::{
@@ -102,6 +103,9 @@ pub trait Market: Send + Sync + 'static {
         feedback: &NewFeedback,
         created_at_s: u64,
     ) -> Result<SignedEvent, MarketError>;
+
+    /// Composes and signs a buyer's word that it paid.
+    fn compose_receipt(&self, receipt: &NewReceipt, created_at_s: u64) -> Result<SignedEvent, MarketError>;
 
     /// Composes and signs a cancellation of our own request `job`.
     fn compose_cancel(

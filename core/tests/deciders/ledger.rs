@@ -197,6 +197,7 @@ fn line(event: &Event) -> String {
         Event::PurchaseClosed(m) => m.reason.clone(),
         Event::ProviderWentOffline(m) => m.reason.clone(),
         Event::HeadCompared(m) => format!("{:?} {}", m.verdict(), m.first_different),
+        Event::HeadKept(m) => format!("{:?} {}", m.verdict(), m.size_before),
         Event::BuyModeStopped(m) => m.reason.clone(),
         Event::CanaryFinished(m) => m.outcome.clone(),
         Event::IntakeAggregated(m) => m.count.to_string(),

@@ -20,6 +20,7 @@ mod presence;
 mod promises;
 mod properties;
 mod race;
+mod receipts;
 mod refunds;
 mod settlement;
 mod windowed;

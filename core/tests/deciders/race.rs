@@ -75,7 +75,7 @@ fn the_first_valid_result_wins_and_is_paid_once() {
         &["wallet.payment_sent", "purchase.paid", "purchase.closed paid"],
     );
     ledger.check(sent(hash(50), 4_000), &["duplicate"]);
-    ledger.owes(&[]);
+    ledger.owes(&[Effect::Receipt { purchase: job(1) }]);
     let state = ledger.engine.state();
     assert_eq!(state.accounts.balance_msat(Account::ExpensesJobs), 4_000);
     assert_eq!(state.accounts.balance_msat(Account::ExpensesFees), 3);
@@ -103,11 +103,13 @@ fn losers_are_told_once_each_until_it_is_signed() {
     // It is over, and results still come.
     ledger.check(result(1, 12, 3, 52), &["purchase.rejected late-result-unpaid"]);
     ledger.check(result(1, 10, 4, 53), &[]);
-    ledger.owes(&[tell(2), tell(3)]);
+    let receipt = Effect::Receipt { purchase: job(1) };
+    ledger.owes(&[tell(2), tell(3), receipt.clone()]);
     ledger.check(told(2, Purpose::LostRace), &["event.signed lost-race"]);
     ledger.check(told(2, Purpose::LostRace), &[]);
     ledger.owes(&[
         tell(3),
+        receipt.clone(),
         Effect::Publish {
             event: EventId([2; 32]),
         },
@@ -118,7 +120,7 @@ fn losers_are_told_once_each_until_it_is_signed() {
         tried: 1,
     };
     ledger.check(taken, &["event.published lost-race"]);
-    ledger.owes(&[tell(3)]);
+    ledger.owes(&[tell(3), receipt]);
     ledger.check(told(9, Purpose::LostRace), &[]);
     assert_eq!(ledger.all("purchase.won").len(), 1);
 }

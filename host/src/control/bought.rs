@@ -1,10 +1,11 @@
 //! The rungs of a purchase of ours: from the request to its end, and whether and why we paid.
-use autopilot_events::{Event, Recorded};
+use autopilot_core::Engine;
+use autopilot_events::{Event, Recorded, words::PublicKey};
 use autopilot_proto::control::v1::{Rung, WhyReply};
 use autopilot_store_sqlite::rows::HistoryRow;
 use tonic::Status;
 
-use super::{Service, errors, views::basis};
+use super::{Service, errors, heads, views::basis};
 
 const NAMES: [&str; 5] = ["requested", "offered", "chosen", "paid", "closed"];
 
@@ -14,6 +15,8 @@ struct Ladder {
     rejected: Option<String>,
     closed: Option<String>,
     paid: bool,
+    /// Who was chosen.
+    provider: Option<PublicKey>,
 }
 
 impl Service {
@@ -31,7 +34,16 @@ impl Service {
                 .filter(|fact| fact.fact.stream == stream)
                 .for_each(|fact| ladder.climb(fact));
         }
-        let answer = ladder.answer();
+        let mut answer = ladder.answer();
+        if let Some(provider) = ladder.provider {
+            let kept = move |engine: &Engine| {
+                let kept = engine.state().kept_heads.get(&provider);
+                kept.and_then(|kept| kept.trouble.as_ref().map(heads::trouble))
+            };
+            if let Some(trouble) = self.look(kept).await? {
+                answer += &format!(". Of the provider: {trouble} (`autopilotctl ledger heads`)");
+            }
+        }
         let rungs = NAMES.iter().zip(ladder.rungs).map(|(name, rung)| Rung {
             name: (*name).to_owned(),
             ..rung.unwrap_or_default()
@@ -63,10 +75,13 @@ impl Ladder {
                 self.rejected = Some(m.reason.clone());
                 return;
             }
-            Event::PurchaseWon(m) => (
-                2,
-                format!("{} msat to {}", m.amount_msat, hex::encode(&m.provider)),
-            ),
+            Event::PurchaseWon(m) => {
+                self.provider = Some(PublicKey::of(&m.provider));
+                (
+                    2,
+                    format!("{} msat to {}", m.amount_msat, hex::encode(&m.provider)),
+                )
+            }
             Event::PurchasePaid(m) => {
                 self.paid = true;
                 (3, format!("{} msat, routing {} msat", m.amount_msat, m.fee_msat))

@@ -8,7 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::withdraw::Plans;
-use crate::{config::Config, home::Home, outside::Outside, pulse::Beat};
+use crate::{config::Config, heads::Heads, home::Home, outside::Outside, pulse::Beat};
 
 /// What the faces talk to.
 #[derive(Clone)]
@@ -22,6 +22,7 @@ pub struct Service {
     pub(crate) stop: Arc<Notify>,
     pub(crate) payees: PayeeResolver,
     pub(crate) plans: Arc<Plans>,
+    pub(crate) heads: Arc<Heads>,
 }
 
 /// Answers each call with the method named beside it.
@@ -84,4 +85,7 @@ table! {
     record_price(RecordPriceRequest) -> RecordPriceReply = answer_record_price;
     stop(StopRequest) -> StopReply = answer_stop;
     identity(IdentityRequest) -> IdentityReply = answer_identity;
+    heads(HeadsRequest) -> HeadsReply = answer_heads;
+    sign_head(SignHeadRequest) -> HeadsReply = answer_sign_head;
+    overrule_head(OverruleHeadRequest) -> HeadsReply = answer_overrule_head;
 }

@@ -1,6 +1,7 @@
 //! Carries out outstanding work. What is outstanding comes from the ledger after each commit; work that is no longer
 //! outstanding is dropped, and dropping a task cancels it.
 mod embed;
+mod heads;
 mod inputs;
 mod money;
 mod offers;
@@ -94,6 +95,8 @@ async fn perform(outside: &Outside, effect: &Effect) -> Result<(), NotYet> {
         } => money::invoice(outside, *job, *amount, *expiry_s).await,
         Effect::Sign { job, purpose } => sign::sign(outside, *job, *purpose).await,
         Effect::TellLoser { purchase, result } => sign::tell_loser(outside, *purchase, *result).await,
+        Effect::Receipt { purchase } => sign::receipt(outside, *purchase).await,
+        Effect::PublishHead { size } => heads::publish(outside, *size).await,
         Effect::Publish { event } => publish::publish(outside, *event).await,
         Effect::Pay {
             payment_hash,
@@ -119,7 +122,10 @@ fn span(effect: &Effect, sequence: u64) -> tracing::Span {
         | Effect::Refund { job }
         | Effect::Invoice { job, .. }
         | Effect::Sign { job, .. } => span.record("job", tracing::field::display(job)),
-        Effect::TellLoser { purchase, .. } => span.record("job", tracing::field::display(purchase)),
+        Effect::TellLoser { purchase, .. } | Effect::Receipt { purchase } => {
+            span.record("job", tracing::field::display(purchase))
+        }
+        Effect::PublishHead { size } => span.record("about", size),
         Effect::Publish { event } => span.record("about", tracing::field::display(event)),
         Effect::Pay { payment_hash, .. } => span.record("about", tracing::field::display(payment_hash)),
         Effect::PayOffer { intent, .. } | Effect::SendOnchain { intent } => {
@@ -138,6 +144,8 @@ fn name(effect: &Effect) -> &'static str {
         Effect::Invoice { .. } => "invoice",
         Effect::Sign { .. } => "sign",
         Effect::TellLoser { .. } => "tell-loser",
+        Effect::Receipt { .. } => "receipt",
+        Effect::PublishHead { .. } => "publish-head",
         Effect::Publish { .. } => "publish",
         Effect::Pay { .. } => "pay",
         Effect::PayOffer { .. } => "pay-offer",

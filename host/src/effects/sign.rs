@@ -2,7 +2,8 @@
 use autopilot_core::{
     Input,
     ports::market::{
-        Bill, FeedbackStatus, JobRequest, Market, MarketError, MarketItem, NewFeedback, SignedEvent,
+        Bill, FeedbackStatus, JobRequest, Market, MarketError, MarketItem, NewFeedback, NewReceipt,
+        SignedEvent,
     },
 };
 use autopilot_events::{
@@ -14,7 +15,7 @@ use autopilot_projections::jobs::Job;
 use super::{NotYet, happened};
 use crate::{clock, outside::Outside};
 
-/// How long a result is offered to relays, in milliseconds: it is owed even after the job's own deadline.
+/// How long a result or a receipt is offered to relays, in milliseconds: it is owed even after the job's own deadline.
 const RESULT_BOUND_MS: i64 = 24 * 3_600_000;
 /// Relays of a buyer's wishes that get its answers, and the longest address among them in bytes.
 const MAX_RELAYS: usize = 4;
@@ -112,6 +113,44 @@ pub(super) async fn tell_loser(outside: &Outside, id: JobId, result: EventId) ->
             Some((format!("purchase/{id}"), &event.json)),
         )
         .await?;
+    Ok(())
+}
+
+/// Our word, for the provider, that its result is paid: the wallet's outcome is a fact.
+pub(super) async fn receipt(outside: &Outside, id: JobId) -> Result<(), NotYet> {
+    let paid = outside
+        .ledger
+        .look(move |engine| {
+            let purchases = &engine.state().purchases;
+            let purchase = purchases.get(&id).or_else(|| purchases.recent(&id))?;
+            let winner = purchase.winner.as_ref()?;
+            Some(NewReceipt {
+                job: purchase.native_id,
+                result: winner.owed_receipt()?,
+                provider: winner.provider,
+                payment_hash: winner.payment_hash,
+                amount_msat: Msat(winner.amount_msat),
+            })
+        })
+        .await?;
+    let Some(receipt) = paid else { return Ok(()) };
+    let market = outside.market().map_err(NotYet::because)?;
+    let event = market
+        .compose_receipt(&receipt, clock::now_s())
+        .map_err(NotYet::because)?;
+    happened("receipt");
+    let signed = pb::EventSigned {
+        event_id: event.id.to_vec(),
+        purpose: Purpose::Receipt as i32,
+        job_id: id.to_vec(),
+        kind: u32::from(event.kind),
+        event: None,
+        deadline_ms: clock::now_ms().saturating_add(RESULT_BOUND_MS),
+        about: Vec::new(),
+        relays: Vec::new(),
+    };
+    let body = Some((format!("purchase/{id}"), event.json.as_slice()));
+    outside.ledger.submit(Input::Signed(signed), body).await?;
     Ok(())
 }
 

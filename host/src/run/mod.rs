@@ -19,6 +19,7 @@ use crate::{
     config::{Config, ConfigError},
     control::{self, Service},
     effects,
+    heads::{Heads, HeadsError, kept},
     home::{Home, HomeError},
     intake,
     ledger::{Ledger, SubmitError, recheck},
@@ -59,6 +60,9 @@ pub enum HostError {
     /// A first fact was refused.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// The signing of heads.
+    #[error(transparent)]
+    Heads(#[from] HeadsError),
     /// The wallet.
     #[error("{0}")]
     Wallet(String),
@@ -113,10 +117,17 @@ pub async fn run(
     let (ledger, start) =
         Ledger::open(&home.ledger_file(), MasterKey(secrets.body_key()), fatal_tell).await?;
     start.notes.iter().for_each(|note| tracing::warn!("{note}"));
+    let opened_at = ledger.head().borrow().sequence;
     let session = Session::begin(&ledger, &home.logs_dir());
     begin(&ledger, &config, pubkey.to_vec()).await?;
 
     let outside = outside(&home, &config, identity, ledger).await?;
+    let heads = Arc::new(Heads::new(outside.clone(), &secrets, opened_at).await?);
+    // What others hold of this ledger is looked at while the wallet starts, and before anything is said to anybody.
+    let comparing = tokio::spawn({
+        let heads = heads.clone();
+        async move { heads.compare().await }
+    });
     tracing::info!(
         chain = config.chain.name(),
         "starting the wallet; it needs its source of blocks"
@@ -128,6 +139,7 @@ pub async fn run(
             keeper.map_err(HostError::Wallet)?
         }
         () = &mut stop => {
+            comparing.abort();
             if let Some(market) = &outside.market {
                 market.close().await;
             }
@@ -147,9 +159,15 @@ pub async fn run(
         stop: asked.clone(),
         payees: payees::resolver(&config)?,
         plans: Arc::default(),
+        heads: heads.clone(),
     };
+    match comparing.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "what others hold of this ledger is not compared"),
+        Err(error) => tracing::error!(%error, "what others hold of this ledger is not compared"),
+    }
 
-    let tasks = start_tasks(&outside, &config, heartbeat_tell);
+    let tasks = start_tasks(&outside, &config, heads, heartbeat_tell);
     let (end_control, control_ends) = tokio::sync::oneshot::channel::<()>();
     let listener = control::bind(&home.control_socket())
         .await
@@ -230,6 +248,7 @@ async fn outside(
 fn start_tasks(
     outside: &Outside,
     config: &Config,
+    heads: Arc<Heads>,
     heartbeat_tell: watch::Sender<Option<pulse::Beat>>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
@@ -237,9 +256,11 @@ fn start_tasks(
     tasks.spawn(treasury::run(outside.clone(), outside.wallet.events()));
     tasks.spawn(pulse::tick(outside.clone()));
     tasks.spawn(recheck::run(outside.ledger.clone()));
+    tasks.spawn(async move { heads.run().await });
     tasks.spawn(pulse::observe(outside.clone(), config.peers()));
     if outside.market.is_some() {
         tasks.spawn(intake::run(outside.clone()));
+        tasks.spawn(kept::run(outside.clone()));
         tasks.spawn(control::buy_mode::run(outside.clone(), config.relays.clone()));
         tasks.spawn(pulse::presence(outside.clone(), heartbeat_tell));
     }

@@ -72,6 +72,9 @@ impl World {
             Effect::TellLoser { purchase, result } => {
                 self.sign(purchase, Purpose::LostRace as i32, Some(*result))?
             }
+            Effect::Receipt { purchase } => self.sign(purchase, Purpose::Receipt as i32, None)?,
+            // Nobody signs a head there, so none is owed.
+            Effect::PublishHead { .. } => Report::Nothing,
             Effect::Publish { event } => self.publish(*event)?,
             Effect::Pay {
                 payment_hash,

@@ -20,14 +20,14 @@ const MAX_GUEST_RELAYS: usize = 4;
 const HINT_FIELD: usize = 2;
 
 impl RelayMarket {
-    fn visitor(&self) -> Visitor {
+    pub(super) fn visitor(&self) -> Visitor {
         Visitor {
             allow_private: self.config.allow_private,
             bound: self.config.publish_timeout,
         }
     }
 
-    fn is_ours(&self, url: &RelayUrl) -> bool {
+    pub(super) fn is_ours(&self, url: &RelayUrl) -> bool {
         self.lanes.iter().any(|(relay, _)| relay.url() == url)
     }
 

@@ -5,13 +5,13 @@ use autopilot_core::ports::market::{Interest, MarketItem};
 use autopilot_events::words::{EventId, PublicKey};
 use nostr::{Alphabet, Filter, Kind, SingleLetterTag, Timestamp};
 
-use crate::nip90::{ANNOUNCEMENT_KIND, CANCEL_KIND, FEEDBACK_KIND, RESULT_OFFSET};
+use crate::nip90::{ANNOUNCEMENT_KIND, CANCEL_KIND, FEEDBACK_KIND, RECEIPT_KIND, RESULT_OFFSET};
 
 /// Ids in one filter; relays refuse filters that are much longer.
 const IDS_PER_FILTER: usize = 200;
 
 /// How many parts there are.
-pub(super) const PARTS: usize = 6;
+pub(super) const PARTS: usize = 7;
 
 /// The parts of an interest, each with a subscription of this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(super) enum Part {
     Cancels,
     Announcements,
     Preview,
+    /// Receipts that name us as their provider.
+    Receipts,
 }
 
 /// Stored requests that a relay hands out at most for the preview: what it has beyond that is history.
@@ -37,6 +39,7 @@ impl Part {
         Part::Cancels,
         Part::Announcements,
         Part::Preview,
+        Part::Receipts,
     ];
 
     /// The subscription's name at the relay.
@@ -48,6 +51,7 @@ impl Part {
             Self::Cancels => "cancels",
             Self::Announcements => "announcements",
             Self::Preview => "preview",
+            Self::Receipts => "receipts",
         }
     }
 
@@ -66,6 +70,7 @@ impl Part {
             }),
             Self::Announcements => announcements(interest),
             Self::Preview => preview(interest),
+            Self::Receipts => receipts(interest, me),
         }
     }
 }
@@ -81,7 +86,9 @@ pub(super) fn wanted(item: &MarketItem, interest: &Interest) -> bool {
                     .iter()
                     .any(|kind| interest.announcements_for.contains(kind))
         }
-        MarketItem::Result(_) | MarketItem::Feedback(_) | MarketItem::Cancel(_) => true,
+        MarketItem::Result(_) | MarketItem::Feedback(_) | MarketItem::Cancel(_) | MarketItem::Receipt(_) => {
+            true
+        }
     }
 }
 
@@ -123,6 +130,14 @@ fn answers(interest: &Interest, me: PublicKey) -> Vec<Filter> {
         return Vec::new();
     };
     let ours = Filter::new().kinds(answer_kinds(interest)).pubkey(me);
+    vec![ours.since(Timestamp::from_secs(since))]
+}
+
+fn receipts(interest: &Interest, me: PublicKey) -> Vec<Filter> {
+    let (Some(since), Ok(me)) = (interest.receipts_since_s, nostr::PublicKey::from_slice(&me.0)) else {
+        return Vec::new();
+    };
+    let ours = Filter::new().kind(Kind::from(RECEIPT_KIND)).pubkey(me);
     vec![ours.since(Timestamp::from_secs(since))]
 }
 

@@ -4,6 +4,7 @@ mod config;
 mod elsewhere;
 mod filters;
 mod guest;
+mod heads;
 mod inbox;
 mod journal;
 mod lane;
@@ -14,13 +15,15 @@ mod supervisor;
 mod transport;
 
 pub use config::{DEFAULT_RELAYS, MAX_RELAYS, RelayConfig};
+pub use heads::HeldHeads;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use autopilot_core::ports::market::{
     Bill, Interest, JobInput, JobRequest, JobResult, JournalBatch, Market, MarketError, MarketItem,
-    NewFeedback, NewRequest, Notice, PublishOutcome, RelayStatus, ResolveError, Resolved, SignedEvent,
+    NewFeedback, NewReceipt, NewRequest, Notice, PublishOutcome, RelayStatus, ResolveError, Resolved,
+    SignedEvent,
 };
 use autopilot_events::pb::KindDemand;
 use autopilot_events::words::{EventId, PublicKey};
@@ -245,6 +248,11 @@ impl Market for RelayMarket {
             self.hint(&[]),
             created_at_s,
         )?)
+    }
+
+    fn compose_receipt(&self, receipt: &NewReceipt, created_at_s: u64) -> Result<SignedEvent, MarketError> {
+        let hint = self.hint(&[]);
+        Ok(nip90::receipt(self.identity.keys(), receipt, hint, created_at_s)?)
     }
 
     fn compose_cancel(

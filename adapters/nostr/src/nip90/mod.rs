@@ -8,6 +8,7 @@ mod answer;
 pub(crate) mod chain;
 pub mod embedding;
 mod notice;
+mod receipt;
 mod request;
 mod seal;
 mod tags;
@@ -15,6 +16,7 @@ mod tags;
 pub use answer::{BuyerFeedback, feedback_from_buyer, feedback_from_provider, result};
 pub(crate) use chain::is_sound;
 pub use notice::{announcement, cancel, deletion};
+pub use receipt::receipt;
 pub use request::request;
 
 use autopilot_core::ports::market::{EVENT_LIMIT_BYTES, MarketError, MarketItem, SignedEvent};
@@ -27,6 +29,8 @@ pub const REQUEST_KINDS: std::ops::RangeInclusive<u16> = 5_000..=5_999;
 pub const RESULT_OFFSET: u16 = 1_000;
 /// Feedback of either side.
 pub const FEEDBACK_KIND: u16 = 7_000;
+/// A buyer's word that it paid.
+pub const RECEIPT_KIND: u16 = 7_001;
 /// NIP-89 handler announcement.
 pub const ANNOUNCEMENT_KIND: u16 = 31_990;
 /// NIP-09 deletion: cancels a request.
@@ -128,6 +132,7 @@ pub fn read(event: &Event, me: &Keys) -> Result<MarketItem, Nip90Error> {
         5_000..=5_999 => request::read(event, me).map(|item| MarketItem::Request(Box::new(item))),
         6_000..=6_999 => answer::read_result(event, me).map(|item| MarketItem::Result(Box::new(item))),
         FEEDBACK_KIND => answer::read_feedback(event, me).map(|item| MarketItem::Feedback(Box::new(item))),
+        RECEIPT_KIND => receipt::read_receipt(event).map(|item| MarketItem::Receipt(Box::new(item))),
         ANNOUNCEMENT_KIND => notice::read_announcement(event).map(|i| MarketItem::Announcement(Box::new(i))),
         CANCEL_KIND => notice::read_cancel(event).map(|item| MarketItem::Cancel(Box::new(item))),
         other => Err(Nip90Error::ForeignKind(other)),

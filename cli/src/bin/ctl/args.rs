@@ -367,6 +367,24 @@ pub enum Ledger {
     },
     /// The last facts.
     Tail(Tail),
+    /// Signed heads: the newest of this ledger, what others hold of it, and those kept of providers. Asks the host.
+    Heads,
+    /// Signs what the ledger is now, and publishes it to the relays.
+    SignHead,
+    /// Goes on with this ledger although heads that others hold say otherwise, so that it can earn again.
+    OverruleHead(OverruleHead),
+}
+
+#[derive(Debug, Args)]
+pub struct OverruleHead {
+    /// The fact from which on they differ, as `status` names it.
+    #[arg(value_name = "FACT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub first_different: u64,
+    /// Why, for the record.
+    #[arg(long, default_value = "")]
+    pub reason: String,
+    #[command(flatten)]
+    pub yes: Yes,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod connect;
 mod debts;
 mod doctor;
 mod failure;
+mod heads;
 mod identity;
 mod jobs;
 mod ledger;
@@ -178,6 +179,11 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Ledger(Ledger::Head) => ledger::head(&home, out).await,
         Command::Ledger(Ledger::Verify) => ledger::verify(&home, out).await,
         Command::Ledger(Ledger::Replay { at, state }) => ledger::replay(&home, out, at, state).await,
+        Command::Ledger(Ledger::Heads) => heads::show(&mut connect(&home).await?, out).await,
+        Command::Ledger(Ledger::SignHead) => heads::sign(&mut connect(&home).await?, out).await,
+        Command::Ledger(Ledger::OverruleHead(wish)) => {
+            heads::overrule(&mut connect(&home).await?, out, wish).await
+        }
         Command::Ledger(Ledger::Tail(tail)) | Command::Events(tail) => ledger::tail(&home, out, tail).await,
         Command::Stop => {
             let reply = call(connect(&home).await?.stop(control::StopRequest {})).await?;

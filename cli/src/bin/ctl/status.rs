@@ -8,6 +8,7 @@ use crate::{
     args::Provider,
     connect::{Client, call, call_waiting},
     failure::Outcome,
+    heads,
     output::{Out, Tone, at, clean_line, duration, fields, table},
 };
 
@@ -94,6 +95,10 @@ fn text(reply: &StatusReply, out: Out) -> String {
         ("npub", reply.npub.clone()),
         ("ledger", clean_line(&reply.ledger_check)),
         ("canary", clean_line(&reply.canary)),
+        (
+            "newest head",
+            reply.heads.as_ref().map(heads::in_short).unwrap_or_default(),
+        ),
         ("online in all", duration(reply.uptime_ms)),
         ("home", reply.home.clone()),
         ("version", reply.version.clone()),

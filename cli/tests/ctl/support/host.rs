@@ -100,6 +100,30 @@ impl Host {
     }
 }
 
+/// Fifty facts are here, and a relay holds a head over sixty.
+fn heads() -> HeadsReply {
+    let held = HeldHead {
+        size: 60,
+        held_by: "wss://relay\u{1b}[2J.example".into(),
+        verdict: "rolled-back".into(),
+        first_different: 51,
+        ..Default::default()
+    };
+    let asked = |relay: &str, failure: &str| AskedRelay {
+        relay: relay.into(),
+        heads: 1,
+        failure: failure.into(),
+    };
+    HeadsReply {
+        size: 40,
+        note: "autopilot.ledger/07\n40\n".into(),
+        asked: vec![asked("wss://one", ""), asked("wss://two", "timeout")],
+        compared_at_ms: Some(1),
+        disputed: vec![held],
+        ..Default::default()
+    }
+}
+
 type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
@@ -313,6 +337,27 @@ impl Control for Host {
         Ok(Response::new(RecordPriceReply::default()))
     }
 
+    async fn heads(&self, _: Request<HeadsRequest>) -> Answer<HeadsReply> {
+        Ok(Response::new(heads()))
+    }
+    async fn sign_head(&self, _: Request<SignHeadRequest>) -> Answer<HeadsReply> {
+        Ok(Response::new(heads()))
+    }
+    async fn overrule_head(&self, request: Request<OverruleHeadRequest>) -> Answer<HeadsReply> {
+        let wish = request.into_inner();
+        if wish.first_different != 51 {
+            return refused("not-found", "they disagree from fact 51 on");
+        }
+        self.count(wish.dry_run);
+        Ok(Response::new(HeadsReply {
+            disputed: if wish.dry_run {
+                heads().disputed
+            } else {
+                Vec::new()
+            },
+            ..heads()
+        }))
+    }
     async fn mark_refusal(&self, request: Request<MarkRefusalRequest>) -> Answer<MarkRefusalReply> {
         let wrong = u64::from(request.into_inner().wrong);
         let rule = RuleLine {

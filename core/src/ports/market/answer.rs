@@ -1,6 +1,6 @@
 //! What follows a job: results, feedback, cancellations, and the offers of providers.
 
-use autopilot_events::words::{EventId, Msat, PublicKey};
+use autopilot_events::words::{EventId, Msat, PaymentHash, PublicKey};
 
 use super::job::{Encryption, JobRequest};
 
@@ -104,6 +104,44 @@ pub struct NewFeedback {
     pub bill: Option<Bill>,
 }
 
+/// A buyer's word that it paid a result. It proves who says so, never that a wallet has the money.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentReceipt {
+    /// The receipt's own id.
+    pub native_id: EventId,
+    /// Who says it.
+    pub author: PublicKey,
+    /// The request.
+    pub job: EventId,
+    /// The result.
+    pub result: EventId,
+    /// Who was paid.
+    pub provider: PublicKey,
+    /// Of the invoice.
+    pub payment_hash: PaymentHash,
+    /// What was paid, routing fees apart.
+    pub amount_msat: Msat,
+    /// When the author says that it was written (Unix seconds).
+    pub created_at_s: u64,
+    /// The signed event as JSON bytes.
+    pub raw: Vec<u8>,
+}
+
+/// A receipt to be composed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewReceipt {
+    /// Our request.
+    pub job: EventId,
+    /// The result that was paid.
+    pub result: EventId,
+    /// Who was paid.
+    pub provider: PublicKey,
+    /// Of the invoice.
+    pub payment_hash: PaymentHash,
+    /// What was paid, routing fees apart.
+    pub amount_msat: Msat,
+}
+
 /// The author of some events takes them back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cancellation {
@@ -153,6 +191,8 @@ pub enum MarketItem {
     Cancel(Box<Cancellation>),
     /// Somebody offers.
     Announcement(Box<Announcement>),
+    /// Somebody says that it paid.
+    Receipt(Box<PaymentReceipt>),
 }
 
 impl MarketItem {
@@ -164,6 +204,7 @@ impl MarketItem {
             Self::Feedback(item) => item.native_id,
             Self::Cancel(item) => item.native_id,
             Self::Announcement(item) => item.native_id,
+            Self::Receipt(item) => item.native_id,
         }
     }
 }

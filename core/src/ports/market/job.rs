@@ -7,7 +7,7 @@ use autopilot_events::words::{EventId, JobId, Msat, PublicKey};
 pub struct SignedEvent {
     /// The hash that the signature covers.
     pub id: EventId,
-    /// The native kind (5000–5999 request, 6000–6999 result, 7000 feedback, 31990 announcement, 5 cancel).
+    /// The native kind (5000–5999 request, 6000–6999 result, 7000 feedback, 7001 receipt, 31990 announcement, 5 cancel).
     pub kind: u16,
     /// The event as one JSON object, without the relay frame around it.
     pub json: Vec<u8>,

@@ -62,6 +62,8 @@ pub struct Interest {
     pub cancels_of: Vec<EventId>,
     /// Results (of `own_kinds`) and feedback that name us, from this time on (Unix seconds).
     pub answers_since_s: Option<u64>,
+    /// Receipts that name us as provider, from this time on (Unix seconds).
+    pub receipts_since_s: Option<u64>,
     /// Providers' announcements for these request kinds, and withdrawals.
     pub announcements_for: Vec<u16>,
     /// Withdrawals from this time on (Unix seconds); announcements that are stored come whatever their age.

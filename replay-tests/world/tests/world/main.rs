@@ -9,6 +9,7 @@ mod core;
 mod crash;
 mod disk;
 mod facts;
+mod heads;
 mod life;
 mod market;
 mod model_faults;
