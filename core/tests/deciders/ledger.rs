@@ -1,19 +1,44 @@
-//! A ledger in memory that drives the engine as the host does: identity looked up first, late payments bound by
-//! payment hash, facts numbered and read back from their bytes. After every step the promises are checked.
-use std::collections::HashMap;
+//! A ledger in memory that drives the engine as the host does, a group of one decision at a time; facts are read back
+//! from their bytes. After every step the promises are checked.
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    future::{Future, ready},
+    pin::pin,
+    task::{Context, Waker},
+};
 
 use autopilot_core::{
     Effect, Engine, Input,
-    input::{WalletInput, invoice_key},
+    group::{Declined, Done, Group, Past},
     refusal::Code,
 };
-use autopilot_events::{Event, Head, Recorded, envelope, pb, words::JobId};
+use autopilot_events::{Event, Head, Recorded, envelope, pb};
 use autopilot_projections::{State, rows::refusal_name};
 
 use crate::promises::Promises;
 
 /// When every story begins: milliseconds since the Unix epoch.
 pub const NOON_MS: i64 = 1_800_000_000_000;
+
+/// What is in the ledger so far.
+struct Durable<'a> {
+    facts: &'a [Recorded],
+    keys: &'a HashMap<String, usize>,
+    streams: &'a HashMap<String, u64>,
+}
+
+impl Past for Durable<'_> {
+    type Error = Infallible;
+
+    fn fact_by_key(&self, key: &str) -> impl Future<Output = Result<Option<Recorded>, Infallible>> + Send {
+        ready(Ok(self.keys.get(key).map(|index| self.facts[*index].clone())))
+    }
+
+    fn stream_version(&self, stream: &str) -> impl Future<Output = Result<u64, Infallible>> + Send {
+        ready(Ok(self.streams.get(stream).copied().unwrap_or(0)))
+    }
+}
 
 /// The engine, its facts, and the clock.
 pub struct Ledger {
@@ -42,26 +67,30 @@ impl Ledger {
     }
 
     /// Hands an input in and says what came of it, a line for each fact; see [`line`].
-    pub fn submit(&mut self, mut input: Input) -> Vec<String> {
-        if let Some(fact) = input.identity().and_then(|key| self.keys.get(&key)) {
-            let agrees = input.agrees_with(&self.facts[*fact].event);
-            return vec![if agrees { "duplicate" } else { "conflict" }.to_owned()];
+    pub fn submit(&mut self, input: Input) -> Vec<String> {
+        let durable = Durable {
+            facts: &self.facts,
+            keys: &self.keys,
+            streams: &self.streams,
+        };
+        let mut group = Group::default();
+        let decided = pin!(group.decide(&mut self.engine, &durable, input, self.now_ms, ()))
+            .poll(&mut Context::from_waker(Waker::noop()));
+        assert!(decided.is_ready(), "a ledger in memory makes nobody wait");
+        for fact in group.facts().to_vec() {
+            self.take(fact);
         }
-        self.bind(&mut input);
-        match self.engine.decide(input, self.now_ms) {
-            Err(refusal) => {
+        let new = group.facts().iter().map(|fact| line(&fact.event)).collect();
+        assert_eq!(self.engine.state(), self.shadow.state());
+        assert_eq!(self.engine.outstanding(), self.shadow.outstanding());
+        let mut answers = group.answers(self.shadow.head()).expect("all facts were taken");
+        match answers.pop().expect("whoever hands in is answered").1 {
+            Ok(Done::Recorded { .. }) => new,
+            Ok(Done::Duplicate { .. }) => vec!["duplicate".to_owned()],
+            Err(Declined::Conflict { .. }) => vec!["conflict".to_owned()],
+            Err(Declined::Refused(refusal)) => {
                 assert!(!refusal.sentence.is_empty());
                 vec![format!("no: {}", code(refusal.code))]
-            }
-            Ok(drafts) => {
-                let streams = &self.streams;
-                let version = |stream: &str| streams.get(stream).copied().unwrap_or(0);
-                let facts = self.engine.record(drafts, version, self.now_ms);
-                let lines = facts.iter().map(|fact| line(&fact.event)).collect();
-                facts.into_iter().for_each(|fact| self.take(fact));
-                assert_eq!(self.engine.state(), self.shadow.state());
-                assert_eq!(self.engine.outstanding(), self.shadow.outstanding());
-                lines
             }
         }
     }
@@ -114,20 +143,6 @@ impl Ledger {
             .iter()
             .filter(|fact| fact.fact.r#type == kind)
             .collect()
-    }
-
-    /// As the host does: a payment that comes when its job is over finds it by the invoice's key.
-    fn bind(&self, input: &mut Input) {
-        let Input::Wallet(WalletInput::Received { payment, bound }) = input else {
-            return;
-        };
-        let fact = self
-            .keys
-            .get(&invoice_key(&payment.payment_hash))
-            .map(|fact| &self.facts[*fact].event);
-        if let Some(Event::InvoiceIssued(invoice)) = fact {
-            *bound = Some(JobId::of(&invoice.job_id));
-        }
     }
 
     fn take(&mut self, fact: Recorded) {

@@ -172,8 +172,14 @@ fn a_quote_that_is_not_taken_ends_and_a_payment_that_still_comes_is_a_debt_in_si
     unpaid.later(60_000, &["job.failed quote-not-taken"]);
     unpaid.check(signed(1, Purpose::Error), &["event.signed error"]);
     unpaid.check(published(1, Purpose::Error, 1), &["event.published error"]);
-    unpaid.later(4_140_000, &["invoice.expired", "liveness.recorded"]);
+    unpaid.later(12_539_999, &["liveness.recorded"]);
+    unpaid.later(1, &["invoice.expired"]);
     assert_eq!(unpaid.engine.state().jobs.open().count(), 0);
+    // What comes even later, by a clock that was wrong, bought no work: it is bound to nothing, and no earning.
+    unpaid.check(received(hash(1), 1_000), &["wallet.payment_received"]);
+    let books = &unpaid.engine.state().accounts;
+    assert_eq!(books.balance_msat(Account::EquityUnbound), -1_000);
+    assert_eq!(unpaid.engine.state().earnings.earned_msat, 0);
 }
 
 #[test]
