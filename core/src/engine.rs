@@ -4,7 +4,7 @@ use autopilot_events::{Draft, Head, Recorded, envelope, pb::Source};
 use autopilot_projections::State;
 
 use crate::{
-    Effect, Input, Refusal, buy_mode, buyer, canary, effects, heads,
+    Effect, Input, Refusal, buy_mode, buyer, canary, effects, forget, heads,
     input::{Command, Readiness, WalletInput},
     jobs, money, offers, presence,
     presence::Presence,
@@ -170,6 +170,7 @@ impl Engine {
             Command::FinishCanary(finished) => Ok(canary::finish(&self.state, finished)),
             Command::StartBuyMode(terms) => buy_mode::start(&self.state, terms, now_ms),
             Command::StopBuyMode => buy_mode::stop(&self.state),
+            Command::Forget { subject, reason } => forget::forget(&self.state, subject, reason),
             Command::CancelPurchase(id) => buyer::cancel(&self.state, id),
         }
     }

@@ -1,6 +1,7 @@
 //! Everything that can be handed to the engine. Observations carry what the outside world said; nothing is trusted.
 use autopilot_events::{
     Event, pb,
+    texts::forgotten_key,
     words::{EventId, JobId, Msat, PaymentHash, PublicKey},
 };
 
@@ -380,6 +381,13 @@ pub enum Command {
     StopBuyMode,
     /// Stop waiting for a purchase that is not paid.
     CancelPurchase(JobId),
+    /// Forget the texts of a subject (`job/…`, `purchase/…`, `buy_mode/…`).
+    Forget {
+        /// Whose key is dropped.
+        subject: String,
+        /// Who wants it so.
+        reason: pb::ForgetReason,
+    },
 }
 
 impl Input {
@@ -397,6 +405,7 @@ impl Input {
             Input::Wallet(WalletInput::OnchainReceived(t)) => onchain_key(&t.txid),
             Input::Wallet(WalletInput::OnchainLeft(t)) => onchain_key(&t.txid),
             Input::Wallet(WalletInput::Forwarded(f)) => forwarded_key(&f.event_id),
+            Input::Person(Command::Forget { subject, .. }) => forgotten_key(subject),
             _ => return None,
         })
     }
@@ -451,6 +460,8 @@ impl Input {
             (Input::Receipted(receipt), Event::JobReceipted(m)) => {
                 receipt.payment_hash == m.payment_hash && receipt.amount_msat == m.amount_msat
             }
+            // For whatever reason: it is forgotten.
+            (Input::Person(Command::Forget { .. }), Event::TextForgotten(_)) => true,
             (Input::Answer(_), Event::PurchaseOffered(_) | Event::PurchaseRejected(_)) => true,
             _ => false,
         }

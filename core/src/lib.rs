@@ -13,6 +13,7 @@ mod draft;
 pub mod effects;
 pub mod embedding;
 pub mod engine;
+pub mod forget;
 pub mod group;
 pub mod heads;
 pub mod input;

@@ -12,6 +12,9 @@ pub const TEXT_GENERATION: u32 = 5050;
 /// The largest input that still fits twice into a 64 KiB result beside the output, in bytes.
 pub const MAX_INPUT_BYTES: u64 = 16 * 1024;
 
+/// The longest retention of texts that can be set, in days.
+pub const MAX_KEEP_DAYS: u32 = 36_500;
+
 /// A policy to start with: text generation at `price_msat`, work first, one job at a time.
 pub fn default_policy(price_msat: u64) -> Policy {
     Policy {
@@ -39,6 +42,7 @@ pub fn default_policy(price_msat: u64) -> Policy {
         refused_words: Vec::new(),
         refused_topics: Vec::new(),
         refused_requesters: Vec::new(),
+        keep_texts_days: 0,
     }
 }
 
@@ -67,6 +71,9 @@ pub fn check(policy: &Policy) -> Result<(), Refusal> {
         }
         p if !(1..=64).contains(&p.max_in_flight) => wrong("jobs in flight must lie in 1–64"),
         p if !(60..=86_400).contains(&p.invoice_expiry_s) => wrong("invoice expiry must lie in 60–86,400 s"),
+        p if p.keep_texts_days > MAX_KEEP_DAYS => {
+            wrong("texts are kept for at most 36,500 days, or for good (0)")
+        }
         p if !(1..=8_192).contains(&p.max_output_tokens) => wrong("output tokens must lie in 1–8,192"),
         _ => Ok(()),
     }

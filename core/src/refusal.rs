@@ -23,6 +23,8 @@ pub enum Code {
     InvoiceUnusable,
     /// This payment was approved before and is under way or done.
     AlreadyPaid,
+    /// Something open still rests on it.
+    StillNeeded,
     /// It can't be undone any more.
     TooLate,
     /// An unknown critical fact: the ledger is read-only for this program.

@@ -167,4 +167,5 @@ catalogue! {
     HeadPublished = "head.published" 1 false [event_id: 32];
     HeadKept = "head.kept" 1 false [provider: 32, root: 32, event_id: 32];
     PriceObserved = "price.observed" 1 false [];
+    TextForgotten = "text.forgotten" 1 false [];
 }

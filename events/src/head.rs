@@ -157,7 +157,12 @@ impl SignedHead {
         Ok(head)
     }
 
-    fn read(text: &[u8]) -> Result<SignedHead, HeadError> {
+    /// Reads the text of a note whose signatures were checked before.
+    ///
+    /// # Errors
+    /// [`HeadError::Malformed`].
+    #[doc(hidden)]
+    pub fn read(text: &[u8]) -> Result<SignedHead, HeadError> {
         let checkpoint = Checkpoint::from_bytes(text).map_err(|_| HeadError::Malformed)?;
         let mut chain = None;
         let mut folds = BTreeMap::new();

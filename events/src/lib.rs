@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod chain;
 pub mod envelope;
 pub mod head;
+pub mod texts;
 pub mod tree;
 pub mod witness;
 pub mod words;

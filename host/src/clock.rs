@@ -17,6 +17,14 @@ pub fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// The day of a moment (UTC), e.g. `2026-11-20`.
+pub fn date(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms)
+        .unwrap_or_default()
+        .strftime("%Y-%m-%d")
+        .to_string()
+}
+
 /// Seconds since the Unix epoch.
 pub fn now_s() -> u64 {
     u64::try_from(now_ms() / 1_000).unwrap_or(0)

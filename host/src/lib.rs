@@ -7,6 +7,7 @@ pub mod config;
 pub mod control;
 pub mod crash;
 mod effects;
+pub mod forget;
 pub mod heads;
 pub mod home;
 pub mod identity;

@@ -12,7 +12,7 @@ use autopilot_lightning::WalletClient;
 use autopilot_nostr::RelayMarket;
 use tokio::{sync::broadcast, time::Instant};
 
-use crate::{ledger::Ledger, serving::Serving};
+use crate::{clock, ledger::Ledger, serving::Serving};
 
 /// How long a wallet that does not answer is waited for, and how often it is asked.
 const WALLET_PATIENCE: Duration = Duration::from_secs(20);
@@ -57,10 +57,21 @@ impl Outside {
     /// Reads a market item again from its stored bytes.
     pub async fn stored(&self, reference: &BodyRef) -> Result<MarketItem, String> {
         let raw = self.ledger.text(reference).await.map_err(|e| e.to_string())?;
-        let raw = raw.ok_or_else(|| "its text was erased or is damaged".to_owned())?;
+        let raw = match raw {
+            Some(raw) => raw,
+            None => return Err(self.lost(&reference.subject).await),
+        };
         self.market()
             .and_then(|market| market.parse(&raw))
             .map_err(|e| e.to_string())
+    }
+
+    /// Why a subject's text can't be read, in words.
+    pub async fn lost(&self, subject: &str) -> String {
+        match self.ledger.forgotten_at_ms(subject).await {
+            Ok(Some(ms)) => format!("its text was forgotten on {}", clock::date(ms)),
+            _ => "its text is missing or damaged".to_owned(),
+        }
     }
 
     /// A wallet that is just starting again is no fault of the invoice: it is waited for, within a bound.

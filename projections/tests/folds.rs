@@ -180,7 +180,7 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
     let empty = State::default();
     let labels: Vec<String> = empty.digests().into_iter().map(|(label, _)| label).collect();
     let names = [
-        "provider/2",
+        "provider/3",
         "jobs/4",
         "outbox/2",
         "wallet/4",

@@ -15,6 +15,12 @@ pub fn npub(key: &PublicKey) -> String {
     npub
 }
 
+/// A public key as people pass it on: `npub1…` or hexadecimal.
+pub fn public_key(text: &str) -> Option<PublicKey> {
+    let key = nostr::PublicKey::parse(text).ok()?;
+    Some(PublicKey(key.to_bytes()))
+}
+
 /// The signing identity of this home folder.
 #[derive(Clone)]
 pub struct Identity(Keys);

@@ -13,5 +13,7 @@ pub mod nip90;
 pub mod relay;
 mod words;
 
-pub use identity::{BadMnemonic, Identity, npub};
+pub use identity::{BadMnemonic, Identity, npub, public_key};
+#[doc(hidden)]
+pub use market::Reading;
 pub use market::{DEFAULT_RELAYS, HeldHeads, MAX_RELAYS, RelayConfig, RelayMarket};

@@ -1,5 +1,8 @@
 //! One try of one request: sent, followed to its end within bounds, and given a receipt.
-use std::time::{Duration, Instant};
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
 
 use autopilot_core::ports::model::{Claim, FinishReason, GenerateRequest, Generation, Receipt, ServerFault};
 use autopilot_events::words::Digest;
@@ -129,24 +132,39 @@ impl Answer {
             if wire_bytes > WIRE_BYTES_MAX {
                 return Err(too_much(what, "bytes on the wire"));
             }
-            let events = lines
-                .take(&piece)
-                .map_err(|_| too_much(what, "bytes in one line"))?;
-            for event in events {
-                if event == "[DONE]" {
-                    return Ok(());
-                }
-                let chunk: Chunk =
-                    serde_json::from_str(&event).map_err(|_| malformed(what, "an event is no JSON"))?;
-                let text = self.take(chunk, what)?;
-                if self.text.len() > config.output_bytes_max {
-                    return Err(too_much(what, "bytes of output"));
-                }
-                if !text.is_empty() {
-                    on_chunk(&text);
-                }
+            if self.piece(&mut lines, &piece, config, what, on_chunk)?.is_break() {
+                return Ok(());
             }
         }
+    }
+
+    /// Takes what arrived; breaks where the stream says that it is done.
+    fn piece(
+        &mut self,
+        lines: &mut Lines,
+        piece: &[u8],
+        config: &ServerConfig,
+        what: &str,
+        on_chunk: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<ControlFlow<()>, Failure> {
+        let events = lines
+            .take(piece)
+            .map_err(|_| too_much(what, "bytes in one line"))?;
+        for event in events {
+            if event == "[DONE]" {
+                return Ok(ControlFlow::Break(()));
+            }
+            let chunk: Chunk =
+                serde_json::from_str(&event).map_err(|_| malformed(what, "an event is no JSON"))?;
+            let text = self.take(chunk, what)?;
+            if self.text.len() > config.output_bytes_max {
+                return Err(too_much(what, "bytes of output"));
+            }
+            if !text.is_empty() {
+                on_chunk(&text);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Takes an event, and returns the text in it.
@@ -230,6 +248,19 @@ impl Answer {
             receipt,
         })
     }
+}
+
+/// Reads a stream that arrived in these pieces, without a server: the text that was handed on, and whether it ended well.
+#[doc(hidden)]
+pub fn read_stream(config: &ServerConfig, pieces: &[&[u8]]) -> (String, bool) {
+    let (mut answer, mut lines, mut text) = (Answer::default(), Lines::default(), String::new());
+    let mut on_chunk = |piece: &str| text.push_str(piece);
+    let read = |piece: &&[u8]| answer.piece(&mut lines, piece, config, "a test", &mut on_chunk);
+    let end = pieces
+        .iter()
+        .map(read)
+        .find(|flow| !matches!(flow, Ok(flow) if flow.is_continue()));
+    (text, !matches!(end, Some(Err(_))))
 }
 
 async fn within<T>(bound: Duration, what: &str, work: impl Future<Output = T>) -> Result<T, Failure> {

@@ -15,5 +15,9 @@ mod models;
 mod server;
 mod sse;
 
+#[doc(hidden)]
+pub use answer::read_stream;
 pub use config::ServerConfig;
+#[doc(hidden)]
+pub use models::read_list;
 pub use server::{OpenAiServer, ServerHealth};

@@ -78,6 +78,13 @@ async fn list(http: &Client, config: &ServerConfig) -> Result<Vec<Served>, Failu
     Ok(list.data)
 }
 
+/// Reads a list of models without a server: what would be used of it.
+#[doc(hidden)]
+pub fn read_list(config: &ServerConfig, bytes: &[u8]) -> Option<ModelDescription> {
+    let list: List = serde_json::from_slice(bytes).ok()?;
+    chosen(config, &list.data).ok()
+}
+
 fn chosen(config: &ServerConfig, served: &[Served]) -> Result<ModelDescription, ModelError> {
     let names = |served: &[Served]| {
         let known: Vec<_> = served

@@ -9,6 +9,8 @@ mod http;
 mod lnurl;
 mod name;
 mod parse;
+#[doc(hidden)]
+pub mod reading;
 mod uri;
 
 use std::{

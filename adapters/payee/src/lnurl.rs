@@ -50,16 +50,15 @@ fn url(text: &str) -> Result<Url, PayeeError> {
         .map_err(|_| fail(Code::Misbehaved, "the server's address can't be read"))
 }
 
-async fn ask<T: DeserializeOwned>(http: &Http, url: Url, local: bool) -> Result<T, PayeeError> {
-    let host = host(url.as_str());
-    let bytes = http.get(url, local).await?;
-    if let Ok(refusal) = serde_json::from_slice::<Refusal>(&bytes)
+/// A server's answer, unless it is a refusal.
+fn understood<T: DeserializeOwned>(bytes: &[u8], host: &str) -> Result<T, PayeeError> {
+    if let Ok(refusal) = serde_json::from_slice::<Refusal>(bytes)
         && refusal.status.eq_ignore_ascii_case("error")
     {
         let reason: String = refusal.reason.chars().take(200).collect();
         return Err(fail(Code::Refused, format!("{host} says: {reason}")));
     }
-    serde_json::from_slice(&bytes).map_err(|_| {
+    serde_json::from_slice(bytes).map_err(|_| {
         fail(
             Code::Misbehaved,
             format!("{host} does not answer as LNURL-pay (LUD-06) says"),
@@ -69,9 +68,13 @@ async fn ask<T: DeserializeOwned>(http: &Http, url: Url, local: bool) -> Result<
 
 /// What a server takes, and its words about itself.
 pub(crate) async fn first(http: &Http, text: &str, local: bool) -> Result<(Callback, String), PayeeError> {
-    let asked = url(text)?;
-    let host = host(text);
-    let answer: First = ask(http, asked, local).await?;
+    let bytes = http.get(url(text)?, local).await?;
+    offered(&bytes, &host(text), local)
+}
+
+/// Reads what a server says that it takes.
+pub(crate) fn offered(bytes: &[u8], host: &str, local: bool) -> Result<(Callback, String), PayeeError> {
+    let answer: First = understood(bytes, host)?;
     let misbehaved = |what: &str| fail(Code::Misbehaved, format!("{host} {what}"));
     if answer.tag != "payRequest" {
         return Err(misbehaved("offers something else than a payment"));
@@ -127,8 +130,19 @@ pub(crate) async fn second(
     if !comment.is_empty() {
         asked.query_pairs_mut().append_pair("comment", comment);
     }
+    let bytes = http.get(asked, callback.on_this_machine).await?;
+    billed(&bytes, callback, amount, network)
+}
+
+/// Reads the invoice in a server's answer.
+pub(crate) fn billed(
+    bytes: &[u8],
+    callback: &Callback,
+    amount: Msat,
+    network: Network,
+) -> Result<String, PayeeError> {
     let host = host(&callback.url);
-    let answer: Second = ask(http, asked, callback.on_this_machine).await?;
+    let answer: Second = understood(bytes, &host)?;
     let misbehaved = |what: String| Err(fail(Code::Misbehaved, format!("{host} {what}")));
     let Ok(invoice) = answer.pr.parse::<Bolt11Invoice>() else {
         return misbehaved("gave no valid invoice".to_owned());

@@ -12,6 +12,7 @@ use sqlx::{Row, SqliteConnection};
 
 use crate::{
     block::Block,
+    erase,
     error::{AppendError, Code, code},
     journal::{self, JournalEntry},
     row_store,
@@ -77,6 +78,10 @@ impl Store {
         for fact in commit.facts {
             edge.push(leaf(&fact.bytes), &mut |tile| tiles.push(tile));
         }
+        let forgets = commit.facts.iter().any(|fact| erase::subject_of(fact).is_some());
+        erase::overwriting(&mut self.connection, forgets)
+            .await
+            .map_err(|error| self.note(error.into()))?;
         begin(&mut self.connection)
             .await
             .map_err(|error| self.note(error.into()))?;
@@ -96,6 +101,7 @@ impl Store {
                 self.tail.grew(&block);
                 self.head = commit.facts.last().map_or(self.head, Recorded::head);
                 self.journal.grew(commit.journal.len());
+                self.scrub_due |= forgets;
                 Ok(self.head)
             }
             Err(error) => Err(self.note(error)),
@@ -209,6 +215,7 @@ async fn write(
     insert_block(connection, block).await?;
     tiles::write(connection, tiles).await?;
     write_bodies(connection, commit.bodies).await?;
+    erase::drop_keys(connection, commit.facts).await?;
     let digests = row_store::apply(connection, digests, commit.facts).await?;
     journal::write(connection, commit.journal).await?;
     Ok(digests)
@@ -369,10 +376,14 @@ async fn write_bodies(connection: &mut SqliteConnection, bodies: &[SealedBody]) 
             .bind(body.wrapped_key())
             .execute(&mut *connection)
             .await?;
-        sqlx::query("INSERT INTO body VALUES (?,?,?) ON CONFLICT(ciphertext_digest) DO NOTHING")
+        // A text that was sealed just before its subject was forgotten is forgotten too.
+        sqlx::query(
+            "INSERT INTO body SELECT ?, subject, ? FROM subject_key WHERE subject = ? AND wrapped_key IS NOT NULL \
+             ON CONFLICT(ciphertext_digest) DO NOTHING",
+        )
             .bind(body.ciphertext_digest.to_vec())
-            .bind(body.subject())
             .bind(body.ciphertext.as_slice())
+            .bind(body.subject())
             .execute(&mut *connection)
             .await?;
     }

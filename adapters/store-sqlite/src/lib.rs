@@ -13,6 +13,7 @@ pub mod verify;
 mod anchor;
 mod append;
 mod compact;
+mod erase;
 mod fingerprint;
 mod history;
 mod lock;

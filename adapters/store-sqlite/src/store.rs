@@ -18,7 +18,6 @@ use crate::{
     row_store,
     schema::{self, Kind},
     snapshot::{self, DroppedSnapshot},
-    sql::{begin, finish},
     tiles,
 };
 
@@ -52,6 +51,7 @@ pub struct Store {
     pub(crate) journal: crate::journal::Bounds,
     pub(crate) unknown_critical: Option<(u64, String)>,
     pub(crate) failed: bool,
+    pub(crate) scrub_due: bool,
     path: PathBuf,
     reader: Reader,
     _lock: WriterLock,
@@ -128,6 +128,8 @@ impl Store {
             .await
             .map_err(of_sqlite)?;
 
+        let scrub_due = crate::erase::is_due(&mut connection).await.map_err(of_sqlite)?;
+
         let opened = Opened {
             head,
             created: created || matches!(kind, Kind::Empty),
@@ -146,6 +148,7 @@ impl Store {
             journal,
             unknown_critical,
             failed: false,
+            scrub_due,
             path: path.to_owned(),
             reader,
             _lock: lock,
@@ -166,37 +169,6 @@ impl Store {
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Drops a subject's key and ciphertexts: what was sealed under it can never be read again. Durable on return;
-    /// the pages are overwritten and the write-ahead log is emptied (what a flash disk keeps is beyond this).
-    ///
-    /// # Errors
-    /// [`ReadError::Sqlite`] when the database can't be written.
-    pub async fn forget_subject(&mut self, subject: &str) -> Result<(), ReadError> {
-        sqlx::raw_sql("PRAGMA secure_delete = ON")
-            .execute(&mut self.connection)
-            .await?;
-        begin(&mut self.connection).await?;
-        let work = async {
-            sqlx::query(
-            "INSERT INTO subject_key VALUES (?, NULL) ON CONFLICT(subject) DO UPDATE SET wrapped_key = NULL",
-        )
-        .bind(subject)
-        .execute(&mut self.connection)
-        .await?;
-            sqlx::query("DELETE FROM body WHERE subject = ?")
-                .bind(subject)
-                .execute(&mut self.connection)
-                .await?;
-            Ok::<_, ReadError>(())
-        };
-        let work = work.await;
-        finish(&mut self.connection, work).await?;
-        sqlx::raw_sql("PRAGMA secure_delete = OFF; PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(&mut self.connection)
-            .await?;
-        Ok(())
     }
 
     /// Closes in good order: the write-ahead log is folded into the database. Dropping the store loses nothing either.

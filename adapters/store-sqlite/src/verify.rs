@@ -2,12 +2,13 @@
 //! memory, beside a writing host or without one.
 use std::collections::HashMap;
 
-use autopilot_events::{Event, Head, Recorded, pb::BodyRef, words::Digest};
+use autopilot_events::{Event, Head, Recorded, pb::BodyRef, texts::body_ref, words::Digest};
 use sqlx::{Connection, Row, SqliteConnection};
 
 use crate::{
     append::payload_digest,
     block::Broken,
+    erase,
     error::ReadError,
     fingerprint::Fingerprint,
     history,
@@ -26,9 +27,9 @@ pub struct BodyCounts {
     pub valid: u64,
     /// Ciphertexts whose bytes are others.
     pub invalid: u64,
-    /// Referred to, and forgotten on purpose.
+    /// Referred to, and forgotten on purpose, which a fact says.
     pub erased: u64,
-    /// Referred to, not erased, and not there.
+    /// Referred to, not forgotten by any fact, and not there.
     pub missing: u64,
 }
 
@@ -103,6 +104,7 @@ async fn check_all(
         let mut at = Head::empty();
         loop {
             let mut bodies: Vec<BodyRef> = Vec::new();
+            let mut forgotten: Vec<(u64, String)> = Vec::new();
             let flow = reader::step(moment, &mut at, reader::STEP_BYTES, &mut |fact| {
                 versions.take(fact);
                 if pass == 0 {
@@ -110,6 +112,9 @@ async fn check_all(
                     tree.take(&fact.bytes);
                     report.unknown += u64::from(matches!(fact.event, Event::Unknown { .. }));
                     bodies.extend(body_ref(&fact.event).cloned());
+                    forgotten.extend(
+                        erase::subject_of(fact).map(|subject| (fact.fact.sequence, subject.to_owned())),
+                    );
                 }
             })
             .await;
@@ -121,6 +126,7 @@ async fn check_all(
             versions.broken.take().map_or(Ok(()), Err)?;
             tree.against_table(moment).await?;
             check_bodies(moment, &bodies, &mut report.bodies).await?;
+            erase::check(moment, &forgotten).await?;
             progress(Progress {
                 facts: at.sequence,
                 of: of.max(at.sequence),
@@ -307,17 +313,6 @@ async fn first_unindexed(moment: &mut SqliteConnection) -> Result<ReadError, Rea
     }
 }
 
-/// The text that a fact refers to.
-pub fn body_ref(event: &Event) -> Option<&BodyRef> {
-    match event {
-        Event::JobReceived(message) => message.request.as_ref(),
-        Event::JobExecuted(message) => message.output.as_ref(),
-        Event::EventSigned(message) => message.event.as_ref(),
-        Event::PurchaseOffered(message) => message.result.as_ref(),
-        _ => None,
-    }
-}
-
 async fn check_bodies(
     moment: &mut SqliteConnection,
     references: &[BodyRef],
@@ -336,13 +331,9 @@ async fn check_bodies(
             }
             continue;
         }
-        let erased = sqlx::query("SELECT 1 FROM subject_key WHERE subject = ? AND wrapped_key IS NULL")
-            .bind(&reference.subject)
-            .fetch_optional(&mut *moment)
-            .await?;
-        match erased {
-            Some(_) => counts.erased += 1,
-            None => counts.missing += 1,
+        match erase::is_forgotten(moment, &reference.subject).await? {
+            true => counts.erased += 1,
+            false => counts.missing += 1,
         }
     }
     Ok(())

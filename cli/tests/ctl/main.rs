@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // In tests a panic is the verdict.
 mod books;
 mod control;
+mod forget;
 mod heads;
 #[path = "support/host.rs"]
 mod host;

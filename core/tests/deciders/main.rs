@@ -10,6 +10,7 @@ mod clock;
 mod content;
 mod diagnosis;
 mod effects;
+mod forget;
 mod given;
 mod heads;
 mod inputs;

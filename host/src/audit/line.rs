@@ -117,6 +117,7 @@ fn payload(event: &Event) -> Value {
         PurchasePaid,
         PurchaseClosed,
         PriceObserved,
+        TextForgotten,
         BuyModeStarted,
         BuyModeStopped,
         CanaryStarted,

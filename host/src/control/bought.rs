@@ -54,6 +54,7 @@ impl Service {
             rungs: rungs.collect(),
             answer,
             paid: ladder.paid,
+            forgotten_at_ms: self.forgotten(&stream).await?,
         })
     }
 }

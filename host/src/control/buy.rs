@@ -200,6 +200,7 @@ impl Service {
             payment_hash: row.payment_hash.map(|hash| hash.to_string()).unwrap_or_default(),
             reason: row.reason.unwrap_or_default(),
             result: String::new(),
+            forgotten_at_ms: self.forgotten(&format!("purchase/{id}")).await?,
         };
         let stream = format!("purchase/{id}");
         let mut after = row.first_sequence.saturating_sub(1);

@@ -139,13 +139,12 @@ pub async fn run(outside: Outside, relays: Vec<String>) {
 }
 
 async fn buy(outside: &Outside, relays: &[String], terms: BuyModeStarted) -> Result<(), Status> {
-    let prompt = outside
-        .ledger
-        .text(&terms.prompt.unwrap_or_default())
-        .await
-        .map_err(errors::read)?;
-    let prompt = prompt.and_then(|bytes| String::from_utf8(bytes).ok());
-    let input = prompt.ok_or_else(|| errors::not_found("the buy mode's text was erased"))?;
+    let reference = terms.prompt.clone().unwrap_or_default();
+    let prompt = outside.ledger.text(&reference).await.map_err(errors::read)?;
+    let input = match prompt.and_then(|bytes| String::from_utf8(bytes).ok()) {
+        Some(input) => input,
+        None => return Err(errors::not_found(outside.lost(&reference.subject).await)),
+    };
     let request = pb::BuyRequest {
         input,
         kind: terms.kind,

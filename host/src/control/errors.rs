@@ -34,6 +34,7 @@ pub(super) fn refused(refusal: Refusal) -> Status {
         Code::InsufficientFunds => (Grpc::FailedPrecondition, "insufficient-funds"),
         Code::InvoiceUnusable => (Grpc::InvalidArgument, "invoice-unusable"),
         Code::AlreadyPaid => (Grpc::AlreadyExists, "already-paid"),
+        Code::StillNeeded => (Grpc::FailedPrecondition, "still-needed"),
         Code::TooLate => (Grpc::FailedPrecondition, "too-late"),
         Code::ReadOnly => (Grpc::FailedPrecondition, "read-only"),
     };

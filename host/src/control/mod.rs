@@ -7,6 +7,7 @@ mod client;
 mod debts;
 mod errors;
 mod follow;
+mod forget;
 mod heads;
 mod identity;
 mod model;

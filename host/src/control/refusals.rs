@@ -132,6 +132,7 @@ impl Service {
             setting_now: refused.setting_now,
             setting_needed: refused.setting_needed,
             text,
+            forgotten_at_ms: self.forgotten(&format!("job/{id}")).await?,
             marked_wrong: self
                 .look(move |engine| engine.state().missed.marked_wrong(&id))
                 .await?,

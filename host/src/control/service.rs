@@ -83,6 +83,7 @@ table! {
     buy_mode(BuyModeRequest) -> BuyModeReply = answer_buy_mode;
     canary(CanaryRequest) -> CanaryReply = answer_canary;
     record_price(RecordPriceRequest) -> RecordPriceReply = answer_record_price;
+    forget(ForgetRequest) -> ForgetReply = answer_forget;
     stop(StopRequest) -> StopReply = answer_stop;
     identity(IdentityRequest) -> IdentityReply = answer_identity;
     heads(HeadsRequest) -> HeadsReply = answer_heads;

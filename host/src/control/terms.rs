@@ -60,6 +60,7 @@ impl Service {
                 })
                 .collect(),
             refused_requesters: wanted.refused_requesters,
+            keep_texts_days: wanted.keep_texts_days,
             ..base
         };
         self.command(Command::SetPolicy(policy)).await?;
@@ -144,5 +145,6 @@ fn shown(policy: &Policy) -> pb::Policy {
             })
             .collect(),
         refused_requesters: policy.refused_requesters.clone(),
+        keep_texts_days: policy.keep_texts_days,
     }
 }

@@ -44,6 +44,7 @@ impl Service {
             paid: ladder.paid,
             rungs: ladder.rungs.into_iter().collect(),
             answer,
+            forgotten_at_ms: self.forgotten(&format!("job/{}", row.job_id)).await?,
         })
     }
 

@@ -68,7 +68,10 @@ pub(super) async fn texts(
         .text(fetched)
         .await
         .map_err(|error| error.to_string())?;
-    let events = events.ok_or("the text of its inputs was erased or is damaged")?;
+    let events = match events {
+        Some(events) => events,
+        None => return Err(outside.lost(&fetched.subject).await),
+    };
     let events: Vec<Content> = serde_json::from_slice(&events).map_err(|error| error.to_string())?;
     for (at, event) in positions(request).zip(events) {
         texts[at] = event.content;

@@ -119,7 +119,7 @@ impl Driver {
         let mut beside = Beside::default();
         let past = OnDisk(self.reader.clone());
         let mut stop = None;
-        let mut looks = Vec::new();
+        let (mut looks, mut scrubs) = (Vec::new(), Vec::new());
         for request in requests {
             match request {
                 Request::Submit(input, bodies, reply) => {
@@ -130,6 +130,7 @@ impl Driver {
                 }
                 Request::Look(look) => looks.push(look),
                 Request::Journal(lines) => beside.journal.extend(lines),
+                Request::Scrub(reply) => scrubs.push(reply),
                 Request::Stop(reply) => stop = Some(reply),
             }
         }
@@ -150,6 +151,13 @@ impl Driver {
             let _ = reply.send(answer.map_err(SubmitError::from));
         }
         self.housekeeping().await.map_err(|e| e.to_string())?;
+        if !scrubs.is_empty() {
+            let clean = self.scrub().await;
+            for reply in scrubs {
+                // Whoever asked may be gone.
+                let _ = reply.send(clean);
+            }
+        }
         Ok(stop)
     }
 
@@ -176,6 +184,14 @@ impl Driver {
             tracing::info!(sequence = fact.fact.sequence, stream = %fact.fact.stream, "{}", fact.fact.r#type);
         }
         Ok(())
+    }
+
+    /// Texts are forgotten once their keys are dropped; that their remains can't be overwritten now stops nothing.
+    async fn scrub(&mut self) -> bool {
+        self.store.scrub().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "remains of forgotten texts lie in free pages; it is tried again at the next start");
+            false
+        })
     }
 
     async fn snapshot(&mut self) -> Result<(), ReadError> {

@@ -8,7 +8,7 @@ use std::{path::Path, sync::Arc};
 
 pub use autopilot_core::group::Done;
 use autopilot_core::{Effect, Engine, Input, Refusal, group::Declined};
-use autopilot_events::{Head, pb::BodyRef};
+use autopilot_events::{Head, pb::BodyRef, texts::forgotten_key};
 use autopilot_store_sqlite::{
     JournalEntry, MasterKey, OpenError, Opened, ReadError, Reader, SealError, SealedBody, Store, Unsealed,
     Vault,
@@ -59,6 +59,8 @@ enum Request {
     Submit(Box<Input>, Vec<SealedBody>, Reply),
     Look(Look),
     Journal(Vec<JournalEntry>),
+    /// Answered with whether no remains of forgotten texts are left.
+    Scrub(oneshot::Sender<bool>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -212,12 +214,28 @@ impl Ledger {
     /// Opens a text that a fact refers to.
     ///
     /// # Errors
-    /// [`ReadError`]; a text that was erased or is damaged is `None`.
+    /// [`ReadError`]; a text that was forgotten or is damaged is `None`.
     pub async fn text(&self, reference: &BodyRef) -> Result<Option<Vec<u8>>, ReadError> {
         Ok(match self.vault.unseal(reference).await? {
             Unsealed::Plaintext(text) => Some(text),
             Unsealed::Erased | Unsealed::Missing | Unsealed::Corrupt => None,
         })
+    }
+
+    /// When the texts of a subject were forgotten (milliseconds since the Unix epoch), if they were.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn forgotten_at_ms(&self, subject: &str) -> Result<Option<i64>, ReadError> {
+        let fact = self.reader.fact_by_key(&forgotten_key(subject)).await?;
+        Ok(fact.map(|fact| fact.fact.recorded_at_ms))
+    }
+
+    /// Takes the remains of forgotten texts out of free pages and log, where there are any. `false`: not now, and it is
+    /// tried again at the next start.
+    pub async fn scrub(&self) -> bool {
+        let (reply, done) = oneshot::channel();
+        self.requests.send(Request::Scrub(reply)).await.is_ok() && done.await.unwrap_or(false)
     }
 
     /// Ends the task once everything handed in before is durable.

@@ -18,7 +18,7 @@ use tokio::{
 use crate::{
     config::{Config, ConfigError},
     control::{self, Service},
-    effects,
+    effects, forget,
     heads::{Heads, HeadsError, kept},
     home::{Home, HomeError},
     intake,
@@ -257,6 +257,7 @@ fn start_tasks(
     tasks.spawn(pulse::tick(outside.clone()));
     tasks.spawn(recheck::run(outside.ledger.clone()));
     tasks.spawn(async move { heads.run().await });
+    tasks.spawn(forget::retention(outside.ledger.clone()));
     tasks.spawn(pulse::observe(outside.clone(), config.peers()));
     if outside.market.is_some() {
         tasks.spawn(intake::run(outside.clone()));

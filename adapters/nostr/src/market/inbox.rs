@@ -285,6 +285,11 @@ impl Inbox {
         }
     }
 
+    /// What is there now, without waiting.
+    pub fn taken(&self) -> Vec<Notice> {
+        self.lock().take(usize::MAX).0
+    }
+
     pub fn close(&self) {
         self.lock().closed = true;
         self.ready.notify_one();

@@ -10,12 +10,14 @@ mod journal;
 mod lane;
 mod preview;
 mod publish;
+mod reading;
 mod seen;
 mod supervisor;
 mod transport;
 
 pub use config::{DEFAULT_RELAYS, MAX_RELAYS, RelayConfig};
 pub use heads::HeldHeads;
+pub use reading::Reading;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

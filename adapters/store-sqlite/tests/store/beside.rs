@@ -60,7 +60,12 @@ async fn a_body_is_read_back_until_its_subject_is_forgotten_and_no_hash_breaks()
     assert_eq!(stranger.unseal(&one).await.unwrap(), Unsealed::Corrupt);
     assert!(stranger.seal("job/1", b"x").await.is_err());
 
-    store.forget_subject("job/1").await.unwrap();
+    let forgotten = pb::TextForgotten {
+        subject: "job/1".into(),
+        reason: pb::ForgetReason::Job as i32,
+    };
+    let forgotten = pen.write(forgotten.into(), "ledger", "forgotten/job/1");
+    store.append(facts(&[forgotten])).await.unwrap();
     assert_eq!(vault.unseal(&one).await.unwrap(), Unsealed::Erased);
     assert!(vault.seal("job/1", b"more").await.is_err());
     assert_eq!(

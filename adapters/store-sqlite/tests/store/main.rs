@@ -3,6 +3,7 @@
 mod anchor;
 mod append;
 mod beside;
+mod forget;
 mod mutation;
 mod open;
 mod support;

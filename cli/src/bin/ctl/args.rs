@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use books::{Export, Format, Journal, Log, Price, Report, Span, Worth};
 pub use buying::{Buy, BuyMode, BuyModeStart, Terms};
 pub use identity::{Identity, NewPassphrase};
-pub use market::{Canary, ContentChange, Missed, RefusalAction, Refusals};
+pub use market::{Canary, ContentChange, Forget, Missed, RefusalAction, Refusals};
 pub use statement::{Statement, StatementCreate, StatementVerify};
 pub use wallet::{Amount, Wallet};
 pub use withdraw::Withdrawal;
@@ -96,6 +96,8 @@ pub enum Command {
     Debts,
     /// Pays such a debt back, to an offer (BOLT12) or an invoice (BOLT11).
     Refund(Refund),
+    /// Forgets texts for good: of one job, of one buyer, or by age. What happened stays on record.
+    Forget(Forget),
     /// State and counts of each relay.
     Relays,
     /// Buys one answer from a provider, and waits for it.
@@ -220,6 +222,9 @@ pub struct PolicyChange {
     /// Whether a request without a bid gets a quote; otherwise it is declined.
     #[arg(long, group = "change", value_name = "true|false")]
     pub quote_without_bid: Option<bool>,
+    /// Forgets texts (requests, results, prompts) that are older than so many days; 0: keeps them.
+    #[arg(long, group = "change", value_name = "DAYS")]
+    pub keep_texts_days: Option<u32>,
     #[command(flatten)]
     pub content: ContentChange,
 }

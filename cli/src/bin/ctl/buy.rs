@@ -14,7 +14,7 @@ use crate::{
     confirm::{confirm, rehearsed},
     connect::{Client, call, call_waiting},
     failure::{Failure, Kind, Outcome},
-    output::{Out, clean, clean_line, fields, say, short},
+    output::{Out, at, clean, clean_line, fields, say, short},
 };
 
 /// Bytes that are asked at most; a relay takes no more anyway.
@@ -154,6 +154,12 @@ fn text(reply: &PurchaseReply, network: &str) -> String {
         ("provider", reply.provider.clone()),
         ("hash", reply.payment_hash.clone()),
         ("reason", clean_line(&reply.reason)),
+        (
+            "texts",
+            reply
+                .forgotten_at_ms
+                .map_or(String::new(), |ms| format!("forgotten on {}", at(ms))),
+        ),
     ]);
     match reply.result.is_empty() {
         true => details,

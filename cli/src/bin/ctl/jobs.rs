@@ -185,6 +185,11 @@ pub async fn why(client: &mut Client, out: Out, job: String) -> Outcome {
             lines.push(line.trim_end().to_owned());
         }
         lines.push(clean_line(&reply.answer));
+        lines.extend(
+            reply
+                .forgotten_at_ms
+                .map(|ms| format!("its texts were forgotten on {}", at(ms))),
+        );
         lines.join("\n")
     })
 }

@@ -12,6 +12,7 @@ mod connect;
 mod debts;
 mod doctor;
 mod failure;
+mod forget;
 mod heads;
 mod identity;
 mod jobs;
@@ -166,6 +167,15 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Wallet(action) => wallet::wallet(&mut connect(&home).await?, out, action).await,
         Command::Debts => debts::debts(&mut connect(&home).await?, out).await,
         Command::Refund(order) => debts::refund(&mut connect(&home).await?, out, order).await,
+        Command::Forget(order) => {
+            let job = order.job.clone().unwrap_or_default();
+            let mut client = connect(&home).await?;
+            let done = forget::forget(&mut client, out, order).await;
+            match job.is_empty() {
+                true => done,
+                false => suggest::job(&mut client, "forget --job", &job, done).await,
+            }
+        }
         Command::Relays => status::relays(&mut connect(&home).await?, out).await,
         Command::Buy(order) => buy::buy(&mut connect(&home).await?, out, order).await,
         Command::BuyMode(action) => buy_mode::buy_mode(&mut connect(&home).await?, out, action).await,

@@ -53,7 +53,10 @@ fn refusals_text(reply: &RefusalsReply) -> String {
         "asked",
     ];
     let row = |line: &RefusalLine| {
-        let asked = clean_line(&line.text);
+        let asked = match line.forgotten_at_ms {
+            Some(ms) => format!("forgotten on {}", at(ms)),
+            None => clean_line(&line.text),
+        };
         let cut: String = asked.chars().take(TEXT_SHOWN).collect();
         vec![
             short(&line.job_id),
@@ -101,7 +104,7 @@ fn change(setting: &str, now: &str, needed: &str) -> String {
 }
 
 /// A span back from now, or a day or time where the asker is.
-fn since_ms(text: &str) -> Outcome<i64> {
+pub fn since_ms(text: &str) -> Outcome<i64> {
     let bad = || {
         Failure::usage(format!(
             "{text:?} is neither a span (30m, 24h, 7d) nor a date (2026-11-20)"

@@ -59,6 +59,7 @@ fn changed(mut policy: Policy, change: PolicyChange) -> Policy {
     set(&mut policy.max_output_tokens, change.max_output_tokens);
     set(&mut policy.invoice_expiry_s, change.invoice_expiry_s);
     set(&mut policy.quote_without_bid, change.quote_without_bid);
+    set(&mut policy.keep_texts_days, change.keep_texts_days);
     content(&mut policy, change.content);
     policy
 }
@@ -103,9 +104,17 @@ fn text(reply: &PolicyReply, network: &str) -> String {
         ("accept-targeted", policy.accept_targeted.to_string()),
         ("invoice-expiry-s", policy.invoice_expiry_s.to_string()),
         ("quote-without-bid", policy.quote_without_bid.to_string()),
+        ("keep-texts-days", keep(policy.keep_texts_days)),
         ("refused words", policy.refused_words.join(", ")),
         ("refused topics", topics.join("; ")),
         ("refused requesters", policy.refused_requesters.join(", ")),
         ("digest", reply.digest.clone()),
     ])
+}
+
+fn keep(days: u32) -> String {
+    match days {
+        0 => "for good".to_owned(),
+        days => days.to_string(),
+    }
 }

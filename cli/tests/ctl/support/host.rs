@@ -492,6 +492,20 @@ impl Control for Host {
     async fn identity(&self, _: Request<IdentityRequest>) -> Answer<IdentityReply> {
         Ok(Response::new(IdentityReply::default()))
     }
+    async fn forget(&self, request: Request<ForgetRequest>) -> Answer<ForgetReply> {
+        let request = request.into_inner();
+        match (request.job.is_empty(), request.buyer.is_empty()) {
+            (false, _) => refused("still-needed", "the texts are needed: the job is not over"),
+            (_, false) => Ok(Response::new(ForgetReply::default())),
+            _ => Ok(Response::new(ForgetReply {
+                forgotten: 3,
+                needed: 1,
+                needed_because: "the job is not over".into(),
+                overwritten: !request.dry_run,
+                ..Default::default()
+            })),
+        }
+    }
     async fn stop(&self, _: Request<StopRequest>) -> Answer<StopReply> {
         Ok(Response::new(StopReply {}))
     }

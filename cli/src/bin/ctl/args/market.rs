@@ -96,3 +96,20 @@ pub struct Canary {
     #[command(flatten)]
     pub yes: Yes,
 }
+
+/// Whose texts.
+#[derive(Debug, Args)]
+#[group(id = "whose", required = true, multiple = false, args = ["job", "buyer", "older_than"])]
+pub struct Forget {
+    /// A job or purchase: its id or market id, or a beginning of at least 8 digits.
+    #[arg(long, value_name = "ID")]
+    pub job: Option<String>,
+    /// All jobs of this buyer: npub1… or hexadecimal.
+    #[arg(long, value_name = "KEY")]
+    pub buyer: Option<String>,
+    /// Everything older than a span (90d, 24h) or a date (2026-11-20).
+    #[arg(long, value_name = "WHEN")]
+    pub older_than: Option<String>,
+    #[command(flatten)]
+    pub yes: Yes,
+}
