@@ -225,6 +225,7 @@ impl Shop {
             bolt11: deal.bolt11.clone(),
             amount_msat: PRICE_MSAT,
             expires_at_ms: START_MS + 3_600_000,
+            ..pb::InvoiceIssued::default()
         };
         let model = if number.is_multiple_of(2) {
             String::new()
