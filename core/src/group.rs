@@ -2,7 +2,11 @@
 //! last of them is durable. The host drives it over the store, the simulator over its model of one.
 use std::{collections::HashMap, future::Future};
 
-use autopilot_events::{Draft, Event, Head, Recorded, words::JobId};
+use autopilot_events::{
+    Draft, Event, Head, Recorded,
+    words::{JobId, PaymentHash},
+};
+use autopilot_projections::State;
 
 use crate::{
     Engine, Input, Refusal,
@@ -104,12 +108,15 @@ impl<R> Group<R> {
         if let Some(key) = input.identity()
             && let Some((sequence, agrees)) = self.recorded(past, &key, &input).await?
         {
-            let answer = match agrees {
-                true => Ok(Done::Duplicate { sequence }),
-                false => Err(Declined::Conflict { key, sequence }),
+            let Some(again) = approved_again(engine.state(), &input).filter(|_| agrees) else {
+                let answer = match agrees {
+                    true => Ok(Done::Duplicate { sequence }),
+                    false => Err(Declined::Conflict { key, sequence }),
+                };
+                self.answers.push((reply, answer));
+                return Ok(false);
             };
-            self.answers.push((reply, answer));
-            return Ok(false);
+            input = again;
         }
         bind(past, &mut input).await?;
         let drafts = match engine.decide(input, now_ms) {
@@ -192,6 +199,17 @@ impl<R> Group<R> {
         }
         Ok(())
     }
+}
+
+/// A payment that is on record as done, and was approved once more: whoever looked its hash up did so before it was done, or
+/// an offer waited while its invoice was paid elsewhere. Without an outcome of its own the approval would stay for ever.
+fn approved_again(state: &State, input: &Input) -> Option<Input> {
+    let Input::Wallet(WalletInput::Sent(payment)) = input else {
+        return None;
+    };
+    let payment_hash = PaymentHash::of(&payment.payment_hash);
+    state.wallet.outgoing_by_hash(&payment_hash)?;
+    Some(Input::Wallet(WalletInput::PaidBefore { payment_hash }))
 }
 
 /// Finds the job of a payment by its hash, where that job is over already. A quote's job that is over without its money

@@ -237,6 +237,11 @@ pub enum WalletInput {
     Sent(pb::WalletPaymentSent),
     /// A payment of ours failed for good.
     Failed(pb::WalletPaymentFailed),
+    /// A payment that was approved is one that was done before, for another purpose: nothing left for this one.
+    PaidBefore {
+        /// Which.
+        payment_hash: PaymentHash,
+    },
     /// A channel can be used.
     ChannelOpened(pb::WalletChannelOpened),
     /// A channel is closed.

@@ -32,6 +32,7 @@ pub fn observed(state: &State, observed: WalletInput, now_ms: i64) -> Vec<Draft>
         WalletInput::Received { payment, bound } => received(state, payment, bound),
         WalletInput::Sent(payment) => sent(state, payment),
         WalletInput::Failed(payment) => failed(state, payment, now_ms),
+        WalletInput::PaidBefore { payment_hash } => paid_before(state, &payment_hash),
         WalletInput::ChannelOpened(m) => {
             let key = channel_opened_key(&m.channel_id);
             vec![keyed(fact("wallet", Source::Wallet, m), key)]
@@ -159,6 +160,21 @@ pub fn failed(state: &State, failed: pb::WalletPaymentFailed, now_ms: i64) -> Ve
     } else {
         drafts.push(closed(id, "the payment failed"));
     }
+    drafts
+}
+
+/// An invoice pays once: what it was approved for a second time gets nothing of it, and is not tried again.
+fn paid_before(state: &State, hash: &PaymentHash) -> Vec<Draft> {
+    let reason = "an invoice with this payment hash was paid before: nothing left for it again";
+    let failed = pb::WalletPaymentFailed {
+        payment_id: hash.to_vec(),
+        payment_hash: hash.to_vec(),
+        reason: reason.to_owned(),
+    };
+    let mut drafts = vec![of_wallet(&hash.0, failed).by(Source::Policy)];
+    drafts.extend(refund::unsettled(state, &hash.0, &[], reason));
+    let purchase = state.purchases.by_payment_hash(hash);
+    drafts.extend(purchase.map(|(id, _)| closed(id, "its invoice was paid before")));
     drafts
 }
 

@@ -10,6 +10,7 @@ mod host;
 pub mod oracle;
 mod people;
 pub mod soak;
+mod treasury;
 mod trouble;
 pub mod wallet;
 mod world;

@@ -155,6 +155,7 @@ impl World {
                 preimage: None,
             };
             let id = self.chance.id();
+            self.wallet.contradictions.insert(id);
             self.wallet.events.push_back(WalletEvent { id, kind });
         }
     }
