@@ -24,11 +24,11 @@ const PATIENCE: Duration = Duration::from_secs(PATIENCE_S as u64);
 const DEAD_RELAY: &str = "ws://127.0.0.1:9";
 
 /// The files of a ledger: the database, and what SQLite keeps beside it.
-fn files(home: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(home).unwrap().map(|entry| entry.unwrap().path());
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let of_ledger = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        name.starts_with("ledger.db") && !name.ends_with(".lock")
+        name.starts_with("ledger.sqlite") && !name.ends_with(".lock")
     };
     entries.filter(of_ledger).collect()
 }
@@ -154,6 +154,8 @@ async fn an_old_copy_of_a_ledger_is_told_from_the_heads_that_relays_and_buyers_h
     let mut stage = Stage::build_with(ChainKind::Simulated, dead).await.unwrap();
     let copies = tempfile::tempdir().unwrap();
     let home = stage.world.provider.home.path().to_owned();
+    let ledger = stage.world.provider.home.ledger_file();
+    let ledger = ledger.parent().unwrap();
 
     // Neither a relay without heads nor one that can't be asked is in the way, and the second is told.
     stage.world.go_online().await.unwrap();
@@ -183,7 +185,7 @@ async fn an_old_copy_of_a_ledger_is_told_from_the_heads_that_relays_and_buyers_h
 
     // A copy is made, and the provider earns on.
     assert!(stage.world.provider.stop_in_order().await);
-    copy(&home, copies.path());
+    copy(ledger, copies.path());
     stage.world.provider.restart(&[]).await.unwrap();
     stage.world.go_online().await.unwrap();
     let first = publish_head(&mut stage.world.provider.client().unwrap()).await;
@@ -196,7 +198,7 @@ async fn an_old_copy_of_a_ledger_is_told_from_the_heads_that_relays_and_buyers_h
 
     // The copy is put back: its first missing fact is the one after its last.
     assert!(stage.world.provider.stop_in_order().await);
-    copy(copies.path(), &home);
+    copy(copies.path(), ledger);
     let last = autopilot_host::audit::Audit::open(&home)
         .await
         .unwrap()
@@ -259,7 +261,7 @@ async fn an_old_copy_of_a_ledger_is_told_from_the_heads_that_relays_and_buyers_h
     // The copy once more, grown beyond all heads where none can be asked, and then shown to the relay: a fork.
     let newest = publish_head(&mut client).await;
     assert!(stage.world.provider.stop_in_order().await);
-    copy(copies.path(), &home);
+    copy(copies.path(), ledger);
     let file = stage.world.provider.home.config_file();
     let config = Config::read(&file).unwrap();
     let alone = Config {
