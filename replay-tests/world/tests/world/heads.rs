@@ -140,7 +140,7 @@ async fn grow_beyond(client: &mut Client, size: u64) {
             per_btc: 5_000_000,
             decimals: 2,
             source: "a test".to_owned(),
-            ..pb::RecordPriceRequest::default()
+            observed_at_ms: 1_700_000_000_000,
         };
         client.record_price(price).await.unwrap();
     }
