@@ -174,7 +174,14 @@ impl Missed {
         let hour = at_ms.div_euclid(HOUR_MS);
         self.total.add(&span);
         self.hours.entry(hour).or_default().add(&span);
-        self.hours = self.hours.split_off(&(hour - HOURS_KEPT));
+        let oldest = hour.saturating_sub(HOURS_KEPT);
+        while self
+            .hours
+            .first_key_value()
+            .is_some_and(|(hour, _)| *hour < oldest)
+        {
+            self.hours.pop_first();
+        }
     }
 
     fn refuse(&mut self, m: &pb::JobRefused) -> Span {

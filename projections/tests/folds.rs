@@ -101,6 +101,30 @@ fn a_span_that_is_empty_or_turned_round_holds_nothing() {
 }
 
 #[test]
+fn buckets_of_the_last_35_days_are_kept_and_it_is_said_from_when_on() {
+    let days = [0, 1, 36, 40];
+    let earnings = settled(&days.map(|day| day * DAY_MS));
+    assert_eq!(
+        earnings.kept_from_ms(),
+        DAY_MS + 15 * 60_000,
+        "days 0 and 1 are gone"
+    );
+    assert_eq!(
+        earnings.between(earnings.kept_from_ms(), i64::MAX).earned_msat,
+        1_100
+    );
+    assert_eq!(earnings.earned_msat, 1_111, "in all it counts for ever");
+    let all = settled(&[0, 35 * DAY_MS - 1]);
+    assert_eq!(
+        (all.kept_from_ms(), all.between(i64::MIN, i64::MAX).jobs),
+        (i64::MIN, 2)
+    );
+    // One that the wallet dates long ago, told late.
+    let late = settled(&[40 * DAY_MS, 0]);
+    assert_eq!((late.kept_from_ms(), late.jobs_settled), (15 * 60_000, 2));
+}
+
+#[test]
 fn sums_that_would_overflow_stand_still_at_the_top() {
     let mut earnings = settled(&[0]);
     let most = pb::JobSettled {
@@ -185,7 +209,7 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
         "outbox/2",
         "wallet/4",
         "purchases/3",
-        "earnings/2",
+        "earnings/3",
         "accounts/3",
         "missed/1",
         "custody/1",

@@ -6,6 +6,9 @@ use autopilot_events::{
     words::ChainHash,
 };
 
+/// Field 1, varint: how an encoded fact begins.
+const SEQUENCE_TAG: u8 = 0x08;
+
 /// One stored row of facts: a commit, or a segment of many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
@@ -109,4 +112,42 @@ pub fn walk(head: &Head, block: &Block, each: &mut dyn FnMut(&Recorded)) -> Resu
         ));
     }
     Ok(at)
+}
+
+/// The chain over a block's bytes alone: number and chain value before it go in, those after it come out. The facts are
+/// not decoded beyond their number, which our encoding puts first.
+///
+/// # Errors
+/// [`Broken`] at the first fact that does not fit.
+pub(crate) fn walk_bytes(
+    (before, prev_chain): (u64, ChainHash),
+    block: &Block,
+) -> Result<(u64, ChainHash), Broken> {
+    let first = block.first_sequence;
+    if first != before + 1 || block.prev_chain != prev_chain {
+        return Err(Broken::at(
+            before + 1,
+            "its block does not continue the one before",
+        ));
+    }
+    let (mut at, mut chain) = (before, prev_chain);
+    for frame in frames(&block.bytes) {
+        let due = at + 1;
+        let bytes = frame.map_err(|error| Broken::at(due, error.to_string()))?;
+        let number = bytes
+            .strip_prefix(&[SEQUENCE_TAG])
+            .and_then(|mut rest| prost::encoding::decode_varint(&mut rest).ok());
+        if number != Some(due) {
+            return Err(Broken::at(due, "it does not begin with its number"));
+        }
+        chain = chain::link(&chain, bytes);
+        at = due;
+    }
+    if at - before != block.count || chain != block.chain {
+        return Err(Broken::at(
+            first,
+            "the bytes of the block's facts do not give its count and chain value",
+        ));
+    }
+    Ok((at, chain))
 }

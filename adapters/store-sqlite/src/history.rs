@@ -1,13 +1,14 @@
 //! Reading the history, page by page.
 use autopilot_events::words::{Digest, JobId};
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use crate::{
     error::ReadError,
     fingerprint::Fingerprint,
     reader::Reader,
     row_store::checkpoint,
-    rows::{COLUMNS, HistoryQuery, HistoryRow, MAX_ROWS},
+    rows::{COLUMNS, HistoryQuery, HistoryRow, MAX_ROWS, STATE},
+    sql::select_in,
 };
 
 impl Reader {
@@ -16,31 +17,13 @@ impl Reader {
     /// # Errors
     /// [`ReadError`].
     pub async fn history(&self, query: &HistoryQuery) -> Result<(Vec<HistoryRow>, u64), ReadError> {
-        // Towards newer rows the page nearest to the cursor is wanted, so it is read the other way round.
-        let upwards = query.after.is_some() && query.before.is_none();
-        let order = if upwards { "ASC" } else { "DESC" };
-        let text = format!(
-            "{COLUMNS} WHERE (?1 IS NULL OR role = ?1) AND (?2 IS NULL OR work = ?2) AND (?3 IS NULL OR money = ?3) \
-             AND first_sequence < ?4 AND first_sequence > ?5 ORDER BY first_sequence {order} LIMIT ?6"
-        );
         let mut connection = self.pool.acquire().await?;
         let mut snapshot = sqlx::Connection::begin(&mut *connection).await?;
-        let bound = |cursor: Option<u64>, none: i64| {
-            cursor.map_or(none, |cursor| i64::try_from(cursor).unwrap_or(i64::MAX))
-        };
-        let rows = sqlx::query(AssertSqlSafe(text))
-            .bind(query.role.map(|role| role.name()))
-            .bind(query.work.as_deref())
-            .bind(query.money.as_deref())
-            .bind(bound(query.before, i64::MAX))
-            .bind(bound(query.after, 0))
-            .bind(query.limit.min(MAX_ROWS))
-            .fetch_all(&mut *snapshot)
-            .await?;
+        let places = places(&mut snapshot, query).await?;
+        let before = format!("{COLUMNS} WHERE first_sequence");
+        let rows = select_in(&mut snapshot, &before, &places, |q, place| q.bind(*place)).await?;
         let mut rows = rows.iter().map(HistoryRow::read).collect::<Result<Vec<_>, _>>()?;
-        if upwards {
-            rows.reverse();
-        }
+        rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.first_sequence));
         let at = checkpoint(&mut snapshot)
             .await?
             .map_or(0, |(sequence, ..)| sequence);
@@ -69,6 +52,79 @@ impl Reader {
             .await?
             .map(|(sequence, _, digest)| (sequence, digest)))
     }
+}
+
+/// Places (`first_sequence`) of the rows of a page. What it costs depends on the page and on the number of states that
+/// occur, not on the length of the history.
+async fn places(connection: &mut SqliteConnection, query: &HistoryQuery) -> Result<Vec<i64>, ReadError> {
+    // Towards newer rows the page nearest to the cursor is wanted, so it is read the other way round.
+    let upwards = query.after.is_some() && query.before.is_none();
+    let order = if upwards { "ASC" } else { "DESC" };
+    let bound = |cursor: Option<u64>, none: i64| {
+        cursor.map_or(none, |cursor| i64::try_from(cursor).unwrap_or(i64::MAX))
+    };
+    let (before, after) = (bound(query.before, i64::MAX), bound(query.after, 0));
+    let limit = query.limit.min(MAX_ROWS);
+    let range = format!("first_sequence < ? AND first_sequence > ? ORDER BY first_sequence {order} LIMIT ?");
+    let mut places = Vec::new();
+    if query.role.is_none() && query.work.is_none() && query.money.is_none() {
+        let text = format!("SELECT first_sequence FROM history WHERE {range}");
+        let rows = sqlx::query(AssertSqlSafe(text))
+            .bind(before)
+            .bind(after)
+            .bind(limit);
+        for row in rows.fetch_all(&mut *connection).await? {
+            places.push(row.try_get::<i64, _>(0)?);
+        }
+        return Ok(places);
+    }
+    for state in states(connection, query).await? {
+        let text = format!("SELECT first_sequence FROM history WHERE {STATE} = ? AND {range}");
+        let rows = sqlx::query(AssertSqlSafe(text))
+            .bind(state)
+            .bind(before)
+            .bind(after)
+            .bind(limit);
+        for row in rows.fetch_all(&mut *connection).await? {
+            places.push(row.try_get::<i64, _>(0)?);
+        }
+    }
+    places.sort_unstable();
+    if !upwards {
+        places.reverse();
+    }
+    places.truncate(limit as usize);
+    Ok(places)
+}
+
+/// The states that occur and that the filter lets through. There are a few dozen at most: each is one step in the index.
+async fn states(connection: &mut SqliteConnection, query: &HistoryQuery) -> Result<Vec<String>, ReadError> {
+    let next = |after: &str| {
+        format!("(SELECT {STATE} FROM history WHERE {STATE} > {after} ORDER BY {STATE} LIMIT 1)")
+    };
+    let (first, following) = (next("''"), next("state.name"));
+    let text = format!(
+        "WITH RECURSIVE state(name) AS (SELECT {first} UNION ALL SELECT {following} FROM state \
+         WHERE state.name IS NOT NULL) SELECT name FROM state WHERE name IS NOT NULL"
+    );
+    let rows = sqlx::query(AssertSqlSafe(text)).fetch_all(connection).await?;
+    let wanted = [
+        query.role.map(|role| role.name()),
+        query.work.as_deref(),
+        query.money.as_deref(),
+    ];
+    let mut states = Vec::new();
+    for row in rows {
+        let name: String = row.try_get(0)?;
+        let fits = name
+            .split('/')
+            .zip(wanted)
+            .all(|(found, wanted)| wanted.is_none_or(|wanted| wanted == found));
+        if fits {
+            states.push(name);
+        }
+    }
+    Ok(states)
 }
 
 /// The digest of the rows as they lie in the table, read in pages.

@@ -9,7 +9,7 @@ use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqlitePoolOptions};
 
 use crate::{
-    block::{Broken, walk},
+    block::{Broken, walk, walk_bytes},
     compact::block_of,
     error::{OpenError, ReadError},
     schema::{self, Kind},
@@ -124,6 +124,43 @@ impl Reader {
             });
             if flow.is_break() {
                 return Ok(at);
+            }
+        }
+    }
+
+    /// Recomputes the chain over every stored byte and checks that blocks and numbers join: what [`Reader::verify`] does
+    /// first, without decoding the facts and without what lies beside them.
+    ///
+    /// # Errors
+    /// [`ReadError::Broken`] at the first fact that does not hold, or at the first one of its block.
+    pub async fn verify_chain(
+        &self,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<(u64, ChainHash), ReadError> {
+        let mut connection = self.pool.acquire().await?;
+        let of = end(&mut connection).await?;
+        let (mut at, mut chain) = (0, Head::empty().chain);
+        loop {
+            let mut rows = sqlx::query(
+                "SELECT first_sequence, count, prev_chain, chain, bytes FROM block WHERE first_sequence > ? \
+                 ORDER BY first_sequence",
+            )
+            .bind(at as i64)
+            .fetch(&mut *connection);
+            let mut bytes = 0;
+            while let Some(row) = rows.try_next().await? {
+                let block = block_of(&row)?;
+                bytes += block.bytes.len();
+                (at, chain) = walk_bytes((at, chain), &block)?;
+                if bytes >= STEP_BYTES {
+                    break;
+                }
+            }
+            drop(rows);
+            let of = of.max(at);
+            progress(Progress { facts: at, of });
+            if bytes < STEP_BYTES {
+                return Ok((at, chain));
             }
         }
     }

@@ -75,9 +75,14 @@ async fn change(
         digests.history.add(&row.canonical());
     }
     let statement = [
-        "INSERT OR REPLACE INTO history VALUES",
+        "INSERT INTO history VALUES",
         "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-        "",
+        // Not the place in the order, which never changes: its index is left alone then.
+        "ON CONFLICT(job_id) DO UPDATE SET role = excluded.role, native_id = excluded.native_id, \
+         counterparty = excluded.counterparty, kind = excluded.kind, work = excluded.work, money = excluded.money, \
+         price_msat = excluded.price_msat, settled_msat = excluded.settled_msat, \
+         settled_at_ms = excluded.settled_at_ms, payment_hash = excluded.payment_hash, \
+         result_digest = excluded.result_digest, reason = excluded.reason",
     ];
     insert_many(connection, statement, &rows, |q, row| {
         q.bind(row.job_id.to_vec())

@@ -91,7 +91,7 @@ impl Store {
         if let Kind::Empty = kind {
             schema::create(&mut connection).await.map_err(of_sqlite)?;
         }
-        for tables in [tiles::TABLES, anchor::TABLES] {
+        for tables in [tiles::TABLES, anchor::TABLES, crate::rows::INDEX] {
             // Ledgers of earlier programs lack them.
             sqlx::raw_sql(tables)
                 .execute(&mut connection)

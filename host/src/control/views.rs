@@ -205,6 +205,12 @@ impl Service {
         &self,
         request: pb::EarningsRequest,
     ) -> Result<pb::EarningsReply, Status> {
+        let kept_from_ms = self.look(|engine| engine.state().earnings.kept_from_ms()).await?;
+        if request.day_end_ms > request.day_start_ms && request.day_start_ms < kept_from_ms {
+            return Err(errors::invalid(
+                "that day is further back than 35 days before the last settlement: `autopilotctl report` sums any window",
+            ));
+        }
         self.look(move |engine| {
             let earnings = &engine.state().earnings;
             let today = earnings.between(request.day_start_ms, request.day_end_ms);

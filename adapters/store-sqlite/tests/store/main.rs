@@ -6,5 +6,6 @@ mod beside;
 mod forget;
 mod mutation;
 mod open;
+mod pages;
 mod support;
 mod tree;
