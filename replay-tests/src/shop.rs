@@ -8,6 +8,7 @@ use autopilot_events::{
     Draft, Event, Recorded,
     head::{HeadSigner, SignedHead, origin},
     pb::{self, Source},
+    texts::forgotten_key,
     tree,
     words::{JobId, TreeHash},
 };
@@ -138,6 +139,15 @@ impl Shop {
     /// Writes a fact.
     pub fn write(&mut self, stream: &str, event: impl Into<Event>) -> pb::FactLink {
         self.write_keyed(stream, event, String::new())
+    }
+
+    /// Writes that the texts of a subject are forgotten.
+    pub fn forget(&mut self, subject: &str) {
+        let forgotten = pb::TextForgotten {
+            subject: subject.to_owned(),
+            reason: pb::ForgetReason::Job as i32,
+        };
+        self.write_keyed("ledger", forgotten, forgotten_key(subject));
     }
 
     fn write_keyed(
