@@ -54,7 +54,7 @@ fn story(n: u64) -> Story {
         13 => Story::Job(price_msat, End::Expired),
         14 => Story::Failed(2),
         15 | 16 => Story::Refused((n % 17) as u8),
-        17 | 18 => Story::Purchase(price_msat, n % 3 > 0),
+        17 | 18 => Story::Purchase(price_msat, !n.is_multiple_of(3)),
         _ => Story::Deposit(price_msat),
     }
 }
