@@ -1,12 +1,26 @@
-//! Data of an application that its identity signs (NIP-78): what a statement of earnings is sealed with.
+//! Data of an application that its identity signs (NIP-78): what a statement of earnings rests on and is sealed with.
 use autopilot_core::ports::market::{MarketError, SignedEvent};
 
-use crate::{Identity, nip90};
-
-/// Application data under an address.
-const DATA_KIND: u16 = 30_078;
+use crate::{
+    Identity,
+    heads::{self, HEAD_KIND},
+    nip90,
+};
 
 impl Identity {
+    /// Signs the event that carries a head and binds its key to this identity. Nothing is published.
+    ///
+    /// # Errors
+    /// [`MarketError::Invalid`], where the note is no head by that key.
+    pub fn head_event(
+        &self,
+        note: &str,
+        verifier_key: &str,
+        created_at_s: u64,
+    ) -> Result<SignedEvent, MarketError> {
+        heads::compose(self.keys(), note, verifier_key, created_at_s)
+    }
+
     /// Signs an event of kind 30078 with exactly these tags. Nothing is published.
     ///
     /// # Errors
@@ -17,6 +31,6 @@ impl Identity {
         content: String,
         created_at_s: u64,
     ) -> Result<SignedEvent, MarketError> {
-        Ok(nip90::sign(self.keys(), DATA_KIND, tags, content, created_at_s)?)
+        Ok(nip90::sign(self.keys(), HEAD_KIND, tags, content, created_at_s)?)
     }
 }

@@ -20,7 +20,12 @@ use autopilot_events::{
 use autopilot_store_sqlite::ReadError;
 use tokio::sync::{Mutex, watch};
 
-use crate::{clock, ledger::SubmitError, outside::Outside, secrets::Secrets};
+use crate::{
+    clock,
+    ledger::{Ledger, SubmitError},
+    outside::Outside,
+    secrets::Secrets,
+};
 
 /// Heads of one comparison at most, the largest; a relay gives fewer.
 const MAX_HELD: usize = 64;
@@ -195,27 +200,7 @@ impl Heads {
     pub async fn sign(&self) -> Result<(), HeadsError> {
         let _turn = self.turn.lock().await;
         self.compare_now().await?;
-        let now = |engine: &autopilot_core::Engine| (*engine.head(), engine.state().digests());
-        let (end, folds) = self.outside.ledger.look(now).await?;
-        let root = self.outside.ledger.reader().root_at(end.sequence).await?;
-        let note = self.signer.sign(&SignedHead {
-            origin: self.origin.clone(),
-            size: end.sequence,
-            root,
-            chain: end.chain,
-            folds: folds.into_iter().collect(),
-        })?;
-        let signed = pb::HeadSigned {
-            size: end.sequence,
-            root: root.to_vec(),
-            chain: end.chain.to_vec(),
-            note,
-            verifier_key: self.verifier_key().to_owned(),
-        };
-        self.outside
-            .ledger
-            .submit(Input::HeadSigned(signed), None)
-            .await?;
+        sign_now(&self.outside.ledger, &self.signer, &self.origin).await?;
         Ok(())
     }
 
@@ -257,6 +242,36 @@ impl Heads {
             }
         }
     }
+}
+
+/// Signs what the ledger is now, and records it.
+///
+/// # Errors
+/// [`HeadsError`].
+pub(crate) async fn sign_now(
+    ledger: &Ledger,
+    signer: &HeadSigner,
+    origin: &str,
+) -> Result<pb::HeadSigned, HeadsError> {
+    let now = |engine: &autopilot_core::Engine| (*engine.head(), engine.state().digests());
+    let (end, folds) = ledger.look(now).await?;
+    let root = ledger.reader().root_at(end.sequence).await?;
+    let note = signer.sign(&SignedHead {
+        origin: origin.to_owned(),
+        size: end.sequence,
+        root,
+        chain: end.chain,
+        folds: folds.into_iter().collect(),
+    })?;
+    let signed = pb::HeadSigned {
+        size: end.sequence,
+        root: root.to_vec(),
+        chain: end.chain.to_vec(),
+        note,
+        verifier_key: signer.verifier_key().to_owned(),
+    };
+    ledger.submit(Input::HeadSigned(signed.clone()), None).await?;
+    Ok(signed)
 }
 
 /// What agrees comes first, the largest at once, for it says of everything below it that it agrees; then what does

@@ -1,18 +1,19 @@
 //! The signed head that a statement rests on.
-use autopilot_core::Input;
 use autopilot_events::{
     Event,
     head::{HeadError, HeadSigner, SignedHead, origin},
-    pb,
 };
 use autopilot_store_sqlite::MasterKey;
 use tokio::sync::mpsc;
 
 use super::StatementError;
-use crate::{audit::Audit, home::Home, ledger::Ledger, secrets::Secrets};
-
-/// Hexadecimal digits of the root in a head's address.
-const ROOT_DIGITS: usize = 16;
+use crate::{
+    audit::Audit,
+    heads::{HeadsError, sign_now},
+    home::Home,
+    ledger::Ledger,
+    secrets::Secrets,
+};
 
 /// A signed head as a note, and what witnesses added to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,16 +49,6 @@ pub async fn cosigned(home: &Home, secrets: &Secrets, note: &str) -> Result<Note
     })
 }
 
-/// Tags of the event that binds a head's key to the seller.
-pub(super) fn tags(head: &SignedHead, verifier_key: &str) -> Vec<Vec<String>> {
-    let root: String = head.root.to_string().chars().take(ROOT_DIGITS).collect();
-    let tag = |name: &str, value: String| vec![name.to_owned(), value];
-    vec![
-        tag("d", format!("{}/{}/{root}", head.origin, head.size)),
-        tag("verifier", verifier_key.to_owned()),
-    ]
-}
-
 /// Signs what the ledger is now, and records it, where no host runs.
 ///
 /// # Errors
@@ -73,39 +64,17 @@ pub async fn sign_offline(home: &Home, secrets: &Secrets) -> Result<Note, Statem
 }
 
 async fn sign(ledger: &Ledger, secrets: &Secrets) -> Result<Note, StatementError> {
-    let record = |error: crate::ledger::SubmitError| StatementError::Record(error.to_string());
-    let now = |engine: &autopilot_core::Engine| {
+    let id = |engine: &autopilot_core::Engine| {
         let identity = engine.state().provider.identity.as_ref();
-        let id = identity.map(|identity| identity.ledger_id.clone());
-        (id, *engine.head(), engine.state().digests())
+        identity.and_then(|identity| hex::decode(&identity.ledger_id).ok())
     };
-    let (id, end, folds) = ledger.look(now).await.map_err(record)?;
-    let id = id
-        .and_then(|id| hex::decode(id).ok())
-        .ok_or(StatementError::Nameless)?;
-    let signer = HeadSigner::new(&origin(&id), &secrets.heads_key())?;
-    let root = ledger.reader().root_at(end.sequence).await?;
-    let text = signer.sign(&SignedHead {
-        origin: origin(&id),
-        size: end.sequence,
-        root,
-        chain: end.chain,
-        folds: folds.into_iter().collect(),
-    })?;
-    let signed = pb::HeadSigned {
-        size: end.sequence,
-        root: root.to_vec(),
-        chain: end.chain.to_vec(),
-        note: text.clone(),
-        verifier_key: signer.verifier_key().to_owned(),
-    };
-    ledger
-        .submit(Input::HeadSigned(signed), None)
-        .await
-        .map_err(record)?;
+    let id = ledger.look(id).await.map_err(HeadsError::from)?;
+    let origin = origin(&id.ok_or(StatementError::Nameless)?);
+    let signer = HeadSigner::new(&origin, &secrets.heads_key())?;
+    let signed = sign_now(ledger, &signer, &origin).await?;
     Ok(Note {
-        text,
-        verifier_key: signer.verifier_key().to_owned(),
+        text: signed.note,
+        verifier_key: signed.verifier_key,
         cosignatures: Vec::new(),
     })
 }

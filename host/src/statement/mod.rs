@@ -3,7 +3,10 @@ mod head;
 
 use std::io::Write;
 
-use autopilot_core::ports::market::{MARKET_NIP90, MarketError};
+use autopilot_core::{
+    input::receipt_key,
+    ports::market::{MARKET_NIP90, MarketError, SignedEvent as Signed},
+};
 use autopilot_events::{
     Event, Recorded,
     head::{HeadError, SignedHead},
@@ -23,6 +26,7 @@ pub use head::{Note, cosigned, sign_offline};
 use crate::{
     audit::{Audit, AuditError},
     clock,
+    heads::HeadsError,
     secrets::Secrets,
 };
 
@@ -80,8 +84,8 @@ pub enum StatementError {
     #[error("several paid jobs begin so")]
     Ambiguous,
     /// The head could not be recorded.
-    #[error("the head could not be recorded: {0}")]
-    Record(String),
+    #[error("the head could not be signed: {0}")]
+    Record(#[from] HeadsError),
 }
 
 impl From<ReadError> for StatementError {
@@ -108,10 +112,15 @@ impl Seller {
         })
     }
 
-    fn sign(&self, tags: Vec<Vec<String>>, content: String) -> Result<SignedEvent, StatementError> {
-        let event = self.identity.application_data(tags, content, clock::now_s())?;
-        let json = String::from_utf8_lossy(&event.json);
-        SignedEvent::read(&json).map_err(|error| MarketError::Invalid(error).into())
+    fn head(&self, note: &Note) -> Result<SignedEvent, StatementError> {
+        let event = self
+            .identity
+            .head_event(&note.text, &note.verifier_key, clock::now_s());
+        read(&event?)
+    }
+
+    fn seal(&self, tags: Vec<Vec<String>>, content: String) -> Result<SignedEvent, StatementError> {
+        read(&self.identity.application_data(tags, content, clock::now_s())?)
     }
 
     /// The text of a fact; `None`: it was erased.
@@ -132,6 +141,12 @@ impl Seller {
             Unsealed::Missing | Unsealed::Corrupt => Err(StatementError::Text(fact)),
         }
     }
+}
+
+/// An event of ours as a statement carries it.
+fn read(event: &Signed) -> Result<SignedEvent, StatementError> {
+    let json = String::from_utf8_lossy(&event.json);
+    SignedEvent::read(&json).map_err(|error| MarketError::Invalid(error).into())
 }
 
 /// What is told while a statement is written.
@@ -186,7 +201,7 @@ pub async fn create<W: Write + Send>(
         node: None,
         from_ms: Some(window.from_ms).filter(|ms| *ms > i64::MIN),
         to_ms: Some(window.to_ms).filter(|ms| *ms < i64::MAX),
-        head: seller.sign(head::tags(&head, &note.verifier_key), note.text.clone())?,
+        head: seller.head(note)?,
         cosignatures: note.cosignatures.clone(),
     };
     let mut making = Making {
@@ -227,7 +242,7 @@ pub async fn create<W: Write + Send>(
     let facts = making.head.size;
     let composer = making.composer.take().ok_or(StatementError::Nameless)?;
     let (content, tags) = composer.unsealed();
-    let seal = seller.sign(tags, content)?;
+    let seal = seller.seal(tags, content)?;
     let (out, totals) = composer.seal(seal)?;
     let written = Written {
         totals,
@@ -246,11 +261,6 @@ fn asked_for(wish: &Wish, settled: &pb::JobSettled) -> bool {
             id.to_string().starts_with(named) || request == Ok(id)
         }
     }
-}
-
-/// Key of the buyer's receipt of a job.
-fn receipt_key(job_id: &[u8]) -> String {
-    format!("receipt/{}", hex::encode(job_id))
 }
 
 impl<W: Write + Send> Making<'_, W> {

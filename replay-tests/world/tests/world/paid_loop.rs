@@ -102,7 +102,13 @@ async fn ten_small_jobs_are_earned_and_withdrawn() {
             "{why:?}"
         );
     }
+    fact_after(&mut provider, "job.receipted", 10).await;
     let home = stage.world.provider.home.path().to_owned();
+    let live = statement::checked(&home).await;
+    assert_eq!(
+        live[11]["totals"]["all"]["lines"], 10,
+        "made beside a running host: {live:?}"
+    );
     let mut stage = stage;
     stage.world.provider.restart(&[]).await.unwrap();
     stage.world.provider.stop_in_order().await;
