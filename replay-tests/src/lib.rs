@@ -3,6 +3,7 @@
 pub mod drafts;
 pub mod pen;
 pub mod shop;
+pub mod specimens;
 pub mod stories;
 
 pub use pen::Pen;

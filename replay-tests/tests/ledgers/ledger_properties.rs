@@ -65,7 +65,7 @@ fn snapshot(state: &State, head: Head) -> Snapshot {
 }
 
 /// What Python makes of a ledger, with its own BLAKE3.
-fn python(path: &Path) -> serde_json::Value {
+pub fn python(path: &Path) -> serde_json::Value {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/ledger_verify.py");
     let output = Command::new("python3")
         .arg(tool)
