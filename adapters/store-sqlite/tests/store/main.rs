@@ -3,6 +3,7 @@
 mod anchor;
 mod append;
 mod beside;
+mod edits;
 mod forget;
 mod mutation;
 mod open;

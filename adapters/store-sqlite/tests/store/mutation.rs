@@ -45,7 +45,7 @@ async fn replace(knife: &mut SqliteConnection, block: &Block) {
 }
 
 /// What the Python verifier says: exit code, and the JSON that it prints.
-fn python(path: &Path) -> (i32, serde_json::Value) {
+pub fn python(path: &Path) -> (i32, serde_json::Value) {
     let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/ledger_verify.py");
     let output = Command::new("python3").arg(tool).arg(path).output().unwrap();
     let said = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
