@@ -45,6 +45,8 @@ pub struct Ledger {
     pub engine: Engine,
     pub facts: Vec<Recorded>,
     pub now_ms: i64,
+    /// Inputs that were recorded under the key of what they observe.
+    pub intakes: Vec<Input>,
     keys: HashMap<String, usize>,
     streams: HashMap<String, u64>,
     /// Folds the same facts, read back from their bytes.
@@ -59,6 +61,7 @@ impl Ledger {
             engine: Engine::new(Head::empty(), State::default()),
             facts: Vec::new(),
             now_ms: NOON_MS,
+            intakes: Vec::new(),
             keys: HashMap::new(),
             streams: HashMap::new(),
             shadow: Engine::new(Head::empty(), State::default()),
@@ -74,12 +77,21 @@ impl Ledger {
             streams: &self.streams,
         };
         let mut group = Group::default();
+        let observed = input
+            .identity()
+            .filter(|key| !self.keys.contains_key(key))
+            .map(|key| (key, input.clone()));
         let decided = pin!(group.decide(&mut self.engine, &durable, input, self.now_ms, ()))
             .poll(&mut Context::from_waker(Waker::noop()));
         assert!(decided.is_ready(), "a ledger in memory makes nobody wait");
         for fact in group.facts().to_vec() {
             self.take(fact);
         }
+        self.intakes.extend(
+            observed
+                .filter(|(key, _)| self.keys.contains_key(key))
+                .map(|(_, input)| input),
+        );
         let new = group.facts().iter().map(|fact| line(&fact.event)).collect();
         assert_eq!(self.engine.state(), self.shadow.state());
         assert_eq!(self.engine.outstanding(), self.shadow.outstanding());

@@ -52,6 +52,21 @@ proptest! {
     }
 
     #[test]
+    fn an_intake_that_comes_again_changes_nothing(steps in steps(), again in proptest::collection::vec(any::<Index>(), 1..40)) {
+        let mut ledger = online();
+        for (number, step) in steps.iter().enumerate() {
+            take(&mut ledger, step);
+            if ledger.intakes.is_empty() {
+                continue;
+            }
+            let before = (*ledger.engine.head(), ledger.engine.state().digests());
+            let intake = again[number % again.len()].get(&ledger.intakes).clone();
+            prop_assert_eq!(ledger.submit(intake), ["duplicate"]);
+            prop_assert_eq!((*ledger.engine.head(), ledger.engine.state().digests()), before);
+        }
+    }
+
+    #[test]
     fn deciding_again_after_a_kill_decides_the_same(steps in steps()) {
         let mut ledger = lived(&steps);
         // A tick twice at the same time: what was due is done, nothing is due again.
