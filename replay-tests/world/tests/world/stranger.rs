@@ -196,13 +196,10 @@ async fn presence_is_announced_and_withdrawn() {
     let online = first(&stranger, handler(), |event| value(event, "k").is_some()).await;
     assert_eq!(value(&online, "k").unwrap()[1], "5050");
     let mut client = stage.world.provider.client().unwrap();
-    let offline = client
-        .go_offline(pb::GoOfflineRequest::default())
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(offline.state, "offline");
-    let gone = first(&stranger, handler(), |event| value(event, "k").is_none()).await;
+    // Listening begins first: what comes before nobody hears again.
+    let gone = first(&stranger, handler(), |event| value(event, "k").is_none());
+    let (gone, offline) = tokio::join!(gone, client.go_offline(pb::GoOfflineRequest::default()));
+    assert_eq!(offline.unwrap().into_inner().state, "offline");
     assert_eq!(
         value(&gone, "d"),
         value(&online, "d"),
