@@ -42,12 +42,12 @@ impl WorkerProcess {
         deadline: Option<Instant>,
     ) -> Result<Embedded, ModelError> {
         let late = || ModelError::DeadlineExceeded { partial: None };
-        // A text at a time: silence is judged over all of them.
+        // A text at a time: silence is judged over all of them. The worker refuses no text at all, and needs time for that.
         let watchdog = self
             .shared
             .config
             .watchdog
-            .saturating_mul(u32::try_from(request.texts.len()).unwrap_or(1));
+            .saturating_mul(u32::try_from(request.texts.len().max(1)).unwrap_or(1));
         let mut retried = false;
         loop {
             let ready = timeout_at(
