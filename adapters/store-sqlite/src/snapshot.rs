@@ -34,6 +34,19 @@ pub struct Snapshot {
     pub bytes: Vec<u8>,
 }
 
+impl Snapshot {
+    /// The state of a fold, whose digest is that of its bytes.
+    pub fn new(projection: String, version: u32, head: Head, bytes: Vec<u8>) -> Snapshot {
+        Snapshot {
+            projection,
+            version,
+            head,
+            digest: Digest::of_content(&bytes),
+            bytes,
+        }
+    }
+}
+
 /// A snapshot that was dropped, to be built anew from the facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DroppedSnapshot {

@@ -85,13 +85,8 @@ async fn a_replay_gives_the_folds_digests_and_compares_with_what_is_stored() {
     home.append(&mut store, 1).await;
     let mut state = State::default();
     home.facts.iter().for_each(|fact| state.apply(fact));
-    let snapshot = |state: &State| Snapshot {
-        projection: State::label(),
-        version: 1,
-        head: home.facts.last().unwrap().head(),
-        digest: autopilot_events::words::Digest::of_content(&state.to_snapshot()),
-        bytes: state.to_snapshot(),
-    };
+    let head = home.facts.last().unwrap().head();
+    let snapshot = |state: &State| Snapshot::new(State::label(), 1, head, state.to_snapshot());
     store.put_snapshot(&snapshot(&state)).await.unwrap();
     let ran = run(home.path(), &["ledger", "replay", "--json"]);
     assert_eq!(ran.exit, 0, "{}", ran.stderr);

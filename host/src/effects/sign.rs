@@ -56,14 +56,8 @@ pub(super) async fn sign(outside: &Outside, id: JobId, purpose: i32) -> Result<(
         FEEDBACK_BOUND_MS
     };
     let signed = pb::EventSigned {
-        event_id: event.id.to_vec(),
-        purpose: purpose as i32,
-        job_id: id.to_vec(),
-        kind: u32::from(event.kind),
-        event: None,
-        deadline_ms: clock::now_ms().saturating_add(bound_ms),
-        about: Vec::new(),
         relays: elsewhere(&request, &outside.relays),
+        ..said(&event, purpose, id, bound_ms)
     };
     outside
         .ledger
@@ -97,14 +91,8 @@ pub(super) async fn tell_loser(outside: &Outside, id: JobId, result: EventId) ->
         .compose_feedback_to_provider(&lost, &feedback, clock::now_s())
         .map_err(NotYet::because)?;
     let signed = pb::EventSigned {
-        event_id: event.id.to_vec(),
-        purpose: Purpose::LostRace as i32,
-        job_id: id.to_vec(),
-        kind: u32::from(event.kind),
-        event: None,
-        deadline_ms: clock::now_ms().saturating_add(FEEDBACK_BOUND_MS),
         about: result.to_vec(),
-        relays: Vec::new(),
+        ..said(&event, Purpose::LostRace, id, FEEDBACK_BOUND_MS)
     };
     outside
         .ledger
@@ -139,19 +127,24 @@ pub(super) async fn receipt(outside: &Outside, id: JobId) -> Result<(), NotYet> 
         .compose_receipt(&receipt, clock::now_s())
         .map_err(NotYet::because)?;
     happened("receipt");
-    let signed = pb::EventSigned {
-        event_id: event.id.to_vec(),
-        purpose: Purpose::Receipt as i32,
-        job_id: id.to_vec(),
-        kind: u32::from(event.kind),
-        event: None,
-        deadline_ms: clock::now_ms().saturating_add(RESULT_BOUND_MS),
-        about: Vec::new(),
-        relays: Vec::new(),
-    };
+    let signed = said(&event, Purpose::Receipt, id, RESULT_BOUND_MS);
     let body = Some((format!("purchase/{id}"), event.json.as_slice()));
     outside.ledger.submit(Input::Signed(signed), body).await?;
     Ok(())
+}
+
+/// What is recorded of an event of ours before anybody sees it: offered to our own relays for so many milliseconds.
+fn said(event: &SignedEvent, purpose: Purpose, id: JobId, bound_ms: i64) -> pb::EventSigned {
+    pb::EventSigned {
+        event_id: event.id.to_vec(),
+        purpose: purpose as i32,
+        job_id: id.to_vec(),
+        kind: u32::from(event.kind),
+        event: None,
+        deadline_ms: clock::now_ms().saturating_add(bound_ms),
+        about: Vec::new(),
+        relays: Vec::new(),
+    }
 }
 
 /// Where answers go besides our own relays: the buyer's first wishes. The adapter visits none inside our own network.

@@ -197,14 +197,7 @@ impl Driver {
     async fn snapshot(&mut self) -> Result<(), ReadError> {
         let head = *self.engine.head();
         let bytes = self.engine.state().to_snapshot();
-        let (projection, digest) = (State::label(), Digest::of_content(&bytes));
-        let snapshot = Snapshot {
-            projection,
-            version: STATE_SNAPSHOT_VERSION,
-            head,
-            digest,
-            bytes,
-        };
+        let snapshot = Snapshot::new(State::label(), STATE_SNAPSHOT_VERSION, head, bytes);
         self.store.put_snapshot(&snapshot).await?;
         self.last_snapshot = head.sequence;
         Ok(())

@@ -1,7 +1,7 @@
 //! Same facts, same order: same digests, however they were batched, read, compacted or resumed.
 use std::{path::Path, process::Command};
 
-use autopilot_events::{Event, Head, Recorded, words::Digest};
+use autopilot_events::{Event, Head, Recorded};
 use autopilot_projections::{
     State,
     accounts::postings,
@@ -54,14 +54,7 @@ async fn replayed(store: &Store, from: &Head, mut state: State) -> (State, Head)
 }
 
 fn snapshot(state: &State, head: Head) -> Snapshot {
-    let bytes = state.to_snapshot();
-    Snapshot {
-        projection: State::label(),
-        version: 1,
-        head,
-        digest: Digest::of_content(&bytes),
-        bytes,
-    }
+    Snapshot::new(State::label(), 1, head, state.to_snapshot())
 }
 
 /// What Python makes of a ledger, with its own BLAKE3.

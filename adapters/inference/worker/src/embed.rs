@@ -8,7 +8,7 @@ use llama_cpp_2::{context::LlamaContext, llama_batch::LlamaBatch, model::LlamaMo
 use crate::{
     engine::Model,
     failure::Failure,
-    generate::{count, decode, digest},
+    generate::{count, decode, digest, of_engine},
     load::elapsed_ms,
 };
 
@@ -132,15 +132,6 @@ fn receipt(
     let output_digest = text_digest(&mut vectors.iter().map(Vec::as_slice));
     Receipt {
         job_id: job.request.job_id.clone(),
-        model_digest: info.digest.clone(),
-        model_name: info.name.clone(),
-        runtime_build: info.runtime_build.clone(),
-        cpu_features: info.cpu_features.clone(),
-        threads: info.threads,
-        n_batch: info.n_batch,
-        n_ubatch: info.n_ubatch,
-        n_ctx: info.n_ctx,
-        kv_settings: info.kv_settings.clone(),
         sampler_chain: SAMPLER.to_owned(),
         template: "none".to_owned(),
         prompt_text_digest: text_digest(&mut job.request.texts.iter().map(String::as_bytes)),
@@ -151,6 +142,6 @@ fn receipt(
         load_ms,
         prompt_ms: embed_ms,
         finish_reason: FinishReason::Embedded.into(),
-        ..Receipt::default()
+        ..of_engine(info)
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use autopilot_proto::inference::v1::{GenerateEvent, GenerateRequest};
+use autopilot_proto::inference::v1::{GenerateEvent, GenerateRequest, ModelInfo, Receipt};
 use llama_cpp_2::{
     DecodeError, context::LlamaContext, llama_batch::LlamaBatch, sampling::LlamaSampler, token::LlamaToken,
 };
@@ -102,6 +102,22 @@ fn thousandths(value: u32) -> f32 {
 /// As the contract counts.
 pub fn count(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// What the engine says of itself in every receipt; what is said of one job is default.
+pub fn of_engine(info: &ModelInfo) -> Receipt {
+    Receipt {
+        model_digest: info.digest.clone(),
+        model_name: info.name.clone(),
+        runtime_build: info.runtime_build.clone(),
+        cpu_features: info.cpu_features.clone(),
+        threads: info.threads,
+        n_batch: info.n_batch,
+        n_ubatch: info.n_ubatch,
+        n_ctx: info.n_ctx,
+        kv_settings: info.kv_settings.clone(),
+        ..Receipt::default()
+    }
 }
 
 /// blake3 over the ids of tokens.

@@ -7,7 +7,7 @@ use llama_cpp_2::{sampling::LlamaSampler, token::LlamaToken};
 use crate::{
     engine::Model,
     failure::Failure,
-    generate::{Job, Samplers, count, digest},
+    generate::{Job, Samplers, count, digest, of_engine},
     load::elapsed_ms,
     output::Output,
     prompt::{self, Prompt},
@@ -168,17 +168,8 @@ impl Seat {
         };
         Receipt {
             job_id: self.job.request.job_id.clone(),
-            model_digest: info.digest.clone(),
-            model_name: info.name.clone(),
-            runtime_build: info.runtime_build.clone(),
-            cpu_features: info.cpu_features.clone(),
-            threads: info.threads,
-            n_batch: info.n_batch,
-            n_ubatch: info.n_ubatch,
-            n_ctx: info.n_ctx,
             n_seq: info.n_seq,
             company: self.company,
-            kv_settings: info.kv_settings.clone(),
             sampler_chain: self.sampler_words.clone(),
             seed: self.job.request.seed,
             template: self.prompt.template.to_owned(),
@@ -192,6 +183,7 @@ impl Seat {
             prompt_ms,
             generate_ms,
             finish_reason: reason.into(),
+            ..of_engine(info)
         }
     }
 }

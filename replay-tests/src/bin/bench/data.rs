@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use autopilot_events::{Draft, Event, Head, Recorded, chain::push_frame, pb, words::Digest};
+use autopilot_events::{Draft, Event, Head, Recorded, chain::push_frame, pb};
 use autopilot_projections::State;
 use autopilot_replay_tests::{
     Pen,
@@ -191,12 +191,5 @@ pub async fn build(path: &Path, facts: u64, mut told: impl FnMut(u64)) -> anyhow
 
 /// The folds as a host keeps them.
 fn snapshot(state: &State, head: Head) -> Snapshot {
-    let bytes = state.to_snapshot();
-    Snapshot {
-        projection: State::label(),
-        version: 1,
-        head,
-        digest: Digest::of_content(&bytes),
-        bytes,
-    }
+    Snapshot::new(State::label(), 1, head, state.to_snapshot())
 }
