@@ -15,7 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKSPACES = [ROOT, ROOT / "adapters/lightning/walletd"]
-FLOORS = {"proto": 0, "events": 1, "projections": 2, "core": 3, "adapters": 4, "host": 5, "cli": 6, "app-iced": 6}
+FLOORS = {"proto": 0, "events": 1, "projections": 2, "core": 3, "adapters": 4, "host": 5, "cli": 6, "app-iced": 6, "mcp": 6}
 PURE = ("events", "projections", "core")
 # What a pure floor never rests on, directly or through others (the generated contracts apart: their `rpc` feature is
 # for the floors above).

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod crash;
+pub mod desk;
 mod effects;
 pub mod forget;
 pub mod heads;

@@ -5,6 +5,7 @@ pub(crate) mod buy_mode;
 mod canary;
 mod client;
 mod debts;
+mod desk;
 mod errors;
 mod follow;
 mod forget;
@@ -19,6 +20,7 @@ mod service;
 mod terms;
 mod views;
 mod wallet;
+mod watch;
 mod why;
 mod withdraw;
 

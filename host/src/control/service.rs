@@ -8,7 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::withdraw::Plans;
-use crate::{config::Config, heads::Heads, home::Home, outside::Outside, pulse::Beat};
+use crate::{config::Config, desk::Desk, heads::Heads, home::Home, outside::Outside, pulse::Beat};
 
 /// What the faces talk to.
 #[derive(Clone)]
@@ -23,6 +23,7 @@ pub struct Service {
     pub(crate) payees: PayeeResolver,
     pub(crate) plans: Arc<Plans>,
     pub(crate) heads: Arc<Heads>,
+    pub(crate) desk: Desk,
 }
 
 /// Answers each call with the method named beside it.
@@ -37,6 +38,15 @@ macro_rules! table {
                 request: Request<pb::FollowRequest>,
             ) -> Result<Response<Self::FollowStream>, Status> {
                 Ok(Response::new(self.follow_facts(request.into_inner())))
+            }
+
+            type WatchStream = ReceiverStream<Result<pb::WatchUpdate, Status>>;
+
+            async fn watch(
+                &self,
+                request: Request<pb::WatchRequest>,
+            ) -> Result<Response<Self::WatchStream>, Status> {
+                self.watch_views(request.into_inner()).map(Response::new)
             }
 
             $(async fn $call(&self, request: Request<pb::$request>) -> Result<Response<pb::$reply>, Status> {
@@ -89,4 +99,7 @@ table! {
     heads(HeadsRequest) -> HeadsReply = answer_heads;
     sign_head(SignHeadRequest) -> HeadsReply = answer_sign_head;
     overrule_head(OverruleHeadRequest) -> HeadsReply = answer_overrule_head;
+    panes(PanesRequest) -> PanesReply = answer_panes;
+    open_pane(PaneRequest) -> PanesReply = answer_open_pane;
+    close_pane(PaneRequest) -> PanesReply = answer_close_pane;
 }

@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     config::{Config, ConfigError},
     control::{self, Service},
+    desk::Desk,
     effects, forget,
     heads::{Heads, HeadsError, kept},
     home::{Home, HomeError},
@@ -40,6 +41,8 @@ pub struct Options {
     pub home: PathBuf,
     /// What opens the identity.
     pub key: Key,
+    /// The panes that are open, for a window and for whoever drives it.
+    pub desk: Desk,
 }
 
 /// Why a host did not start, or stopped.
@@ -160,6 +163,7 @@ pub async fn run(
         payees: payees::resolver(&config)?,
         plans: Arc::default(),
         heads: heads.clone(),
+        desk: options.desk,
     };
     match comparing.await {
         Ok(Ok(())) => {}

@@ -9,6 +9,7 @@ use autopilot_cli::{home::resolve, passphrase};
 use autopilot_host::{
     config::{Chain, Config, Model, ModelServer, Provider, Wallet},
     control,
+    desk::Desk,
     home::Home,
     net, run,
 };
@@ -102,6 +103,7 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
         home: path,
         key: passphrase::key(&home, args.passphrase_file.as_deref(), may_ask(&args))
             .context("no passphrase can be read from the terminal")?,
+        desk: Desk::default(),
     };
     let socket = home.control_socket();
     let online = args.online;

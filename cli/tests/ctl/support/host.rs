@@ -124,6 +124,22 @@ fn heads() -> HeadsReply {
     }
 }
 
+fn panes(open: &str) -> PanesReply {
+    let line = PaneLine {
+        id: "pane.wallet".into(),
+        label: "Wallet".into(),
+        title: "LDK Lightning Wallet".into(),
+        source: "wallet".into(),
+        open: open == "pane.wallet",
+        ..Default::default()
+    };
+    PanesReply {
+        basis: basis(),
+        panes: vec![line],
+        window: false,
+    }
+}
+
 type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
@@ -342,6 +358,20 @@ impl Control for Host {
     }
     async fn sign_head(&self, _: Request<SignHeadRequest>) -> Answer<HeadsReply> {
         Ok(Response::new(heads()))
+    }
+    type WatchStream = ReceiverStream<Result<WatchUpdate, Status>>;
+
+    async fn watch(&self, _: Request<WatchRequest>) -> Answer<Self::WatchStream> {
+        refused("invalid-argument", "nothing is watched here")
+    }
+    async fn panes(&self, _: Request<PanesRequest>) -> Answer<PanesReply> {
+        Ok(Response::new(panes("")))
+    }
+    async fn open_pane(&self, request: Request<PaneRequest>) -> Answer<PanesReply> {
+        Ok(Response::new(panes(&request.into_inner().id)))
+    }
+    async fn close_pane(&self, _: Request<PaneRequest>) -> Answer<PanesReply> {
+        Ok(Response::new(panes("")))
     }
     async fn overrule_head(&self, request: Request<OverruleHeadRequest>) -> Answer<HeadsReply> {
         let wish = request.into_inner();

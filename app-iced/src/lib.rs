@@ -1,0 +1,1 @@
+//! The window: reads views, writes commands.

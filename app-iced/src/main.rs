@@ -1,0 +1,2 @@
+//! `autopilot`: the window.
+fn main() {}

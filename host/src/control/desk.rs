@@ -1,0 +1,41 @@
+//! The desk over control: panes listed, opened and closed.
+use autopilot_proto::control::v1 as pb;
+use tonic::Status;
+
+use super::{Service, errors, views::basis};
+use crate::desk::Pane;
+
+impl Service {
+    pub(super) async fn answer_panes(&self, _: pb::PanesRequest) -> Result<pb::PanesReply, Status> {
+        let layout = self.desk.layout();
+        let line = |pane: &Pane| pb::PaneLine {
+            id: pane.id().to_owned(),
+            label: pane.label().to_owned(),
+            title: pane.title().to_owned(),
+            source: pane.source().to_owned(),
+            open: layout.open.contains(pane),
+            focused: layout.focused == Some(*pane),
+            ..pb::PaneLine::default()
+        };
+        Ok(pb::PanesReply {
+            basis: Some(self.look(|engine| basis(engine, "local")).await?),
+            panes: Pane::ALL.iter().map(line).collect(),
+            window: layout.window,
+        })
+    }
+
+    pub(super) async fn answer_open_pane(&self, request: pb::PaneRequest) -> Result<pb::PanesReply, Status> {
+        self.desk.open(named(&request.id)?);
+        self.answer_panes(pb::PanesRequest {}).await
+    }
+
+    pub(super) async fn answer_close_pane(&self, request: pb::PaneRequest) -> Result<pb::PanesReply, Status> {
+        self.desk.close(named(&request.id)?);
+        self.answer_panes(pb::PanesRequest {}).await
+    }
+}
+
+fn named(id: &str) -> Result<Pane, Status> {
+    Pane::of_id(id)
+        .ok_or_else(|| errors::not_found(format!("there is no pane {id:?}: `autopilotctl pane list`")))
+}

@@ -1,0 +1,89 @@
+//! The desk: which panes are open. One for the window and for everybody who drives it, so that they can't disagree.
+mod pane;
+
+use tokio::sync::watch;
+
+pub use pane::Pane;
+
+/// Open panes in the order in which they were opened, and the one in front.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Each at most once.
+    pub open: Vec<Pane>,
+    /// One of the open ones.
+    pub focused: Option<Pane>,
+    /// Whether a window shows them.
+    pub window: bool,
+}
+
+/// A handle to the desk. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Desk(watch::Sender<Layout>);
+
+impl Default for Desk {
+    fn default() -> Self {
+        Desk(watch::Sender::default())
+    }
+}
+
+impl Desk {
+    /// As it is now.
+    pub fn layout(&self) -> Layout {
+        self.0.borrow().clone()
+    }
+
+    /// Told of every change.
+    pub fn subscribe(&self) -> watch::Receiver<Layout> {
+        self.0.subscribe()
+    }
+
+    /// Opens a pane, or brings it to the front.
+    pub fn open(&self, pane: Pane) {
+        self.0.send_if_modified(|layout| {
+            let before = layout.clone();
+            if !layout.open.contains(&pane) {
+                layout.open.push(pane);
+            }
+            layout.focused = Some(pane);
+            *layout != before
+        });
+    }
+
+    /// Closes a pane; the one opened last before it comes to the front.
+    pub fn close(&self, pane: Pane) {
+        self.0.send_if_modified(|layout| {
+            let open = layout.open.len();
+            layout.open.retain(|other| *other != pane);
+            if layout.focused == Some(pane) {
+                layout.focused = layout.open.last().copied();
+            }
+            layout.open.len() != open
+        });
+    }
+
+    /// A window shows the panes from now on, or no more.
+    pub fn set_window(&self, window: bool) {
+        self.0
+            .send_if_modified(|layout| std::mem::replace(&mut layout.window, window) != window);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panes_are_singletons_and_the_front_is_one_of_them() {
+        let desk = Desk::default();
+        desk.open(Pane::Wallet);
+        desk.open(Pane::JobInbox);
+        desk.open(Pane::Wallet);
+        assert_eq!(desk.layout().open, [Pane::Wallet, Pane::JobInbox]);
+        assert_eq!(desk.layout().focused, Some(Pane::Wallet));
+        desk.close(Pane::Wallet);
+        assert_eq!(desk.layout().focused, Some(Pane::JobInbox));
+        desk.close(Pane::Wallet);
+        desk.close(Pane::JobInbox);
+        assert_eq!(desk.layout(), Layout::default());
+    }
+}

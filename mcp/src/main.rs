@@ -1,0 +1,2 @@
+//! `autopilot-mcp`: the running host for agents, over MCP.
+fn main() {}
