@@ -1,6 +1,7 @@
 //! Pure folds over the facts, one per meaning, used to decide and to show. No I/O, no way to fail.
 
 pub mod accounts;
+pub mod activity;
 pub mod buy_modes;
 pub mod canaries;
 pub mod custody;

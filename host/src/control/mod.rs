@@ -1,4 +1,5 @@
 //! `control/v1` over a local socket: faces read views and hand in commands; nothing is decided here.
+mod activity;
 mod bought;
 mod buy;
 pub(crate) mod buy_mode;

@@ -102,4 +102,5 @@ table! {
     panes(PanesRequest) -> PanesReply = answer_panes;
     open_pane(PaneRequest) -> PanesReply = answer_open_pane;
     close_pane(PaneRequest) -> PanesReply = answer_close_pane;
+    activity(ActivityRequest) -> ActivityReply = answer_activity;
 }

@@ -29,16 +29,18 @@ enum View {
     Jobs,
     Relays,
     Panes,
+    Activity,
     Tokens,
 }
 
-const VIEWS: [(&str, View); 7] = [
+const VIEWS: [(&str, View); 8] = [
     ("status", View::Status),
     ("earnings", View::Earnings),
     ("balance", View::Balance),
     ("jobs", View::Jobs),
     ("relays", View::Relays),
     ("panes", View::Panes),
+    ("activity", View::Activity),
     ("tokens", View::Tokens),
 ];
 
@@ -138,6 +140,7 @@ impl Service {
             View::Jobs => Answer::Jobs(self.answer_jobs(pb::JobsRequest {}).await?),
             View::Relays => Answer::Relays(self.answer_relays(pb::RelaysRequest {}).await?),
             View::Panes => Answer::Panes(self.answer_panes(pb::PanesRequest {}).await?),
+            View::Activity => Answer::Activity(self.answer_activity(pb::ActivityRequest::default()).await?),
             View::Tokens => return Err(errors::invalid("tokens are a stream and no view")),
         })
     }
@@ -158,6 +161,20 @@ fn lasting(answer: &Answer) -> pb::WatchUpdate {
         Answer::Balance(balance) => balance.basis = None,
         Answer::Jobs(jobs) => jobs.basis = None,
         Answer::Panes(panes) => panes.basis = None,
+        Answer::Activity(activity) => activity.basis = None,
+        Answer::Alerts(alerts) => alerts.basis = None,
+        Answer::Inbox(inbox) => inbox.basis = None,
+        Answer::Provider(provider) => {
+            provider.basis = None;
+            let ages = [&mut provider.heartbeat_age_ms, &mut provider.canary_age_ms];
+            for age in ages.into_iter().flatten() {
+                *age -= *age % AGES_MS;
+            }
+            for age in [&mut provider.uptime_ms, &mut provider.uptime_today_ms] {
+                *age -= *age % AGES_MS;
+            }
+        }
+        Answer::Purchases(purchases) => purchases.basis = None,
         Answer::Trouble(_) | Answer::Relays(_) | Answer::Token(_) => {}
     }
     pb::WatchUpdate {

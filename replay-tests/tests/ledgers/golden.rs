@@ -75,7 +75,7 @@ fn given(facts: &[Recorded]) -> BTreeMap<String, Value> {
 }
 
 /// All stories, and one fact of each type that none tells.
-fn everything() -> Vec<Recorded> {
+pub fn everything() -> Vec<Recorded> {
     let mut stories = vec![Story::Unknown, Story::Presence(3), Story::Deposit(70_000)];
     stories
         .extend([End::Paid, End::PaidFirst, End::Expired, End::Abandoned].map(|end| Story::Job(9_000, end)));

@@ -519,6 +519,9 @@ impl Control for Host {
         });
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
+    async fn activity(&self, _: Request<ActivityRequest>) -> Answer<ActivityReply> {
+        Ok(Response::new(ActivityReply::default()))
+    }
     async fn identity(&self, _: Request<IdentityRequest>) -> Answer<IdentityReply> {
         Ok(Response::new(IdentityReply::default()))
     }
