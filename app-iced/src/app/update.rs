@@ -1,0 +1,294 @@
+//! What happens on what: one method per line of the table.
+use autopilot_host::desk::Pane;
+use autopilot_proto::control::v1::{GoOfflineRequest, GoOnlineRequest, StatusReply};
+use iced::{Task, widget::operation};
+
+use super::{App, Message, now_ms};
+use crate::{
+    command::Command,
+    engine::Event,
+    face::{Answer, News},
+    palette::{self, Does, Palette},
+    panes::{self, Action, Wish},
+    shell::{
+        bar,
+        dialog::{self, Dialog},
+        grid, hotbar,
+        toast::Toast,
+    },
+    shortcuts::Stroke,
+};
+
+/// How long going online waits for blockers to vanish, in seconds.
+const GO_ONLINE_WAIT_S: u32 = 30;
+
+impl App {
+    pub(super) fn news(&mut self, news: News) -> Task<Message> {
+        self.now_ms = now_ms();
+        self.views.take(news);
+        let desk = self.follow_desk();
+        let panes: Vec<_> = self.grid.open_panes();
+        let told = panes.into_iter().map(|pane| {
+            let (scene, screens) = scene_and_screens!(self);
+            let action = screens.news(pane, &scene);
+            self.act(action)
+        });
+        let told: Vec<_> = told.collect();
+        Task::batch(told.into_iter().chain([desk]))
+    }
+
+    pub(super) fn engine(&mut self, event: Event) -> Task<Message> {
+        match event {
+            Event::Ready => Task::none(),
+            Event::Ended => iced::exit(),
+            Event::Failed(_) if self.stopping => iced::exit(),
+            Event::Failed(words) => {
+                self.failed = Some(words);
+                Task::none()
+            }
+        }
+    }
+
+    pub(super) fn command(&mut self, command: Command) -> Task<Message> {
+        self.prefs.used(command.id());
+        let task = match command {
+            Command::Open(pane) => self.open(pane),
+            Command::Toggle => self.toggle(),
+            Command::HideAmounts => self.hide_amounts(),
+            Command::SwitchUnit => self.switch_unit(),
+            Command::SwitchTheme => self.switch_theme(),
+            Command::Larger => self.zoom(true),
+            Command::Smaller => self.zoom(false),
+            Command::ClosePane => self.grid.front().map_or(Task::none(), |pane| self.close(pane)),
+            Command::Maximize => self.maximize(),
+            Command::NextPane => self.next_pane(),
+            Command::Quit => self.close_requested(),
+        };
+        self.remember();
+        task
+    }
+
+    pub(super) fn stroke(&mut self, stroke: Stroke) -> Task<Message> {
+        match (stroke, &mut self.palette) {
+            (Stroke::Palette, _) => self.toggle_palette(),
+            (Stroke::Escape, _) => self.escape(),
+            (Stroke::Move(by), Some(palette)) => {
+                palette.step(by);
+                Task::none()
+            }
+            (Stroke::Enter, Some(_)) => self.in_palette(palette::Message::Enter),
+            (Stroke::Enter, None) => self.default_answer(),
+            (Stroke::Field { back: false }, _) => operation::focus_next(),
+            (Stroke::Field { back: true }, _) => operation::focus_previous(),
+            (Stroke::Command(command), _) => {
+                self.palette = None;
+                self.command(command)
+            }
+            (Stroke::Move(_), None) => Task::none(),
+        }
+    }
+
+    fn escape(&mut self) -> Task<Message> {
+        match self.dialog {
+            Some(Dialog::CloseOnline) => self.dialog = None,
+            // What is being stopped can't be called back.
+            Some(Dialog::Stopping) => {}
+            None => self.palette = None,
+        }
+        Task::none()
+    }
+
+    /// Enter on a question means the answer that loses nothing.
+    fn default_answer(&mut self) -> Task<Message> {
+        match self.dialog {
+            Some(Dialog::CloseOnline) => self.in_dialog(dialog::Message::Stay),
+            _ => Task::none(),
+        }
+    }
+
+    pub(super) fn toggle_palette(&mut self) -> Task<Message> {
+        if self.palette.take().is_some() {
+            return Task::none();
+        }
+        let (scene, screens) = scene_and_screens!(self);
+        let in_pane = self.grid.front().map(|pane| screens.actions(pane, &scene));
+        let entries = palette::entries(in_pane.unwrap_or_default(), &self.prefs.recent);
+        let (palette, task) = Palette::open(entries);
+        self.palette = Some(palette);
+        task
+    }
+
+    pub(super) fn in_palette(&mut self, message: palette::Message) -> Task<Message> {
+        let does = self.palette.as_mut().and_then(|palette| palette.update(message));
+        let Some(does) = does else { return Task::none() };
+        self.palette = None;
+        match does {
+            Does::Command(command) => self.command(command),
+            Does::InPane(message) => self.in_pane(message),
+        }
+    }
+
+    pub(super) fn in_bar(&mut self, message: bar::Message) -> Task<Message> {
+        match message {
+            bar::Message::Toggle => self.command(Command::Toggle),
+            bar::Message::Open(pane) => self.command(Command::Open(pane)),
+        }
+    }
+
+    pub(super) fn in_hotbar(&mut self, message: hotbar::Message) -> Task<Message> {
+        match message {
+            hotbar::Message::Command(command) => self.command(command),
+            hotbar::Message::Palette => self.toggle_palette(),
+        }
+    }
+
+    pub(super) fn in_grid(&mut self, message: grid::Message) -> Task<Message> {
+        self.grid.update(&message);
+        match message {
+            grid::Message::InPane(message) => return self.in_pane(message),
+            grid::Message::Close(pane) => return self.close(pane),
+            grid::Message::Maximize(pane) => self.grid.maximize(pane),
+            grid::Message::Clicked(_) => return Task::none(),
+            grid::Message::Dragged(_) | grid::Message::Resized(_) => {}
+        }
+        self.remember();
+        Task::none()
+    }
+
+    pub(super) fn in_dialog(&mut self, message: dialog::Message) -> Task<Message> {
+        match (message, self.dialog) {
+            (dialog::Message::Stay, _) => {
+                self.dialog = None;
+                Task::none()
+            }
+            (dialog::Message::Quit, Some(Dialog::Stopping)) => iced::exit(),
+            (dialog::Message::Quit, _) => self.quit(),
+        }
+    }
+
+    pub(super) fn in_pane(&mut self, message: panes::Message) -> Task<Message> {
+        let (scene, screens) = scene_and_screens!(self);
+        let action = screens.update(message, &scene);
+        self.act(action)
+    }
+
+    /// Does what a pane asks for.
+    pub(super) fn act(&mut self, action: Action<panes::Message>) -> Task<Message> {
+        let mut tasks = vec![action.task.map(Message::Screen)];
+        for wish in action.wishes {
+            tasks.push(match wish {
+                Wish::Open(pane) => self.open(pane),
+                Wish::Say(toast) => self.say(toast),
+                Wish::Copy(text, what) => {
+                    let said = self.say(Toast::good(format!("{what} copied")));
+                    Task::batch([iced::clipboard::write(text), said])
+                }
+                Wish::Explain(job) => self.explain(job),
+                Wish::Toggle => self.toggle(),
+            });
+        }
+        Task::batch(tasks)
+    }
+
+    pub(super) fn say(&mut self, toast: Toast) -> Task<Message> {
+        self.toasts.say(toast, self.now_ms);
+        Task::none()
+    }
+
+    fn toggle(&mut self) -> Task<Message> {
+        let online = self.is_online();
+        if self.going_online || self.views.status.value.is_none() {
+            return Task::none();
+        }
+        self.going_online = !online;
+        match online {
+            true => self
+                .face
+                .ask(|mut host| async move {
+                    let reason = "asked to".to_owned();
+                    host.go_offline(GoOfflineRequest { reason }).await
+                })
+                .map(Message::Toggled),
+            false => self
+                .face
+                .ask(|mut host| async move {
+                    let wait_s = GO_ONLINE_WAIT_S;
+                    host.go_online(GoOnlineRequest { wait_s }).await
+                })
+                .map(Message::Toggled),
+        }
+    }
+
+    pub(super) fn is_online(&self) -> bool {
+        let status = self.views.status.value.as_ref();
+        status.is_some_and(|status| matches!(status.state.as_str(), "online" | "degraded"))
+    }
+
+    pub(super) fn toggled(&mut self, answer: Answer<StatusReply>) -> Task<Message> {
+        self.going_online = false;
+        match answer {
+            Ok(status) => {
+                self.views.status.value = Some(status);
+                Task::none()
+            }
+            Err(trouble) => {
+                let said = self.say(Toast::bad(trouble.sentence));
+                Task::batch([said, self.open(Pane::GoOnline)])
+            }
+        }
+    }
+
+    fn hide_amounts(&mut self) -> Task<Message> {
+        self.prefs.hidden = !self.prefs.hidden;
+        self.amounts.hidden = self.prefs.hidden;
+        Task::none()
+    }
+
+    fn switch_unit(&mut self) -> Task<Message> {
+        self.prefs.money = !self.prefs.money;
+        Task::none()
+    }
+
+    fn switch_theme(&mut self) -> Task<Message> {
+        self.prefs.mode = self.prefs.mode.other();
+        Task::none()
+    }
+
+    fn zoom(&mut self, larger: bool) -> Task<Message> {
+        self.prefs.zoom(larger);
+        Task::none()
+    }
+
+    pub(super) fn tick(&mut self) -> Task<Message> {
+        self.now_ms = now_ms();
+        self.toasts.tick(self.now_ms);
+        Task::none()
+    }
+
+    pub(super) fn close_requested(&mut self) -> Task<Message> {
+        if self.is_online() && self.engine.is_some() && self.dialog.is_none() {
+            self.dialog = Some(Dialog::CloseOnline);
+            return Task::none();
+        }
+        self.quit()
+    }
+
+    /// Asks the host to stop; its end ends the program. A host that was only looked at goes on.
+    fn quit(&mut self) -> Task<Message> {
+        self.remember();
+        match &self.engine {
+            Some(engine) if !self.stopping && self.failed.is_none() => {
+                engine.stop();
+                self.stopping = true;
+                self.dialog = Some(Dialog::Stopping);
+                Task::none()
+            }
+            _ => iced::exit(),
+        }
+    }
+
+    pub(super) fn remember(&mut self) {
+        self.prefs.layout = self.grid.layout();
+        self.prefs.write(&self.home);
+    }
+}

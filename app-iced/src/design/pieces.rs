@@ -1,0 +1,145 @@
+//! The pieces that screens are put together from.
+use iced::{
+    Alignment, Length, Theme,
+    widget::{
+        Button, Column, Row, Space, Text, button, column, container, row, scrollable, text, text_input,
+    },
+};
+
+use super::{Element, Tone, fonts, size, space, theme};
+
+/// Plain text.
+pub fn body<'a>(words: impl text::IntoFragment<'a>) -> Text<'a> {
+    text(words).size(size::BODY)
+}
+
+/// Text of a tone.
+pub fn toned<'a>(words: impl text::IntoFragment<'a>, tone: Tone) -> Text<'a> {
+    body(words).style(move |theme: &Theme| text::Style {
+        color: Some(tone.colour(theme)),
+    })
+}
+
+/// A label, a time, an aside.
+pub fn caption<'a>(words: impl text::IntoFragment<'a>) -> Text<'a> {
+    toned(words, Tone::Quiet).size(size::CAPTION)
+}
+
+/// The title of a pane or a group.
+pub fn heading<'a>(words: impl text::IntoFragment<'a>) -> Text<'a> {
+    text(words).size(size::HEADING).font(fonts::BOLD)
+}
+
+/// A figure among others.
+pub fn figure<'a>(words: impl text::IntoFragment<'a>, tone: Tone) -> Text<'a> {
+    toned(words, tone).size(size::FIGURE).font(fonts::BOLD)
+}
+
+/// The figure of a screen.
+pub fn hero<'a>(words: impl text::IntoFragment<'a>, tone: Tone) -> Text<'a> {
+    figure(words, tone).size(size::HERO)
+}
+
+/// Ids, invoices, log lines.
+pub fn mono<'a>(words: impl text::IntoFragment<'a>) -> Text<'a> {
+    body(words).font(fonts::MONO).size(size::CAPTION)
+}
+
+/// A short word in a box of its tone.
+pub fn badge<'a, M: 'a>(words: impl text::IntoFragment<'a>, tone: Tone) -> Element<'a, M> {
+    container(text(words).size(size::CAPTION).font(fonts::BOLD))
+        .padding([space::XS / 2.0, space::S])
+        .style(theme::badge(tone))
+        .into()
+}
+
+/// A figure under its name.
+pub fn stat<'a, M: 'a>(name: &'a str, value: impl text::IntoFragment<'a>, tone: Tone) -> Element<'a, M> {
+    column![caption(name), figure(value, tone)]
+        .spacing(space::XS / 2.0)
+        .into()
+}
+
+/// A name and its value on one line.
+pub fn line<'a, M: 'a>(name: &'a str, value: impl text::IntoFragment<'a>) -> Element<'a, M> {
+    row![
+        caption(name).width(Length::FillPortion(2)),
+        body(value).width(Length::FillPortion(3))
+    ]
+    .spacing(space::S)
+    .align_y(Alignment::Center)
+    .into()
+}
+
+/// The one thing to do; dead without a message.
+pub fn action<'a, M: Clone + 'a>(label: &'a str, message: Option<M>) -> Button<'a, M> {
+    button(text(label).size(size::BODY).font(fonts::BOLD))
+        .padding([space::S, space::L])
+        .style(theme::primary)
+        .on_press_maybe(message)
+}
+
+/// Something that can be done; dead without a message.
+pub fn choice<'a, M: Clone + 'a>(label: impl text::IntoFragment<'a>, message: Option<M>) -> Button<'a, M> {
+    button(text(label).size(size::BODY))
+        .padding([space::XS, space::M])
+        .style(theme::quiet)
+        .on_press_maybe(message)
+}
+
+/// Something that can't be undone.
+pub fn danger<'a, M: Clone + 'a>(label: &'a str, message: Option<M>) -> Button<'a, M> {
+    button(text(label).size(size::BODY).font(fonts::BOLD))
+        .padding([space::S, space::L])
+        .style(theme::dangerous)
+        .on_press_maybe(message)
+}
+
+/// A field under its name, with what is wrong in it or what it means.
+pub fn field<'a, M: Clone + 'a>(
+    name: &'a str,
+    value: &str,
+    hint: &'a str,
+    wrong: Option<&'a str>,
+    on_input: impl Fn(String) -> M + 'a,
+) -> Column<'a, M> {
+    let input = text_input(hint, value)
+        .id(iced::widget::Id::from(name.to_owned()))
+        .size(size::BODY)
+        .padding(space::S)
+        .style(theme::field(wrong.is_some()))
+        .on_input(on_input);
+    let below = wrong.map(|words| toned(words, Tone::Bad).size(size::CAPTION));
+    column![caption(name), input].push(below).spacing(space::XS)
+}
+
+/// A group of things in a box.
+pub fn card<'a, M: 'a>(content: impl Into<Element<'a, M>>) -> Element<'a, M> {
+    container(content)
+        .padding(space::M)
+        .width(Length::Fill)
+        .style(theme::card)
+        .into()
+}
+
+/// Lines of a pane, which scroll where there is no room.
+pub fn page<'a, M: 'a>(lines: Column<'a, M>) -> Element<'a, M> {
+    scrollable(lines.spacing(space::M).padding(space::M).width(Length::Fill))
+        .height(Length::Fill)
+        .width(Length::Fill)
+        .into()
+}
+
+/// Pieces side by side that wrap where there is no room.
+pub fn flow<'a, M: 'a>(pieces: Vec<Element<'a, M>>) -> Element<'a, M> {
+    Row::from_vec(pieces)
+        .spacing(space::M)
+        .align_y(Alignment::Center)
+        .wrap()
+        .into()
+}
+
+/// Pushes what follows to the other side.
+pub fn fill() -> Space {
+    Space::new().width(Length::Fill)
+}

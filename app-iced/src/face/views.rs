@@ -1,0 +1,184 @@
+//! The newest answer of each view. Nothing here is computed: the host folds, the window shows.
+use std::collections::BTreeMap;
+
+use autopilot_proto::control::v1::{
+    BalanceReply, EarningsReply, JobsReply, PanesReply, RelaysReply, StatusReply, Trouble, WatchUpdate,
+    watch_update::Answer,
+};
+
+use super::News;
+
+/// Bytes of output kept of each running job, the newest.
+const TOKENS_BYTES: usize = 16 * 1024;
+/// Jobs whose output is kept, the newest.
+const TOKENS_JOBS: usize = 4;
+
+/// Whether the host answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Link {
+    /// It was never heard.
+    #[default]
+    Starting,
+    /// It was heard, and nothing said otherwise since.
+    Up,
+    /// It was heard, and is gone.
+    Lost(Trouble),
+}
+
+/// A view as it is known: its newest answer, and what stands against a newer one.
+#[derive(Clone, Debug)]
+pub struct Shown<T> {
+    /// The newest answer.
+    pub value: Option<T>,
+    /// Why it can't be answered now.
+    pub trouble: Option<Trouble>,
+}
+
+impl<T> Default for Shown<T> {
+    fn default() -> Self {
+        Shown {
+            value: None,
+            trouble: None,
+        }
+    }
+}
+
+impl<T> Shown<T> {
+    fn answered(&mut self, value: T) {
+        *self = Shown {
+            value: Some(value),
+            trouble: None,
+        };
+    }
+}
+
+/// All views that are watched.
+#[derive(Clone, Debug, Default)]
+pub struct Views {
+    /// Whether the host answers.
+    pub link: Link,
+    /// `status`.
+    pub status: Shown<StatusReply>,
+    /// `earnings`.
+    pub earnings: Shown<EarningsReply>,
+    /// `balance`.
+    pub balance: Shown<BalanceReply>,
+    /// `jobs`.
+    pub jobs: Shown<JobsReply>,
+    /// `relays`.
+    pub relays: Shown<RelaysReply>,
+    /// `panes`.
+    pub panes: Shown<PanesReply>,
+    /// `tokens`: the end of what each running job has put out.
+    pub tokens: BTreeMap<String, String>,
+}
+
+impl Views {
+    /// Takes news in.
+    pub fn take(&mut self, news: News) {
+        match news {
+            News::Updates(updates) => {
+                self.link = Link::Up;
+                updates.into_iter().for_each(|update| self.update(update));
+            }
+            News::Lost(trouble) if self.link == Link::Starting => drop(trouble),
+            News::Lost(trouble) => self.link = Link::Lost(trouble),
+        }
+    }
+
+    fn update(&mut self, update: WatchUpdate) {
+        match update.answer {
+            Some(Answer::Status(status)) => self.status.answered(status),
+            Some(Answer::Earnings(earnings)) => self.earnings.answered(earnings),
+            Some(Answer::Balance(balance)) => self.balance.answered(balance),
+            Some(Answer::Jobs(jobs)) => {
+                self.tokens
+                    .retain(|job, _| jobs.jobs.iter().any(|open| &open.job_id == job));
+                self.jobs.answered(jobs);
+            }
+            Some(Answer::Relays(relays)) => self.relays.answered(relays),
+            Some(Answer::Panes(panes)) => self.panes.answered(panes),
+            Some(Answer::Token(token)) => self.token(token.job_id, &token.text),
+            Some(Answer::Trouble(trouble)) => self.troubled(&update.view, trouble),
+            None => {}
+        }
+    }
+
+    fn troubled(&mut self, view: &str, trouble: Trouble) {
+        let place = match view {
+            "status" => &mut self.status.trouble,
+            "earnings" => &mut self.earnings.trouble,
+            "balance" => &mut self.balance.trouble,
+            "jobs" => &mut self.jobs.trouble,
+            "relays" => &mut self.relays.trouble,
+            "panes" => &mut self.panes.trouble,
+            _ => return,
+        };
+        *place = Some(trouble);
+    }
+
+    fn token(&mut self, job_id: String, text: &str) {
+        let output = self.tokens.entry(job_id).or_default();
+        output.push_str(text);
+        if output.len() > TOKENS_BYTES {
+            let mut cut = output.len() - TOKENS_BYTES / 2;
+            while !output.is_char_boundary(cut) {
+                cut += 1;
+            }
+            output.drain(..cut);
+        }
+        while self.tokens.len() > TOKENS_JOBS {
+            self.tokens.pop_first();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use autopilot_proto::control::v1::Token;
+
+    use super::*;
+
+    fn update(view: &str, answer: Answer) -> News {
+        News::Updates(vec![WatchUpdate {
+            revision: 1,
+            view: view.to_owned(),
+            answer: Some(answer),
+        }])
+    }
+
+    #[test]
+    fn trouble_keeps_the_last_answer_and_the_next_answer_ends_the_trouble() {
+        let mut views = Views::default();
+        views.take(News::Lost(Trouble::default()));
+        assert_eq!(views.link, Link::Starting, "it has not started yet");
+        views.take(update("balance", Answer::Balance(BalanceReply::default())));
+        views.take(update("balance", Answer::Trouble(Trouble::default())));
+        assert!(views.balance.value.is_some() && views.balance.trouble.is_some());
+        views.take(update("balance", Answer::Balance(BalanceReply::default())));
+        assert!(views.balance.trouble.is_none());
+        views.take(News::Lost(Trouble::default()));
+        assert!(matches!(views.link, Link::Lost(_)));
+    }
+
+    #[test]
+    fn output_is_bounded_however_long_a_job_talks() {
+        let mut views = Views::default();
+        for _ in 0..10_000 {
+            let token = Token {
+                job_id: "a".into(),
+                text: "né".into(),
+            };
+            views.take(update("tokens", Answer::Token(token)));
+        }
+        assert!(views.tokens["a"].len() <= TOKENS_BYTES);
+        for job in 0..10 {
+            let token = Token {
+                job_id: job.to_string(),
+                text: "x".into(),
+            };
+            views.take(update("tokens", Answer::Token(token)));
+        }
+        assert_eq!(views.tokens.len(), TOKENS_JOBS);
+    }
+}

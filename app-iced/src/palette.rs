@@ -1,0 +1,216 @@
+//! The palette (Ctrl+K): finds a command by a few of its letters.
+use iced::{
+    Length, Task,
+    widget::{button, column, container, operation, row, scrollable, text_input},
+};
+
+use crate::{
+    command::Command,
+    design::{Element, body, caption, fill, size, space, theme},
+    panes, shortcuts,
+};
+
+/// Id of the field, for the keyboard's focus.
+const FIELD: &str = "palette";
+
+/// Something that can be chosen.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What is searched and shown.
+    pub label: String,
+    /// What it does.
+    pub does: Does,
+}
+
+/// What an entry does.
+#[derive(Clone, Debug)]
+pub enum Does {
+    /// A command of the window.
+    Command(Command),
+    /// An action of the pane in front.
+    InPane(panes::Message),
+}
+
+/// The open palette.
+#[derive(Debug)]
+pub struct Palette {
+    typed: String,
+    entries: Vec<Entry>,
+    found: Vec<usize>,
+    chosen: usize,
+}
+
+/// What can happen in it.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// Something was typed.
+    Typed(String),
+    /// An entry was chosen by its place among those found.
+    Chose(usize),
+    /// Enter.
+    Enter,
+}
+
+impl Palette {
+    /// Opens it over entries in the order in which they are shown while nothing is typed.
+    pub fn open<M: Send + 'static>(entries: Vec<Entry>) -> (Palette, Task<M>) {
+        let found = (0..entries.len()).collect();
+        let palette = Palette {
+            typed: String::new(),
+            entries,
+            found,
+            chosen: 0,
+        };
+        (palette, operation::focus(FIELD))
+    }
+
+    /// The chosen entry, once there is one.
+    pub fn update(&mut self, message: Message) -> Option<Does> {
+        match message {
+            Message::Typed(typed) => {
+                self.find(typed);
+                None
+            }
+            Message::Chose(place) => self.entry(place),
+            Message::Enter => self.entry(self.chosen),
+        }
+    }
+
+    /// Moves the choice; it stops at the ends.
+    pub fn step(&mut self, by: isize) {
+        let last = self.found.len().saturating_sub(1);
+        self.chosen = self.chosen.saturating_add_signed(by).min(last);
+    }
+
+    fn entry(&self, place: usize) -> Option<Does> {
+        let entry = self.found.get(place).and_then(|number| self.entries.get(*number));
+        entry.map(|entry| entry.does.clone())
+    }
+
+    fn find(&mut self, typed: String) {
+        let mut scored: Vec<_> = self
+            .entries
+            .iter()
+            .enumerate()
+            .filter_map(|(number, entry)| Some((score(&typed, &entry.label)?, number)))
+            .collect();
+        scored.sort();
+        self.found = scored.into_iter().map(|(_, number)| number).collect();
+        self.typed = typed;
+        self.chosen = 0;
+    }
+
+    /// What it shows.
+    pub fn view(&self) -> Element<'_, Message> {
+        let field = text_input("What do you want to do?", &self.typed)
+            .id(FIELD)
+            .size(size::HEADING)
+            .padding(space::M)
+            .style(theme::field(false))
+            .on_input(Message::Typed)
+            .on_submit(Message::Enter);
+        let entries = self.found.iter().enumerate().map(|(place, number)| {
+            let entry = &self.entries[*number];
+            let shortcut = match &entry.does {
+                Does::Command(command) => shortcuts::of(*command),
+                Does::InPane(_) => None,
+            };
+            let line = row![body(entry.label.as_str()), fill()].push(shortcut.map(caption));
+            button(line)
+                .width(Length::Fill)
+                .padding([space::S, space::M])
+                .style(theme::row(place == self.chosen))
+                .on_press(Message::Chose(place))
+                .into()
+        });
+        let none = self.found.is_empty().then(|| caption("Nothing is called that."));
+        let list = scrollable(column(entries).push(none)).height(Length::Shrink);
+        container(column![field, container(list).max_height(420.0)].spacing(space::S))
+            .padding(space::M)
+            .width(560.0)
+            .style(theme::overlay)
+            .into()
+    }
+}
+
+/// How well the typed letters fit a label, the least first; `None`: they don't. Letters must come in order; a match at
+/// the beginnings of words is better than one within, an early one better than a late one.
+fn score(typed: &str, label: &str) -> Option<usize> {
+    let label: Vec<char> = label.to_lowercase().chars().collect();
+    let (mut score, mut at) = (0, 0);
+    for letter in typed.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
+        let place = at + label[at..].iter().position(|c| *c == letter)?;
+        let begins = place == 0 || label[place - 1] == ' ';
+        let follows = place == at && at > 0;
+        score += match (begins, follows) {
+            (true, _) => 0,
+            (_, true) => 1,
+            _ => 10 + place - at,
+        };
+        at = place + 1;
+    }
+    Some(score)
+}
+
+/// Commands as entries: what the pane in front can do, what was used lately, then everything else.
+pub fn entries(in_pane: Vec<(String, panes::Message)>, recent: &[String]) -> Vec<Entry> {
+    let actions = in_pane.into_iter().map(|(label, message)| Entry {
+        label,
+        does: Does::InPane(message),
+    });
+    let mut commands: Vec<Command> = Command::all().collect();
+    commands.sort_by_key(|command| {
+        let place = recent.iter().position(|id| id == command.id());
+        place.unwrap_or(usize::MAX)
+    });
+    let commands = commands.into_iter().map(|command| Entry {
+        label: command.label().to_owned(),
+        does: Does::Command(command),
+    });
+    actions.chain(commands).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use autopilot_host::desk::Pane;
+
+    use super::*;
+
+    fn first(typed: &str) -> Option<Command> {
+        let (mut palette, _) = Palette::open::<()>(entries(Vec::new(), &[]));
+        palette.update(Message::Typed(typed.to_owned()));
+        match palette.update(Message::Enter) {
+            Some(Does::Command(command)) => Some(command),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_few_letters_find_a_pane() {
+        assert_eq!(first("wal"), Some(Command::Open(Pane::Wallet)));
+        assert_eq!(first("pli"), Some(Command::Open(Pane::PayInvoice)));
+        assert_eq!(first("jh"), Some(Command::Open(Pane::JobHistory)));
+        assert_eq!(first("es"), Some(Command::Open(Pane::EarningsScoreboard)));
+        assert_eq!(first("zzz"), None);
+        for pane in Pane::ALL {
+            assert_eq!(first(pane.label()), Some(Command::Open(*pane)));
+        }
+    }
+
+    #[test]
+    fn what_was_used_lately_comes_first_and_the_choice_stops_at_the_ends() {
+        let recent = vec!["pane.settings".to_owned(), "window.quit".to_owned()];
+        let (mut palette, _) = Palette::open::<()>(entries(Vec::new(), &recent));
+        let chosen = |palette: &mut Palette| match palette.update(Message::Enter) {
+            Some(Does::Command(command)) => command,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(chosen(&mut palette), Command::Open(Pane::Settings));
+        palette.step(1);
+        assert_eq!(chosen(&mut palette), Command::Quit);
+        palette.step(-5);
+        assert_eq!(chosen(&mut palette), Command::Open(Pane::Settings));
+        palette.step(1_000);
+        assert_ne!(chosen(&mut palette), Command::Quit);
+    }
+}

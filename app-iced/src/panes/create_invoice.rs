@@ -1,0 +1,23 @@
+//! CreateInvoice.
+use super::{Action, Scene, Screen, frame};
+use crate::design::Element;
+
+/// The pane.
+#[derive(Debug, Default)]
+pub struct CreateInvoice;
+
+/// What can happen in it.
+#[derive(Clone, Debug)]
+pub enum Message {}
+
+impl Screen for CreateInvoice {
+    type Message = Message;
+
+    fn update(&mut self, message: Message, _scene: &Scene<'_>) -> Action<Message> {
+        match message {}
+    }
+
+    fn view<'a>(&'a self, _scene: &Scene<'a>) -> Element<'a, Message> {
+        frame::loading()
+    }
+}

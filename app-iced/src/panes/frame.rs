@@ -1,0 +1,45 @@
+//! What stands where there is nothing to show yet, nothing at all, or something broken.
+use autopilot_proto::control::v1::Trouble;
+use iced::{
+    Length,
+    widget::{center, column},
+};
+
+use crate::{
+    design::{Element, Tone, caption, heading, space, toned},
+    face::Shown,
+};
+
+/// The content of a view, or why there is none. A view that had an answer keeps showing it under its trouble.
+pub fn shown<'a, T, M: 'a>(
+    view: &'a Shown<T>,
+    content: impl FnOnce(&'a T) -> Element<'a, M>,
+) -> Element<'a, M> {
+    match (&view.value, &view.trouble) {
+        (Some(value), None) => content(value),
+        (Some(value), Some(trouble)) => column![broken(trouble), content(value)].spacing(space::M).into(),
+        (None, Some(trouble)) => center(broken(trouble)).into(),
+        (None, None) => loading(),
+    }
+}
+
+/// It is coming.
+pub fn loading<'a, M: 'a>() -> Element<'a, M> {
+    center(caption("Loading …")).into()
+}
+
+/// There is nothing, and what to do about it.
+pub fn empty<'a, M: 'a>(what: &'a str, next: &'a str) -> Element<'a, M> {
+    let lines = column![heading(what), caption(next)]
+        .spacing(space::S)
+        .max_width(460.0);
+    center(lines).height(Length::Fill).padding(space::L).into()
+}
+
+/// Something broke: what, and what can be done.
+pub fn broken<'a, M: 'a>(trouble: &'a Trouble) -> Element<'a, M> {
+    column![toned(trouble.sentence.as_str(), Tone::Bad)]
+        .push((!trouble.next.is_empty()).then(|| caption(trouble.next.as_str())))
+        .spacing(space::XS)
+        .into()
+}

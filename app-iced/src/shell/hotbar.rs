@@ -1,0 +1,52 @@
+//! Common panes, one click away.
+use autopilot_host::desk::Pane;
+use iced::widget::{button, row, text};
+
+use crate::{
+    command::Command,
+    design::{Element, caption, choice, fill, size, space, theme},
+    shortcuts,
+};
+
+/// The panes of the hotbar, in order.
+const PANES: [Pane; 9] = [
+    Pane::GoOnline,
+    Pane::EarningsScoreboard,
+    Pane::ActiveJob,
+    Pane::JobInbox,
+    Pane::JobHistory,
+    Pane::Wallet,
+    Pane::PayInvoice,
+    Pane::AlertsRecovery,
+    Pane::Settings,
+];
+
+/// What was asked.
+#[derive(Clone, Copy, Debug)]
+pub enum Message {
+    /// A command.
+    Command(Command),
+    /// The palette.
+    Palette,
+}
+
+/// The hotbar.
+pub fn view<'a>(open: &[Pane]) -> Element<'a, Message> {
+    let panes = PANES.iter().map(|pane| {
+        let command = Command::Open(*pane);
+        let name = row![text(pane.label()).size(size::CAPTION)]
+            .push(shortcuts::of(command).map(caption))
+            .spacing(space::XS);
+        button(name)
+            .padding([space::XS, space::S])
+            .style(theme::row(open.contains(pane)))
+            .on_press(Message::Command(command))
+            .into()
+    });
+    row(panes)
+        .push(fill())
+        .push(choice("Everything else: Ctrl+K", Some(Message::Palette)))
+        .spacing(space::XS)
+        .wrap()
+        .into()
+}
