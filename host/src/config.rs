@@ -71,6 +71,15 @@ impl Chain {
             Chain::Electrum { .. } => "electrum",
         }
     }
+
+    /// Name and place, for people; no password.
+    pub fn words(&self) -> String {
+        match self {
+            Chain::Bitcoind { host, port, .. } => format!("bitcoind, {host}:{port}"),
+            Chain::Esplora { url } => format!("esplora, {url}"),
+            Chain::Electrum { url } => format!("electrum, {url}"),
+        }
+    }
 }
 
 /// The wallet's settings.

@@ -10,7 +10,10 @@ use autopilot_events::pb::BodyRef;
 use autopilot_inference::WorkerProcess;
 use autopilot_lightning::WalletClient;
 use autopilot_nostr::RelayMarket;
-use tokio::{sync::broadcast, time::Instant};
+use tokio::{
+    sync::{broadcast, watch},
+    time::Instant,
+};
 
 use crate::{clock, ledger::Ledger, serving::Serving};
 
@@ -35,6 +38,8 @@ pub struct Outside {
     pub embedder: Option<WorkerProcess>,
     /// Output of running jobs, piece by piece. Telemetry: never stored.
     pub tokens: broadcast::Sender<(String, String)>,
+    /// What a wallet that does not serve waits for, in words; none while it serves.
+    pub waiting: watch::Sender<Option<String>>,
 }
 
 impl Outside {
@@ -42,6 +47,11 @@ impl Outside {
     pub fn engines(&self) -> Vec<Serving> {
         let embedder = self.embedder.clone().map(Serving::Worker);
         self.model.clone().into_iter().chain(embedder).collect()
+    }
+
+    /// What the wallet waits for, where it does not serve.
+    pub fn waiting(&self) -> Option<String> {
+        self.waiting.borrow().clone()
     }
 
     /// The relays, or a sentence.

@@ -14,11 +14,17 @@ use crate::{clock, ledger::SubmitError, outside::Outside};
 
 /// Asks for figures; they are a fact when they changed. Also tells the engine what could be done now.
 pub async fn observe(outside: &Outside) -> Result<Option<Balances>, SubmitError> {
-    let figures = figures(outside).await;
+    let figures = match outside.waiting() {
+        // A wallet that is just starting is not asked: its first facts come before its figures.
+        Some(words) => Err(words),
+        None => figures(outside)
+            .await
+            .map_err(|error| format!("the wallet does not answer: {}", error.message)),
+    };
     let mut readiness = match &figures {
         Ok((balances, info)) => readiness(balances, info),
-        Err(error) => Readiness {
-            wallet_problem: Some(format!("the wallet does not answer: {}", error.message)),
+        Err(words) => Readiness {
+            wallet_problem: Some(words.clone()),
             ..Readiness::default()
         },
     };

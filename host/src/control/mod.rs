@@ -14,6 +14,7 @@ mod heads;
 mod identity;
 mod model;
 mod pay;
+mod presence;
 mod prices;
 mod refusals;
 mod serve;

@@ -1,5 +1,5 @@
 //! The service as a table: each call is one line that names what answers it.
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU32};
 
 use autopilot_payee::PayeeResolver;
 use autopilot_proto::control::v1::{self as pb, control_server::Control};
@@ -24,6 +24,8 @@ pub struct Service {
     pub(crate) plans: Arc<Plans>,
     pub(crate) heads: Arc<Heads>,
     pub(crate) desk: Desk,
+    /// Calls that wait to go online.
+    pub(crate) connecting: Arc<AtomicU32>,
 }
 
 /// Answers each call with the method named beside it.

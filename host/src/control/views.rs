@@ -1,15 +1,10 @@
 //! Views of the ledger, and the commands of a provider.
-use std::time::Duration;
-
 use autopilot_core::{
-    Engine, Input, canary, diagnosis,
+    Engine, Input,
     input::Command,
-    ports::{
-        market::{Market, RelayState, RelayStatus},
-        model::Model as _,
-    },
+    ports::market::{Market, RelayState, RelayStatus},
 };
-use autopilot_events::words::{JobId, Msat};
+use autopilot_events::words::JobId;
 use autopilot_projections::{
     jobs::{Job, Money, Work},
     rows::Role,
@@ -18,8 +13,8 @@ use autopilot_proto::control::v1::{self as pb};
 use autopilot_store_sqlite::rows::{HistoryQuery, HistoryRow};
 use tonic::Status;
 
-use super::{Service, errors, terms::order_name};
-use crate::{clock, pulse::Beat, secrets};
+use super::{Service, errors};
+use crate::clock;
 
 /// Rows on a page of history at most.
 const MAX_PAGE: u32 = 500;
@@ -57,85 +52,6 @@ impl Service {
             drafts.map(drop)
         };
         self.look(decided).await?.map_err(errors::refused)
-    }
-
-    pub(super) async fn answer_status(&self, _: pb::StatusRequest) -> Result<pb::StatusReply, Status> {
-        let beat = *self.heartbeat.borrow();
-        let mut reply = self.look(move |engine| of_engine(engine, beat)).await?;
-        reply.home = self.home.path().display().to_string();
-        reply.npub.clone_from(&self.npub);
-        reply.network.clone_from(&self.config.network);
-        reply.chain_source = self.config.chain.name().to_owned();
-        reply.version = env!("CARGO_PKG_VERSION").to_owned();
-        reply.warnings = self.warnings.to_vec();
-        reply.ledger_check = self.outside.ledger.check().sentence();
-        reply.owed_msat = self.look(super::debts::owed_msat).await?;
-        if reply.owed_msat > 0 {
-            let owed = Msat(reply.owed_msat);
-            reply.warnings.push(format!(
-                "{owed} are owed back to buyers for deliveries that failed: see `autopilotctl debts`"
-            ));
-        }
-        reply.heads = Some(self.heads_in_short().await?);
-        reply.relays_configured = u32::try_from(self.config.relays.len()).unwrap_or(u32::MAX);
-        reply.heartbeat_age_ms = beat.and_then(|beat| u64::try_from(clock::now_ms() - beat.at_ms).ok());
-        if let Ok(info) = autopilot_core::ports::wallet::Wallet::info(&self.outside.wallet).await {
-            reply.node_id = hex::encode(info.node_id);
-            reply.node_addresses = info.listening;
-            reply.wallet_connected = info.connected;
-        }
-        Ok(reply)
-    }
-
-    pub(super) async fn answer_go_online(
-        &self,
-        request: pb::GoOnlineRequest,
-    ) -> Result<pb::StatusReply, Status> {
-        // One model that is ready is enough: what the other would serve is not announced.
-        let (mut ready, mut failed) = (false, None);
-        for model in self.outside.engines() {
-            match model.describe().await {
-                Ok(_) => ready = true,
-                Err(error) => failed = failed.or(Some(error)),
-            }
-        }
-        if let Some(error) = failed.filter(|_| !ready) {
-            return Err(errors::model(error));
-        }
-        let run_id = secrets::random::<16>()
-            .map_err(|e| errors::invalid(e.to_string()))?
-            .to_vec();
-        let patience = Duration::from_secs(u64::from(request.wait_s.min(600)));
-        let deadline = tokio::time::Instant::now() + patience;
-        loop {
-            crate::treasury::observe(&self.outside)
-                .await
-                .map_err(errors::submit)?;
-            match self
-                .command(Command::GoOnline {
-                    run_id: run_id.clone(),
-                })
-                .await
-            {
-                Ok(()) => return self.answer_status(pb::StatusRequest {}).await,
-                Err(status) if tokio::time::Instant::now() >= deadline => return Err(status),
-                // Wallet and relays give no event for everything that readiness rests on: look again, bounded.
-                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
-            }
-        }
-    }
-
-    pub(super) async fn answer_go_offline(
-        &self,
-        request: pb::GoOfflineRequest,
-    ) -> Result<pb::StatusReply, Status> {
-        let reason = if request.reason.is_empty() {
-            "asked to".to_owned()
-        } else {
-            request.reason
-        };
-        self.command(Command::GoOffline { reason }).await?;
-        self.answer_status(pb::StatusRequest {}).await
     }
 
     pub(super) async fn answer_jobs(&self, _: pb::JobsRequest) -> Result<pb::JobsReply, Status> {
@@ -254,66 +170,6 @@ impl Service {
     pub(super) async fn answer_stop(&self, _: pb::StopRequest) -> Result<pb::StopReply, Status> {
         self.stop.notify_one();
         Ok(pb::StopReply {})
-    }
-}
-
-fn of_engine(engine: &Engine, beat: Option<Beat>) -> pb::StatusReply {
-    let state = engine.state();
-    let policy = state.provider.policy();
-    let standing = engine.standing(clock::now_ms());
-    let (can_earn, earning) = (standing.can_earn(), standing.sentence());
-    let blockers = match state.provider.policy {
-        Some(_) => standing.against,
-        None => Vec::new(),
-    };
-    let provider = &state.provider;
-    // What the facts prove, and for a run that is online now the time since it went online.
-    let this_run = provider
-        .online_since_ms
-        .filter(|_| engine.is_online())
-        .and_then(|since| u64::try_from(clock::now_ms().saturating_sub(since)).ok())
-        .unwrap_or(0)
-        .max(provider.run_online_ms);
-    let online = match (engine.is_online(), blockers.is_empty()) {
-        (false, _) => "offline",
-        (true, true) => "online",
-        (true, false) => "degraded",
-    };
-    let standing = diagnosis::Standing {
-        readiness: engine.readiness(),
-        online: engine.is_online(),
-        announced: beat.and_then(|beat| beat.relays),
-    };
-    let causes = diagnosis::why_no_jobs(state, standing, clock::now_ms());
-    let cause = |cause: diagnosis::Cause| pb::Cause {
-        code: cause.code.to_owned(),
-        sentence: cause.sentence,
-        next: cause.next,
-    };
-    pb::StatusReply {
-        basis: Some(basis(engine, "ledger")),
-        why_no_jobs: causes.into_iter().map(cause).collect(),
-        state: online.to_owned(),
-        blockers,
-        can_earn,
-        earning,
-        public_key: state
-            .provider
-            .identity
-            .as_ref()
-            .map(|id| id.public_key.clone())
-            .unwrap_or_default(),
-        price_msat: policy.min_price_msat,
-        order: order_name(policy.order).to_owned(),
-        kinds: policy.kinds,
-        model: engine.readiness().model.clone().unwrap_or_default(),
-        uptime_ms: provider.uptime_ms.saturating_add(this_run),
-        jobs_in_flight: u32::try_from(state.jobs.in_flight()).unwrap_or(u32::MAX),
-        relays_connected: engine.readiness().relays_connected,
-        earned_msat: state.earnings.earned_msat,
-        spendable_msat: state.wallet.figures.spendable_msat,
-        canary: canary::words(state, clock::now_ms()),
-        ..pb::StatusReply::default()
     }
 }
 

@@ -1,6 +1,8 @@
 //! A host: composes the adapters around one ledger, serves until it is asked to stop, and stops in order.
+mod error;
 mod model;
 mod payees;
+mod stage;
 mod wallet;
 
 use std::{path::PathBuf, sync::Arc};
@@ -9,21 +11,24 @@ use autopilot_core::{Input, embedding::EMBEDDING, input::Command, policy, ports:
 use autopilot_events::pb;
 use autopilot_lightning::WalletClient;
 use autopilot_nostr::{Identity, RelayConfig, RelayMarket};
-use autopilot_store_sqlite::{MasterKey, OpenError};
+use autopilot_store_sqlite::MasterKey;
 use tokio::{
-    sync::{Notify, broadcast, mpsc, watch},
+    sync::{Notify, broadcast, mpsc, oneshot, watch},
     task::JoinSet,
 };
 
+pub use error::HostError;
+pub use stage::{Ready, Stage};
+
 use crate::{
-    config::{Config, ConfigError},
+    config::Config,
     control::{self, Service},
     desk::Desk,
     effects, forget,
-    heads::{Heads, HeadsError, kept},
-    home::{Home, HomeError},
+    heads::{Heads, kept},
+    home::Home,
     intake,
-    ledger::{Ledger, SubmitError, recheck},
+    ledger::{Ledger, recheck},
     outside::Outside,
     pulse,
     secrets::{self, Key, Secrets, SecretsError},
@@ -43,65 +48,27 @@ pub struct Options {
     pub key: Key,
     /// The panes that are open, for a window and for whoever drives it.
     pub desk: Desk,
+    /// Told how far the host is.
+    pub stage: watch::Sender<Stage>,
+    /// The wallet's program; none: it is looked for beside this one.
+    pub walletd: Option<PathBuf>,
 }
 
-/// Why a host did not start, or stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum HostError {
-    /// The folder.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The identity.
-    #[error(transparent)]
-    Secrets(#[from] SecretsError),
-    /// The ledger.
-    #[error(transparent)]
-    Ledger(#[from] OpenError),
-    /// A first fact was refused.
-    #[error(transparent)]
-    Submit(#[from] SubmitError),
-    /// The signing of heads.
-    #[error(transparent)]
-    Heads(#[from] HeadsError),
-    /// The wallet.
-    #[error("{0}")]
-    Wallet(String),
-    /// The relays.
-    #[error("{0}")]
-    Market(String),
-    /// The model.
-    #[error("{0}")]
-    Model(String),
-    /// The finding of payees.
-    #[error("payees can't be looked up: {0}")]
-    Payees(String),
-    /// The control socket.
-    #[error("the control socket can't be served: {0}")]
-    Control(std::io::Error),
-    /// The ledger had to stop while running. Nothing that was not durable was shown or sent.
-    #[error("the ledger stopped: {0}")]
-    Fatal(String),
+impl Options {
+    /// For a home folder, with nothing open.
+    pub fn new(home: PathBuf, key: Key) -> Options {
+        Options {
+            home,
+            key,
+            desk: Desk::default(),
+            stage: watch::Sender::default(),
+            walletd: None,
+        }
+    }
 }
 
-/// What a host says of itself once it serves.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Ready {
-    /// The home folder.
-    pub home: PathBuf,
-    /// Market identity, as hexadecimal text.
-    pub pubkey: String,
-    /// The wallet's node.
-    pub node_id: String,
-    /// Where it listens for peers.
-    pub node_addresses: Vec<String>,
-    /// `bitcoin`, `testnet`, `signet` or `regtest`.
-    pub network: String,
-}
-
-/// Runs a host until `stop` is done or a face asks it to stop. `ready` is told once it serves.
+/// Runs a host until `stop` is done or a face asks it to stop. The control socket answers before the wallet runs, and
+/// the wallet is tried until it does; `ready` is told once everything serves.
 ///
 /// # Errors
 /// [`HostError`].
@@ -110,9 +77,27 @@ pub async fn run(
     ready: impl FnOnce(Ready) + Send,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), HostError> {
-    let home = Home::open(&options.home)?;
+    let stage = options.stage.clone();
+    let ended = serve(options, ready, stop).await;
+    stage.send_replace(Stage::Ended);
+    ended
+}
+
+async fn serve(
+    options: Options,
+    ready: impl FnOnce(Ready) + Send,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<(), HostError> {
+    let Options {
+        home,
+        key,
+        desk,
+        stage,
+        walletd,
+    } = options;
+    let home = Home::open(&home)?;
     let config = Config::read(&home.config_file())?;
-    let secrets = Secrets::open_or_create(&home, &options.key)?;
+    let secrets = Secrets::open_or_create(&home, &key)?;
     let identity = Identity::from_mnemonic(&secrets.words()).map_err(|_| SecretsError::NotWords)?;
     let (pubkey, npub) = (identity.public_key(), identity.npub());
 
@@ -126,30 +111,6 @@ pub async fn run(
 
     let outside = outside(&home, &config, identity, ledger).await?;
     let heads = Arc::new(Heads::new(outside.clone(), &secrets, opened_at).await?);
-    // What others hold of this ledger is looked at while the wallet starts, and before anything is said to anybody.
-    let comparing = tokio::spawn({
-        let heads = heads.clone();
-        async move { heads.compare().await }
-    });
-    tracing::info!(
-        chain = config.chain.name(),
-        "starting the wallet; it needs its source of blocks"
-    );
-    // A wallet waits for its lock and its blocks: whoever asks to stop is heard meanwhile.
-    let mut stop = std::pin::pin!(stop);
-    let keeper = tokio::select! {
-        keeper = wallet::Keeper::start(&home, &config, &secrets, &outside) => {
-            keeper.map_err(HostError::Wallet)?
-        }
-        () = &mut stop => {
-            comparing.abort();
-            if let Some(market) = &outside.market {
-                market.close().await;
-            }
-            outside.ledger.stop().await;
-            return Ok(());
-        }
-    };
     let (heartbeat_tell, heartbeat) = watch::channel(None);
     let asked = Arc::new(Notify::new());
     let service = Service {
@@ -163,41 +124,61 @@ pub async fn run(
         payees: payees::resolver(&config)?,
         plans: Arc::default(),
         heads: heads.clone(),
-        desk: options.desk,
+        desk,
+        connecting: Arc::default(),
     };
-    match comparing.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "what others hold of this ledger is not compared"),
-        Err(error) => tracing::error!(%error, "what others hold of this ledger is not compared"),
-    }
-
-    let tasks = start_tasks(&outside, &config, heads, heartbeat_tell);
-    let (end_control, control_ends) = tokio::sync::oneshot::channel::<()>();
-    let listener = control::bind(&home.control_socket())
-        .await
-        .map_err(HostError::Control)?;
+    let listener = match control::bind(&home.control_socket()).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            close(&outside, session).await;
+            return Err(HostError::Control(error));
+        }
+    };
+    let (end_control, control_ends) = oneshot::channel::<()>();
     let mut control = tokio::spawn(async move {
         let ended = async { drop(control_ends.await) };
         control::serve(listener, service, ended).await
     });
 
-    let info = keeper.info();
-    ready(Ready {
-        home: home.path().to_owned(),
-        pubkey: pubkey.to_string(),
-        node_id: info.node_id,
-        node_addresses: info.addresses,
-        network: config.network.clone(),
+    // What others hold of this ledger is looked at while the wallet starts, and before anything is said to anybody.
+    let comparing = tokio::spawn(compare(heads.clone()));
+    let abort_comparing = comparing.abort_handle();
+    tracing::info!(
+        chain = config.chain.name(),
+        "starting the wallet; it needs its source of blocks"
+    );
+    let mut keeper = wallet::Keeper::start(&home, &config, &secrets, &outside, walletd, comparing);
+    let mut tasks = start_tasks(&outside, &config, heartbeat_tell);
+    stage.send_replace(Stage::Starting);
+    let mut end = std::pin::pin!(async {
+        tokio::select! {
+            () = stop => Ok(()),
+            () = asked.notified() => Ok(()),
+            cause = fatal.recv() => Err(HostError::Fatal(cause.unwrap_or_default())),
+            served = &mut control => match served {
+                Ok(Err(error)) => Err(HostError::Control(error)),
+                _ => Ok(()),
+            },
+        }
     });
     let result = tokio::select! {
-        () = &mut stop => Ok(()),
-        () = asked.notified() => Ok(()),
-        cause = fatal.recv() => Err(HostError::Fatal(cause.unwrap_or_default())),
-        served = &mut control => match served {
-            Ok(Err(error)) => Err(HostError::Control(error)),
-            _ => Ok(()),
-        },
+        result = &mut end => result,
+        info = keeper.served() => {
+            start_acting(&outside, &config, heads, &mut tasks);
+            let told = Ready {
+                home: home.path().to_owned(),
+                pubkey: pubkey.to_string(),
+                node_id: info.node_id,
+                node_addresses: info.addresses,
+                network: config.network.clone(),
+            };
+            stage.send_replace(Stage::Serving(told.clone()));
+            ready(told);
+            end.await
+        }
     };
+    stage.send_replace(Stage::Stopping);
+    abort_comparing.abort();
     shut_down(
         outside,
         keeper,
@@ -208,6 +189,12 @@ pub async fn run(
     )
     .await;
     result
+}
+
+async fn compare(heads: Arc<Heads>) {
+    if let Err(error) = heads.compare().await {
+        tracing::warn!(%error, "what others hold of this ledger is not compared");
+    }
 }
 
 /// The ports of this home: wallet, relays where there are any, a model where there is one.
@@ -245,34 +232,40 @@ async fn outside(
         model,
         embedder,
         tokens: broadcast::channel(TOKENS_HELD).0,
+        waiting: watch::Sender::default(),
     })
 }
 
-/// Everything that runs beside the ledger until it stops.
+/// What observes and judges beside the ledger until it stops: also while the wallet still starts.
 fn start_tasks(
     outside: &Outside,
     config: &Config,
-    heads: Arc<Heads>,
     heartbeat_tell: watch::Sender<Option<pulse::Beat>>,
 ) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    tasks.spawn(effects::run(outside.clone()));
-    tasks.spawn(treasury::run(outside.clone(), outside.wallet.events()));
     tasks.spawn(pulse::tick(outside.clone()));
     tasks.spawn(recheck::run(outside.ledger.clone()));
-    tasks.spawn(async move { heads.run().await });
     tasks.spawn(forget::retention(outside.ledger.clone()));
     tasks.spawn(pulse::observe(outside.clone(), config.peers()));
     if outside.market.is_some() {
         tasks.spawn(intake::run(outside.clone()));
-        tasks.spawn(kept::run(outside.clone()));
-        tasks.spawn(control::buy_mode::run(outside.clone(), config.relays.clone()));
         tasks.spawn(pulse::presence(outside.clone(), heartbeat_tell));
     }
     for model in outside.engines() {
         tasks.spawn(model::warm(outside.clone(), model));
     }
     tasks
+}
+
+/// What acts on the outside world: from the moment that the wallet agrees with the ledger.
+fn start_acting(outside: &Outside, config: &Config, heads: Arc<Heads>, tasks: &mut JoinSet<()>) {
+    tasks.spawn(effects::run(outside.clone()));
+    tasks.spawn(treasury::run(outside.clone(), outside.wallet.events()));
+    tasks.spawn(async move { heads.run().await });
+    if outside.market.is_some() {
+        tasks.spawn(kept::run(outside.clone()));
+        tasks.spawn(control::buy_mode::run(outside.clone(), config.relays.clone()));
+    }
 }
 
 /// First facts of a ledger, and of a run.
@@ -313,7 +306,7 @@ async fn shut_down(
     outside: Outside,
     keeper: wallet::Keeper,
     mut tasks: JoinSet<()>,
-    end_control: tokio::sync::oneshot::Sender<()>,
+    end_control: oneshot::Sender<()>,
     session: Session,
     socket: &std::path::Path,
 ) {
@@ -341,10 +334,15 @@ async fn shut_down(
         model.stop().await;
     }
     keeper.stop().await;
+    close(&outside, session).await;
+    let _ = std::fs::remove_file(socket);
+}
+
+/// Relays, the copy of the facts, and the ledger last.
+async fn close(outside: &Outside, session: Session) {
     if let Some(market) = &outside.market {
         market.close().await;
     }
     session.finish().await;
     outside.ledger.stop().await;
-    let _ = std::fs::remove_file(socket);
 }

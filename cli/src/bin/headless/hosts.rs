@@ -9,7 +9,6 @@ use autopilot_cli::{home::resolve, passphrase};
 use autopilot_host::{
     config::{Chain, Config, Model, ModelServer, Provider, Wallet},
     control,
-    desk::Desk,
     home::Home,
     net, run,
 };
@@ -99,12 +98,9 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
     if let Some(config) = &fresh {
         config.write(&home.config_file())?;
     }
-    let options = run::Options {
-        home: path,
-        key: passphrase::key(&home, args.passphrase_file.as_deref(), may_ask(&args))
-            .context("no passphrase can be read from the terminal")?,
-        desk: Desk::default(),
-    };
+    let key = passphrase::key(&home, args.passphrase_file.as_deref(), may_ask(&args))
+        .context("no passphrase can be read from the terminal")?;
+    let options = run::Options::new(path, key);
     let socket = home.control_socket();
     let online = args.online;
     let ready = move |ready: run::Ready| {
