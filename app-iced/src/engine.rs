@@ -7,7 +7,7 @@ use std::{
 
 use autopilot_host::{
     desk::Desk,
-    run::{self, Options},
+    run::{self, Options, Stage},
     secrets::Key,
 };
 use iced::{Task, futures::StreamExt};
@@ -17,7 +17,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 /// What the host tells of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// It serves.
+    /// It answers; the wallet may still be starting, and `status` says what it waits for.
     Ready,
     /// It ended in good order.
     Ended,
@@ -84,11 +84,20 @@ fn serve(
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let desk = Desk::default();
     desk.set_window(true);
-    let options = Options { home, key, desk };
-    let ready = move |_| drop(tell.send(Event::Ready));
+    let options = Options {
+        desk,
+        ..Options::new(home, key)
+    };
+    let mut stage = options.stage.subscribe();
+    runtime.spawn(async move {
+        let answers = |stage: &Stage| matches!(stage, Stage::Starting | Stage::Serving(_));
+        if stage.wait_for(answers).await.is_ok() {
+            let _ = tell.send(Event::Ready);
+        }
+    });
     // Told by the sender's end too: a window that is gone wants no host.
     let stop = async { drop(stopped.await) };
-    let done = runtime.block_on(run::run(options, ready, stop));
+    let done = runtime.block_on(run::run(options, |_| {}, stop));
     runtime.shutdown_background();
     Ok(done?)
 }
