@@ -12,6 +12,8 @@ use crate::{
 
 /// Id of the field, for the keyboard's focus.
 const FIELD: &str = "palette";
+/// Height of the list at most, in logical pixels.
+const LIST_MOST: f32 = 420.0;
 
 /// Something that can be chosen.
 #[derive(Clone, Debug)]
@@ -124,8 +126,8 @@ impl Palette {
                 .into()
         });
         let none = self.found.is_empty().then(|| caption("Nothing is called that."));
-        let list = scrollable(column(entries).push(none)).height(Length::Shrink);
-        container(column![field, container(list).max_height(420.0)].spacing(space::S))
+        let list = container(scrollable(column(entries).push(none))).max_height(LIST_MOST);
+        container(column![field, list].spacing(space::S))
             .padding(space::M)
             .width(560.0)
             .style(theme::overlay)

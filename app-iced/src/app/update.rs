@@ -27,14 +27,18 @@ impl App {
         self.now_ms = now_ms();
         self.views.take(news);
         let desk = self.follow_desk();
-        let panes: Vec<_> = self.grid.open_panes();
-        let told = panes.into_iter().map(|pane| {
+        Task::batch([desk, self.tell_panes()])
+    }
+
+    /// Open panes look at what changed.
+    fn tell_panes(&mut self) -> Task<Message> {
+        let mut told = Vec::new();
+        for pane in self.grid.open_panes() {
             let (scene, screens) = scene_and_screens!(self);
             let action = screens.news(pane, &scene);
-            self.act(action)
-        });
-        let told: Vec<_> = told.collect();
-        Task::batch(told.into_iter().chain([desk]))
+            told.push(self.act(action));
+        }
+        Task::batch(told)
     }
 
     pub(super) fn engine(&mut self, event: Event) -> Task<Message> {
@@ -262,7 +266,7 @@ impl App {
     pub(super) fn tick(&mut self) -> Task<Message> {
         self.now_ms = now_ms();
         self.toasts.tick(self.now_ms);
-        Task::none()
+        self.tell_panes()
     }
 
     pub(super) fn close_requested(&mut self) -> Task<Message> {

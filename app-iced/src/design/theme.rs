@@ -1,6 +1,6 @@
 //! Colours by meaning, light and dark.
 use iced::{
-    Background, Border, Color, Shadow, Theme,
+    Background, Border, Color, Theme,
     theme::Palette,
     widget::{button, container, text_input},
 };
@@ -146,12 +146,8 @@ pub fn bar(theme: &Theme) -> container::Style {
 pub fn overlay(theme: &Theme) -> container::Style {
     container::Style {
         background: Some(Background::Color(surface(theme, 2))),
-        shadow: Shadow {
-            color: Color::from_rgba(0.0, 0.0, 0.0, 0.5),
-            blur_radius: 24.0,
-            ..Shadow::default()
-        },
-        ..card(theme)
+        border: edge(theme).color(surface(theme, 7)),
+        ..container::Style::default()
     }
 }
 

@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 
 use autopilot_proto::control::v1::{
-    BalanceReply, EarningsReply, JobsReply, PanesReply, RelaysReply, StatusReply, Trouble, WatchUpdate,
-    watch_update::Answer,
+    ActivityReply, AlertsReply, BalanceReply, EarningsReply, InboxReply, JobsReply, PanesReply,
+    ProviderReply, PurchasesReply, RelaysReply, StatusReply, Trouble, WatchUpdate, watch_update::Answer,
 };
 
 use super::News;
@@ -52,25 +52,54 @@ impl<T> Shown<T> {
     }
 }
 
-/// All views that are watched.
-#[derive(Clone, Debug, Default)]
-pub struct Views {
-    /// Whether the host answers.
-    pub link: Link,
-    /// `status`.
-    pub status: Shown<StatusReply>,
-    /// `earnings`.
-    pub earnings: Shown<EarningsReply>,
-    /// `balance`.
-    pub balance: Shown<BalanceReply>,
-    /// `jobs`.
-    pub jobs: Shown<JobsReply>,
-    /// `relays`.
-    pub relays: Shown<RelaysReply>,
-    /// `panes`.
-    pub panes: Shown<PanesReply>,
-    /// `tokens`: the end of what each running job has put out.
-    pub tokens: BTreeMap<String, String>,
+/// Declares each view that is kept whole, once: its name, its answer and that answer's type.
+macro_rules! views {
+    ($($view:ident: $answer:ident($reply:ty);)*) => {
+        /// All views that are watched.
+        #[derive(Clone, Debug, Default)]
+        pub struct Views {
+            /// Whether the host answers.
+            pub link: Link,
+            $(
+                #[doc = concat!("`", stringify!($view), "`.")]
+                pub $view: Shown<$reply>,
+            )*
+            /// `tokens`: the end of what each running job has put out.
+            pub tokens: BTreeMap<String, String>,
+        }
+
+        impl Views {
+            fn answered(&mut self, answer: Answer) {
+                match answer {
+                    $(Answer::$answer(value) => self.$view.answered(value),)*
+                    Answer::Token(token) => self.token(token.job_id, &token.text),
+                    // It names its view beside itself.
+                    Answer::Trouble(_) => {}
+                }
+            }
+
+            fn troubled(&mut self, view: &str, trouble: Trouble) {
+                match view {
+                    $(stringify!($view) => self.$view.trouble = Some(trouble),)*
+                    _ => {}
+                }
+            }
+        }
+    };
+}
+
+views! {
+    status: Status(StatusReply);
+    earnings: Earnings(EarningsReply);
+    balance: Balance(BalanceReply);
+    jobs: Jobs(JobsReply);
+    relays: Relays(RelaysReply);
+    panes: Panes(PanesReply);
+    activity: Activity(ActivityReply);
+    alerts: Alerts(AlertsReply);
+    inbox: Inbox(InboxReply);
+    provider: Provider(ProviderReply);
+    purchases: Purchases(PurchasesReply);
 }
 
 impl Views {
@@ -86,35 +115,32 @@ impl Views {
         }
     }
 
+    /// Number of the newest fact that the feed shows: any view may have moved with it.
+    pub fn newest_fact(&self) -> u64 {
+        let lines = self.activity.value.iter().flat_map(|feed| &feed.lines);
+        lines.map(|line| line.sequence).max().unwrap_or(0)
+    }
+
     fn update(&mut self, update: WatchUpdate) {
         match update.answer {
-            Some(Answer::Status(status)) => self.status.answered(status),
-            Some(Answer::Earnings(earnings)) => self.earnings.answered(earnings),
-            Some(Answer::Balance(balance)) => self.balance.answered(balance),
-            Some(Answer::Jobs(jobs)) => {
-                self.tokens
-                    .retain(|job, _| jobs.jobs.iter().any(|open| &open.job_id == job));
-                self.jobs.answered(jobs);
-            }
-            Some(Answer::Relays(relays)) => self.relays.answered(relays),
-            Some(Answer::Panes(panes)) => self.panes.answered(panes),
-            Some(Answer::Token(token)) => self.token(token.job_id, &token.text),
             Some(Answer::Trouble(trouble)) => self.troubled(&update.view, trouble),
+            Some(answer) => {
+                let jobs = matches!(answer, Answer::Jobs(_));
+                self.answered(answer);
+                if jobs {
+                    self.forget_output();
+                }
+            }
             None => {}
         }
     }
 
-    fn troubled(&mut self, view: &str, trouble: Trouble) {
-        let place = match view {
-            "status" => &mut self.status.trouble,
-            "earnings" => &mut self.earnings.trouble,
-            "balance" => &mut self.balance.trouble,
-            "jobs" => &mut self.jobs.trouble,
-            "relays" => &mut self.relays.trouble,
-            "panes" => &mut self.panes.trouble,
-            _ => return,
-        };
-        *place = Some(trouble);
+    /// Output of jobs that are open no more is of no use.
+    fn forget_output(&mut self) {
+        if let Some(jobs) = &self.jobs.value {
+            self.tokens
+                .retain(|job, _| jobs.jobs.iter().any(|open| &open.job_id == job));
+        }
     }
 
     fn token(&mut self, job_id: String, text: &str) {

@@ -6,7 +6,7 @@ use iced::{
 };
 
 use crate::{
-    design::{Element, Tone, badge, caption, choice, fill, heading, space, theme, toned},
+    design::{Element, Tone, badge, caption, choice, heading, space, theme, toned},
     panes::{self, Scene, Screens},
     prefs::Layout,
 };
@@ -195,7 +195,6 @@ fn title_bar<'a>(
     });
     let title = row![heading(pane.title()), badge(pane.source(), Tone::Quiet)]
         .push(wrong)
-        .push(fill())
         .spacing(space::S)
         .align_y(Alignment::Center);
     let controls = row![

@@ -45,7 +45,7 @@ pub fn view<'a>(open: &[Pane]) -> Element<'a, Message> {
     });
     row(panes)
         .push(fill())
-        .push(choice("Everything else: Ctrl+K", Some(Message::Palette)))
+        .push(choice("Find: Ctrl+K", Some(Message::Palette)))
         .spacing(space::XS)
         .wrap()
         .into()
