@@ -3,7 +3,7 @@ use autopilot_events::{
     pb::{PaymentOrder, Policy, RefusalReason as Reason},
     words::PublicKey,
 };
-use autopilot_projections::State;
+use autopilot_projections::{State, alerts};
 
 use crate::{
     content,
@@ -55,6 +55,13 @@ pub fn judge(
         return no(Reason::ContentPolicy, "the provider's content policy declines it");
     }
     within_limits(state, &policy, request, now_ms)?;
+    if alerts::backup_needed(state).is_some() {
+        // How much this wallet holds is nobody's business.
+        return no(
+            Reason::BackupNeeded,
+            "the provider takes no job until its owner has seen to something",
+        );
+    }
     if readiness.receivable.0 < policy.min_price_msat {
         let why = readiness.wallet_problem.clone();
         return no(

@@ -31,6 +31,11 @@ pub mod outcome {
     pub const INTERRUPTED: &str = "interrupted";
 }
 
+/// Whether a trial shows that a stranger is served: at least as far as a bill or a quote.
+pub fn came_through(end: &str) -> bool {
+    matches!(end, outcome::PAID | outcome::WORKED | outcome::QUOTED)
+}
+
 /// A trial begins: its job is named before anybody sees the request.
 pub fn start(
     state: &State,

@@ -170,6 +170,7 @@ pub fn next_command(setting: &str, needed: &str) -> String {
         "" => String::new(),
         "online" => "autopilotctl provider online".to_owned(),
         "model" => "autopilotctl model list".to_owned(),
+        "backup" => "autopilotctl identity backup".to_owned(),
         "channel-capacity" => "autopilotctl wallet balance".to_owned(),
         "content-policy" => "autopilotctl refusals --reason content-policy".to_owned(),
         setting => format!("autopilotctl policy set --{setting} {needed}"),

@@ -4,9 +4,9 @@ use autopilot_events::{Draft, Head, Recorded, envelope, pb::Source};
 use autopilot_projections::State;
 
 use crate::{
-    Effect, Input, Refusal, buy_mode, buyer, canary, effects, forget, heads,
+    Effect, Input, Refusal, alerts, buy_mode, buyer, canary, effects, forget, heads,
     input::{Command, Readiness, WalletInput},
-    jobs, money, offers, presence,
+    jobs, milestones, money, offers, presence,
     presence::Presence,
     prices, receipts, refund,
     refusal::Code,
@@ -172,6 +172,8 @@ impl Engine {
             Command::StopBuyMode => buy_mode::stop(&self.state),
             Command::Forget { subject, reason } => forget::forget(&self.state, subject, reason),
             Command::CancelPurchase(id) => buyer::cancel(&self.state, id),
+            Command::AcknowledgeAlert(id) => alerts::acknowledge(&self.state, id),
+            Command::Celebrate(sats) => milestones::celebrate(&self.state, sats),
         }
     }
 

@@ -386,6 +386,10 @@ pub enum Command {
     StopBuyMode,
     /// Stop waiting for a purchase that is not paid.
     CancelPurchase(JobId),
+    /// A person knows of this alert.
+    AcknowledgeAlert(String),
+    /// A face has shown that this sum of sats was reached.
+    Celebrate(u64),
     /// Forget the texts of a subject (`job/…`, `purchase/…`, `buy_mode/…`).
     Forget {
         /// Whose key is dropped.

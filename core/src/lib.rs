@@ -1,6 +1,7 @@
 //! The deciders, the engine that drives them, and the ports. Pure: time and randomness arrive as inputs.
 
 pub mod admission;
+pub mod alerts;
 pub mod buy_mode;
 mod buyer;
 pub mod canary;
@@ -19,6 +20,7 @@ pub mod heads;
 pub mod input;
 mod jobs;
 mod keys;
+pub mod milestones;
 mod missed;
 mod money;
 pub mod offers;

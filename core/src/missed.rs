@@ -11,7 +11,7 @@ use crate::{
 /// A setting, what it is, and what would have taken the job. An empty name: no setting of ours would have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remedy {
-    /// As `autopilotctl policy set --<setting>` names it; or `online`, `model`, `channel-capacity`, `content-policy`.
+    /// As `autopilotctl policy set --<setting>` names it; or `online`, `model`, `channel-capacity`, `content-policy`, `backup`.
     pub setting: &'static str,
     /// At the refusal.
     pub now: String,
@@ -78,6 +78,7 @@ pub fn remedy(
             format!("{}msat", readiness.receivable.0),
             format!("{}msat", policy.min_price_msat),
         ),
+        Reason::BackupNeeded => is("backup", "none", "one"),
         Reason::ContentPolicy => {
             let rule = content::judge(&policy, &request.requester, &request.text, &request.topics);
             is("content-policy", rule.unwrap_or_default(), "without it")

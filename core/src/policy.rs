@@ -15,6 +15,9 @@ pub const MAX_INPUT_BYTES: u64 = 16 * 1024;
 /// The longest retention of texts that can be set, in days.
 pub const MAX_KEEP_DAYS: u32 = 36_500;
 
+/// What a wallet may hold, by the policy to start with, before somebody has to have its words: 1,000,000 sat.
+pub const BACKUP_STOP_MSAT: u64 = 1_000_000_000;
+
 /// A policy to start with: text generation at `price_msat`, work first, one job at a time.
 pub fn default_policy(price_msat: u64) -> Policy {
     Policy {
@@ -43,6 +46,7 @@ pub fn default_policy(price_msat: u64) -> Policy {
         refused_topics: Vec::new(),
         refused_requesters: Vec::new(),
         keep_texts_days: 0,
+        backup_stop_msat: BACKUP_STOP_MSAT,
     }
 }
 

@@ -2,9 +2,9 @@
 use autopilot_events::{
     Draft, Event,
     pb::{self, Source},
-    words::JobId,
+    words::{JobId, Msat},
 };
-use autopilot_projections::{State, jobs::Work};
+use autopilot_projections::{State, alerts, jobs::Work};
 
 use crate::{
     buy_mode, canary, content,
@@ -123,32 +123,71 @@ pub fn go_online(
     )])
 }
 
+/// Something that stands between now and earning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocker {
+    /// Closed code, e.g. `no-relay`.
+    pub code: &'static str,
+    /// Cause and next step.
+    pub sentence: String,
+    /// The facts say so; else only this run sees it.
+    pub by_facts: bool,
+}
+
 /// Everything that stands between now and earning, each as cause and next step.
 pub fn blockers(state: &State, readiness: &Readiness) -> Vec<String> {
+    let all = blocking(state, readiness).into_iter();
+    all.map(|blocker| blocker.sentence).collect()
+}
+
+/// The same with codes.
+pub fn blocking(state: &State, readiness: &Readiness) -> Vec<Blocker> {
     let price_msat = state.provider.policy().min_price_msat;
-    let mut blockers: Vec<String> = heads::blocker(state).into_iter().collect();
-    blockers.extend(readiness.ledger_problem.clone());
-    if state.provider.policy.is_none() {
-        blockers.push("no price is set: set a policy first".to_owned());
-    }
-    blockers.extend(readiness.clock_problem.clone());
+    let mut all = Vec::new();
+    let mut say = |code, by_facts, sentence: Option<String>| {
+        all.extend(sentence.map(|sentence| Blocker {
+            code,
+            sentence,
+            by_facts,
+        }));
+    };
+    say("head-disputed", true, heads::blocker(state));
+    say("ledger", false, readiness.ledger_problem.clone());
+    say("backup-missing", true, backup(state));
+    let unset = state.provider.policy.is_none();
+    say(
+        "no-policy",
+        true,
+        unset.then(|| "no price is set: set a policy first".to_owned()),
+    );
+    say("clock", false, readiness.clock_problem.clone());
     let kinds = &state.provider.policy().kinds;
     let unserved = kinds.iter().all(|kind| readiness.serves(*kind).is_none());
     if unserved && (!kinds.is_empty() || readiness.model.is_none()) {
         let why = readiness.model_problem.as_deref();
         let why = why.unwrap_or("check the model with `autopilotctl doctor`");
-        blockers.push(format!("no model is ready: {why}"));
+        say("no-model", false, Some(format!("no model is ready: {why}")));
     }
     if readiness.relays_connected == 0 {
-        blockers.push("no relay is connected and answers: check `autopilotctl relays`".to_owned());
+        let sentence = "no relay is connected and answers: check `autopilotctl relays`".to_owned();
+        say("no-relay", false, Some(sentence));
     }
     if readiness.receivable.0 < price_msat.max(1) {
         let why = readiness.wallet_problem.clone().unwrap_or_else(|| {
             format!("the wallet can receive {} now, one job costs {price_msat} msat: it needs a channel with room", readiness.receivable)
         });
-        blockers.push(why);
+        say("cannot-receive", false, Some(why));
     }
-    blockers
+    all
+}
+
+/// More than the policy allows lies in a wallet whose words nobody has.
+fn backup(state: &State) -> Option<String> {
+    let held = Msat(alerts::backup_needed(state)?);
+    let stop = Msat(state.provider.policy().backup_stop_msat);
+    Some(format!(
+        "this wallet holds {held} and its words were never backed up, by policy too much from {stop} on: `autopilotctl identity backup`"
+    ))
 }
 
 /// Serve no more. Work in flight goes on; what is owed is delivered.

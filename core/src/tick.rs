@@ -12,7 +12,7 @@ use autopilot_projections::{
 use crate::{
     buy_mode, canary, choice,
     draft::{fact, of_job},
-    jobs, money,
+    jobs, milestones, money,
     presence::Presence,
 };
 
@@ -58,6 +58,7 @@ pub fn tick(state: &State, presence: &mut Presence, now_ms: i64) -> Vec<Draft> {
     }
     drafts.extend(buy_mode::ended(state, now_ms));
     drafts.extend(canary::overdue(state, now_ms));
+    drafts.extend(milestones::due(state));
     drafts.extend(liveness(presence, now_ms));
     drafts.extend(overflow(presence, now_ms));
     drafts.extend(presence.demand.due(now_ms));

@@ -168,4 +168,7 @@ catalogue! {
     HeadKept = "head.kept" 1 false [provider: 32, root: 32, event_id: 32];
     PriceObserved = "price.observed" 1 false [];
     TextForgotten = "text.forgotten" 1 false [];
+    AlertAcknowledged = "alert.acknowledged" 1 false [];
+    MilestoneReached = "milestone.reached" 1 false [];
+    MilestoneCelebrated = "milestone.celebrated" 1 false [];
 }

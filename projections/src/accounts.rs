@@ -202,6 +202,15 @@ impl Accounts {
         self.balances_msat.get(&account).copied().unwrap_or(0)
     }
 
+    /// Ours to hold, wherever it lies: each sat stands in one account only.
+    pub fn held_msat(&self) -> i128 {
+        let assets = self
+            .balances_msat
+            .iter()
+            .filter(|(account, _)| account.is_asset());
+        assets.map(|(_, amount)| amount).sum()
+    }
+
     /// All accounts that were ever posted to.
     pub fn balances_msat(&self) -> impl Iterator<Item = (Account, i128)> + '_ {
         self.balances_msat

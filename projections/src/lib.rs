@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod activity;
+pub mod alerts;
 pub mod buy_modes;
 pub mod canaries;
 pub mod custody;
@@ -12,14 +13,17 @@ mod job;
 pub mod jobs;
 pub mod kept_heads;
 pub mod ladder;
+pub mod milestones;
 pub mod missed;
 pub mod movements;
 pub mod outbox;
 pub mod prices;
 pub mod provider;
 pub mod purchases;
+pub mod quarters;
 pub mod report;
 pub mod rows;
+pub mod serving;
 pub mod state;
 pub mod wallet;
 

@@ -3,9 +3,10 @@ use autopilot_events::{Recorded, words::Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Projection, accounts::Accounts, buy_modes::BuyModes, canaries::Canaries, custody::Custody,
-    earnings::Earnings, heads::Heads, jobs::Jobs, kept_heads::KeptHeads, missed::Missed, outbox::Outbox,
-    provider::Provider, purchases::Purchases, wallet::Wallet,
+    Projection, accounts::Accounts, alerts::Alerts, buy_modes::BuyModes, canaries::Canaries,
+    custody::Custody, earnings::Earnings, heads::Heads, jobs::Jobs, kept_heads::KeptHeads,
+    milestones::Milestones, missed::Missed, outbox::Outbox, provider::Provider, purchases::Purchases,
+    serving::Serving, wallet::Wallet,
 };
 
 macro_rules! folds {
@@ -62,6 +63,12 @@ folds! {
     buy_modes: BuyModes;
     /// Our own trials.
     canaries: Canaries;
+    /// How well the provider serves.
+    serving: Serving;
+    /// What is or was wrong.
+    alerts: Alerts;
+    /// Round sums that were earned.
+    milestones: Milestones;
 }
 
 impl State {

@@ -1,7 +1,12 @@
 //! What the deciders' tests do not reach: days of odd time zones, and online time across runs that were killed.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // in tests a panic is the verdict
 use autopilot_events::{Draft, Event, Head, Recorded, envelope, pb};
-use autopilot_projections::{Projection, State, earnings::Earnings, provider::Provider};
+use autopilot_projections::{
+    Projection, State,
+    earnings::Earnings,
+    provider::Provider,
+    serving::{Class, Serving},
+};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -233,4 +238,129 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
     assert!(State::from_snapshot(b"{\"provider\":{}}").is_none());
     assert!(State::from_snapshot(b"no json").is_none());
     assert_eq!(State::from_snapshot(&state.to_snapshot()), Some(state));
+}
+
+fn presence(at_ms: i64, online: bool, reason: &str) -> (i64, Event) {
+    match online {
+        true => (
+            at_ms,
+            pb::ProviderWentOnline {
+                policy_digest: vec![0; 32],
+                run_id: Vec::new(),
+            }
+            .into(),
+        ),
+        false => (
+            at_ms,
+            pb::ProviderWentOffline {
+                reason: reason.to_owned(),
+                run_id: Vec::new(),
+            }
+            .into(),
+        ),
+    }
+}
+
+fn alive(at_ms: i64) -> (i64, Event) {
+    (at_ms, pb::LivenessRecorded::default().into())
+}
+
+#[test]
+fn online_time_is_counted_in_the_asker_s_day_and_a_kill_counts_what_was_proven() {
+    let begins = 100 * DAY_MS;
+    let serving: Serving = fold(vec![
+        presence(begins - HOUR_MS, true, ""),
+        alive(begins - HOUR_MS / 2),
+        alive(begins + HOUR_MS),
+        presence(begins + 2 * HOUR_MS, false, "restart"),
+        presence(begins + 3 * HOUR_MS, true, ""),
+        presence(begins + 4 * HOUR_MS, false, "asked to"),
+    ]);
+    let online = |from_ms, to_ms| i64::try_from(serving.online.between(from_ms, to_ms)).unwrap();
+    assert_eq!(online(begins - DAY_MS, begins), HOUR_MS);
+    assert_eq!(
+        online(begins, begins + DAY_MS),
+        2 * HOUR_MS,
+        "an hour before the kill, an hour after it"
+    );
+    assert_eq!(serving.first_online_at_ms, Some(begins - HOUR_MS));
+    assert_eq!(serving.counted_until_ms, None);
+}
+
+#[test]
+fn online_time_older_than_a_few_days_is_let_go_of() {
+    let mut events = vec![presence(0, true, "")];
+    events.extend((1..=400).map(|quarter| alive(quarter * 900_000)));
+    let serving: Serving = fold(events);
+    assert_eq!(serving.online.between(0, DAY_MS), 0);
+    assert_eq!(
+        serving.online.between(300 * 900_000, 400 * 900_000),
+        100 * 900_000
+    );
+    // One span over a year costs no more than the days that are kept.
+    let serving: Serving = fold(vec![presence(0, true, ""), alive(365 * DAY_MS)]);
+    assert_eq!(
+        i64::try_from(serving.online.between(364 * DAY_MS, 365 * DAY_MS)).unwrap(),
+        DAY_MS
+    );
+}
+
+fn failed(class: pb::FailureClass, code: &str) -> Event {
+    let m = pb::JobFailed {
+        job_id: vec![1; 32],
+        class: class as i32,
+        code: code.to_owned(),
+        detail: "why".to_owned(),
+    };
+    m.into()
+}
+
+#[test]
+fn every_failure_is_of_one_class_and_giving_up_is_none() {
+    use pb::FailureClass::{Cancelled, Deadline, Execution, Relay};
+    let events = [
+        failed(Execution, "worker-died"),
+        failed(Execution, "aborted"),
+        failed(Cancelled, "taken-back"),
+        failed(Deadline, "deadline-exceeded"),
+        failed(Deadline, "input-unavailable"),
+        failed(Deadline, "quote-not-taken"),
+        failed(Relay, "not-delivered"),
+        pb::InvoiceExpired {
+            job_id: vec![1; 32],
+            payment_hash: vec![1; 32],
+        }
+        .into(),
+        pb::WalletReconciled {
+            difference_msat: -5,
+            ..Default::default()
+        }
+        .into(),
+        pb::WalletReconciled::default().into(),
+    ];
+    let serving: Serving = fold(events.map(|event| (7, event)).into());
+    let counts = Class::ALL.map(|class| serving.failures(class).jobs);
+    assert_eq!(counts, [2, 2, 2, 1], "relay, execution, payment, reconciliation");
+    assert_eq!((serving.cancelled, serving.undelivered), (2, 4));
+    let last = serving.last.unwrap();
+    assert!(!last.good && last.words.contains("unpaid"), "{last:?}");
+}
+
+#[test]
+fn the_first_sats_are_counted_from_the_first_time_online_by_the_wallet_s_time() {
+    let settled = pb::JobSettled {
+        job_id: vec![1; 32],
+        payment_hash: vec![1; 32],
+        settled_at_ms: 5_000,
+        amount_msat: 7,
+        ..Default::default()
+    };
+    let serving: Serving = fold(vec![
+        presence(2_000, true, ""),
+        presence(3_000, false, "asked"),
+        presence(4_000, true, ""),
+        (9_000, settled.into()),
+    ]);
+    assert_eq!(serving.first_job_latency_ms(), Some(3_000));
+    assert_eq!(Serving::default().first_job_latency_ms(), None);
 }

@@ -43,6 +43,9 @@ fn ledger() -> Vec<Event> {
         pb::IntakeAggregated { window_start_ms: AT_MS, window_end_ms: AT_MS + 1, count: 9, bytes: 900, ids_digest: vec![4; 32] }.into(),
         pb::PriceObserved { currency: "EUR".into(), per_btc: 5_000_000, decimals: 2, source: "a shop".into(), observed_at_ms: AT_MS }.into(),
         pb::TextForgotten { subject: "job/51".into(), reason: pb::ForgetReason::Age as i32 }.into(),
+        pb::AlertAcknowledged { id: "head-disputed".into() }.into(),
+        pb::MilestoneReached { sats: 10 }.into(),
+        pb::MilestoneCelebrated { sats: 10 }.into(),
     ]
 }
 

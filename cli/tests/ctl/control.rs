@@ -24,6 +24,25 @@ pub(super) async fn check(home: &Path, arguments: &[&str], exit: i32, code: &str
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_listed_and_acknowledged() {
+    let home = Home::empty();
+    let (_host, _served) = host::serve(home.path());
+    let listed = check(home.path(), &["alerts", "list"], 0, "").await.json();
+    assert_eq!(listed["alerts"][0]["state"], "active");
+    let known = check(home.path(), &["alerts", "ack", "wallet-difference"], 0, "")
+        .await
+        .json();
+    assert_eq!(
+        (&known["alerts"][0]["state"], &known["active"]),
+        (&"acknowledged".into(), &0.into())
+    );
+    check(home.path(), &["alerts", "ack", "nothing"], 5, "").await;
+    let words = run(home.path(), &["alerts", "list"]).await;
+    assert!(words.stdout.contains("differ by 7 msat"), "{}", words.stdout);
+    check(home.path(), &["activity", "--domain", "job"], 0, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn replies_are_the_contracts_fields_and_text_names_the_network() {
     let home = Home::empty();
     let (_host, _served) = host::serve(home.path());

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // in tests a panic is the verdict
 
 mod admission;
+mod alerts;
 mod arbitrary;
 mod buy_mode;
 mod buyer;
@@ -15,6 +16,7 @@ mod given;
 mod heads;
 mod inputs;
 mod jobs;
+mod keeping;
 mod ledger;
 mod limits;
 mod presence;

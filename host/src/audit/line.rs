@@ -128,6 +128,9 @@ fn payload(event: &Event) -> Value {
         HeadOverruled,
         HeadPublished,
         HeadKept,
+        AlertAcknowledged,
+        MilestoneReached,
+        MilestoneCelebrated,
     );
     // Plain owned data with string keys: making a value of it cannot fail.
     value.unwrap_or_default()

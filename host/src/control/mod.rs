@@ -1,5 +1,6 @@
 //! `control/v1` over a local socket: faces read views and hand in commands; nothing is decided here.
 mod activity;
+mod alerts;
 mod bought;
 mod buy;
 pub(crate) mod buy_mode;
@@ -11,11 +12,14 @@ mod errors;
 mod follow;
 mod forget;
 mod heads;
+mod history;
 mod identity;
+mod inbox;
 mod model;
 mod pay;
 mod presence;
 mod prices;
+mod provider;
 mod refusals;
 mod serve;
 mod service;

@@ -119,28 +119,38 @@ impl Drop for Connecting {
     }
 }
 
-fn of_engine(engine: &Engine, beat: Option<Beat>) -> pb::StatusReply {
-    let state = engine.state();
-    let policy = state.provider.policy();
-    let standing = engine.standing(clock::now_ms());
-    let (can_earn, earning) = (standing.can_earn(), standing.sentence());
-    let blockers = match state.provider.policy {
-        Some(_) => standing.against,
+/// `offline`, `online` or `degraded`, and what stands against earning.
+pub(super) fn standing(engine: &Engine) -> (&'static str, Vec<String>) {
+    let blockers = match engine.state().provider.policy {
+        Some(_) => engine.standing(clock::now_ms()).against,
         None => Vec::new(),
     };
-    let provider = &state.provider;
-    // What the facts prove, and for a run that is online now the time since it went online.
-    let this_run = provider
-        .online_since_ms
-        .filter(|_| engine.is_online())
-        .and_then(|since| u64::try_from(clock::now_ms().saturating_sub(since)).ok())
-        .unwrap_or(0)
-        .max(provider.run_online_ms);
-    let online = match (engine.is_online(), blockers.is_empty()) {
+    let word = match (engine.is_online(), blockers.is_empty()) {
         (false, _) => "offline",
         (true, true) => "online",
         (true, false) => "degraded",
     };
+    (word, blockers)
+}
+
+/// What the facts prove of all runs, and for one that is online now the time since it went online.
+pub(super) fn uptime_ms(engine: &Engine, now_ms: i64) -> u64 {
+    let provider = &engine.state().provider;
+    let this_run = provider
+        .online_since_ms
+        .filter(|_| engine.is_online())
+        .and_then(|since| u64::try_from(now_ms.saturating_sub(since)).ok())
+        .unwrap_or(0)
+        .max(provider.run_online_ms);
+    provider.uptime_ms.saturating_add(this_run)
+}
+
+fn of_engine(engine: &Engine, beat: Option<Beat>) -> pb::StatusReply {
+    let state = engine.state();
+    let policy = state.provider.policy();
+    let earning = engine.standing(clock::now_ms());
+    let (can_earn, earning) = (earning.can_earn(), earning.sentence());
+    let (online, blockers) = standing(engine);
     let standing = diagnosis::Standing {
         readiness: engine.readiness(),
         online: engine.is_online(),
@@ -169,7 +179,7 @@ fn of_engine(engine: &Engine, beat: Option<Beat>) -> pb::StatusReply {
         order: order_name(policy.order).to_owned(),
         kinds: policy.kinds,
         model: engine.readiness().model.clone().unwrap_or_default(),
-        uptime_ms: provider.uptime_ms.saturating_add(this_run),
+        uptime_ms: uptime_ms(engine, clock::now_ms()),
         jobs_in_flight: u32::try_from(state.jobs.in_flight()).unwrap_or(u32::MAX),
         relays_connected: engine.readiness().relays_connected,
         earned_msat: state.earnings.earned_msat,

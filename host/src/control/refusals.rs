@@ -1,4 +1,6 @@
 //! Requests that were not taken: each with its text, so that a false refusal is seen; and what they sum up to.
+use std::collections::BTreeMap;
+
 use autopilot_core::{diagnosis::next_command, input::Command, ports::market::MarketItem};
 use autopilot_events::{Event, pb as facts};
 use autopilot_projections::{
@@ -79,7 +81,7 @@ impl Service {
     }
 
     /// Both facts of a refusal: mostly one decision's, one after the other; inputs that lie elsewhere are judged later.
-    async fn refusal(
+    pub(super) async fn refusal(
         &self,
         row: &HistoryRow,
     ) -> Result<Option<(facts::JobReceived, facts::JobRefused)>, Status> {
@@ -199,7 +201,21 @@ impl Service {
 fn sums(span: &Span, basis: pb::Basis, since_ms: i64) -> pb::MissedReply {
     let mut missed: Vec<pb::MissedLine> = span.groups.values().map(line).collect();
     missed.sort_by_key(|line| std::cmp::Reverse((line.msat, line.jobs)));
-    let demand = |(kind, demand): (&u32, &Demand)| pb::DemandLine {
+    pb::MissedReply {
+        basis: Some(basis),
+        since_ms,
+        received: span.received,
+        taken: span.taken,
+        beyond_budget: span.beyond_budget,
+        missed,
+        offline: demands(&span.offline),
+        other_kinds: demands(&span.other_kinds),
+    }
+}
+
+/// Demand that could not be claimed, kind by kind.
+pub(super) fn demands(kinds: &BTreeMap<u32, Demand>) -> Vec<pb::DemandLine> {
+    let line = |(kind, demand): (&u32, &Demand)| pb::DemandLine {
         kind: *kind,
         jobs: demand.jobs,
         targeted: demand.targeted,
@@ -208,16 +224,7 @@ fn sums(span: &Span, basis: pb::Basis, since_ms: i64) -> pb::MissedReply {
         bids_msat: demand.bids_msat,
         highest_bid_msat: demand.highest_bid_msat,
     };
-    pb::MissedReply {
-        basis: Some(basis),
-        since_ms,
-        received: span.received,
-        taken: span.taken,
-        beyond_budget: span.beyond_budget,
-        missed,
-        offline: span.offline.iter().map(demand).collect(),
-        other_kinds: span.other_kinds.iter().map(demand).collect(),
-    }
+    kinds.iter().map(line).collect()
 }
 
 fn line(group: &Group) -> pb::MissedLine {

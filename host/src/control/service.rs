@@ -105,4 +105,9 @@ table! {
     open_pane(PaneRequest) -> PanesReply = answer_open_pane;
     close_pane(PaneRequest) -> PanesReply = answer_close_pane;
     activity(ActivityRequest) -> ActivityReply = answer_activity;
+    alerts(AlertsRequest) -> AlertsReply = answer_alerts;
+    acknowledge_alert(AcknowledgeAlertRequest) -> AlertsReply = answer_acknowledge_alert;
+    provider(ProviderRequest) -> ProviderReply = answer_provider;
+    inbox(InboxRequest) -> InboxReply = answer_inbox;
+    celebrate(CelebrateRequest) -> EarningsReply = answer_celebrate;
 }

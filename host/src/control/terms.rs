@@ -61,6 +61,7 @@ impl Service {
                 .collect(),
             refused_requesters: wanted.refused_requesters,
             keep_texts_days: wanted.keep_texts_days,
+            backup_stop_msat: wanted.backup_stop_msat,
             ..base
         };
         self.command(Command::SetPolicy(policy)).await?;
@@ -146,5 +147,6 @@ fn shown(policy: &Policy) -> pb::Policy {
             .collect(),
         refused_requesters: policy.refused_requesters.clone(),
         keep_texts_days: policy.keep_texts_days,
+        backup_stop_msat: policy.backup_stop_msat,
     }
 }

@@ -30,10 +30,13 @@ enum View {
     Relays,
     Panes,
     Activity,
+    Alerts,
+    Provider,
+    Inbox,
     Tokens,
 }
 
-const VIEWS: [(&str, View); 8] = [
+const VIEWS: [(&str, View); 11] = [
     ("status", View::Status),
     ("earnings", View::Earnings),
     ("balance", View::Balance),
@@ -41,14 +44,26 @@ const VIEWS: [(&str, View); 8] = [
     ("relays", View::Relays),
     ("panes", View::Panes),
     ("activity", View::Activity),
+    ("alerts", View::Alerts),
+    ("provider", View::Provider),
+    ("inbox", View::Inbox),
     ("tokens", View::Tokens),
 ];
+
+impl View {
+    /// Pages of the ledger, which cost more than a look: without a new fact they are what they were.
+    fn rests_on_facts_alone(self) -> bool {
+        matches!(self, View::Activity | View::Inbox)
+    }
+}
 
 /// A view that is watched, and what was sent of it last.
 struct Watched {
     name: &'static str,
     view: View,
     sent: Option<Vec<u8>>,
+    /// The last fact when it was looked at last.
+    looked_at: Option<u64>,
 }
 
 impl Service {
@@ -65,6 +80,7 @@ impl Service {
                 name,
                 view: *view,
                 sent: None,
+                looked_at: None,
             });
         }
         let (updates, stream) = mpsc::channel(HELD);
@@ -100,9 +116,13 @@ impl Service {
             }
             if told.is_empty() {
                 tokio::time::sleep(SETTLE).await;
-                head.borrow_and_update();
+                let last = head.borrow_and_update().sequence;
                 desk.borrow_and_update();
                 for watched in &mut watched {
+                    let looked_at = watched.looked_at.replace(last);
+                    if watched.view.rests_on_facts_alone() && looked_at == Some(last) {
+                        continue;
+                    }
                     let answer = self.view(watched.view, &request).await;
                     let answer = answer.unwrap_or_else(|status| Answer::Trouble(trouble(&status)));
                     let bytes = lasting(&answer).encode_to_vec();
@@ -141,6 +161,15 @@ impl Service {
             View::Relays => Answer::Relays(self.answer_relays(pb::RelaysRequest {}).await?),
             View::Panes => Answer::Panes(self.answer_panes(pb::PanesRequest {}).await?),
             View::Activity => Answer::Activity(self.answer_activity(pb::ActivityRequest::default()).await?),
+            View::Alerts => Answer::Alerts(self.answer_alerts(pb::AlertsRequest {}).await?),
+            View::Provider => Answer::Provider(
+                self.answer_provider(pb::ProviderRequest {
+                    day_start_ms: request.day_start_ms,
+                    day_end_ms: request.day_end_ms,
+                })
+                .await?,
+            ),
+            View::Inbox => Answer::Inbox(self.answer_inbox(pb::InboxRequest::default()).await?),
             View::Tokens => return Err(errors::invalid("tokens are a stream and no view")),
         })
     }

@@ -85,6 +85,9 @@ pub(super) fn of(event: &Event) -> Words {
         Event::HeadKept(m) => (Ledger, hexadecimal(&m.provider), kept(m)),
         Event::PriceObserved(m) => (Ledger, none(), format!("A bitcoin cost {} {} by {}", decimal(m.per_btc, m.decimals), m.currency, m.source)),
         Event::TextForgotten(m) => (Ledger, m.subject.clone(), format!("The texts of {} were forgotten", m.subject)),
+        Event::AlertAcknowledged(m) => (Ledger, none(), format!("A person knows of the alert {}", m.id)),
+        Event::MilestoneReached(m) => (Wallet, none(), format!("Earned {} in all by now", count(m.sats, "sat"))),
+        Event::MilestoneCelebrated(m) => (Wallet, none(), format!("The first {} were celebrated", count(m.sats, "sat"))),
         Event::Unknown { kind, version } => (Ledger, none(), format!("Something that only a newer program knows ({kind}, version {version})")),
     }
 }

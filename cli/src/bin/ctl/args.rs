@@ -1,8 +1,10 @@
 //! The command line.
+pub mod alerts;
 mod books;
 mod buying;
 mod identity;
 mod market;
+mod policy;
 mod statement;
 mod wallet;
 mod withdraw;
@@ -16,6 +18,7 @@ pub use books::{Export, Format, Journal, Log, Price, Report, Span, Worth};
 pub use buying::{Buy, BuyMode, BuyModeStart, Terms};
 pub use identity::{Identity, NewPassphrase};
 pub use market::{Canary, ContentChange, Forget, Missed, RefusalAction, Refusals};
+pub use policy::{Order, Policy, PolicyChange};
 pub use statement::{Statement, StatementCreate, StatementVerify};
 pub use wallet::{Amount, Wallet};
 pub use withdraw::Withdrawal;
@@ -96,6 +99,11 @@ pub enum Command {
     Debts,
     /// Pays such a debt back, to an offer (BOLT12) or an invoice (BOLT11).
     Refund(Refund),
+    /// What is or was wrong, and what to do.
+    #[command(subcommand)]
+    Alerts(alerts::Alerts),
+    /// Every fact in words, newest first.
+    Activity(alerts::Activity),
     /// Forgets texts for good: of one job, of one buyer, or by age. What happened stays on record.
     Forget(Forget),
     /// State and counts of each relay.
@@ -161,89 +169,6 @@ pub enum Provider {
         #[arg(long, default_value = "")]
         reason: String,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Policy {
-    /// Shows the policy and its digest.
-    Get,
-    /// Changes what is named, leaves the rest.
-    Set(Box<PolicyChange>),
-    /// Shows a policy that an earlier judgement cites.
-    Show {
-        /// Its digest, or a beginning of at least 8 digits.
-        digest: String,
-    },
-}
-
-// clap takes no members of a struct that holds another one into its group: each names it.
-#[derive(Debug, Args)]
-#[group(id = "change", required = true, multiple = true)]
-pub struct PolicyChange {
-    /// Least price of a job, e.g. 10sat.
-    #[arg(long, group = "change", value_name = "AMOUNT", value_parser = parse_msat)]
-    pub min_price: Option<u64>,
-    /// Request kinds, e.g. 5050.
-    #[arg(long, group = "change", value_name = "KIND,…", value_delimiter = ',')]
-    pub kinds: Option<Vec<u32>>,
-    /// Largest input in bytes.
-    #[arg(long, group = "change", value_name = "BYTES")]
-    pub max_input_bytes: Option<u64>,
-    /// Jobs worked at once.
-    #[arg(long, group = "change", value_name = "N")]
-    pub max_in_flight: Option<u32>,
-    /// Jobs of one buyer in an hour.
-    #[arg(long, group = "change", value_name = "N")]
-    pub per_buyer_per_hour: Option<u32>,
-    /// Jobs of all buyers in an hour.
-    #[arg(long, group = "change", value_name = "N")]
-    pub global_per_hour: Option<u32>,
-    /// Delivered and unpaid jobs of one buyer.
-    #[arg(long, group = "change", value_name = "N")]
-    pub unpaid_jobs_per_buyer: Option<u32>,
-    /// Delivered and unpaid jobs of all buyers.
-    #[arg(long, group = "change", value_name = "N")]
-    pub unpaid_jobs_total: Option<u32>,
-    /// What comes first.
-    #[arg(long, group = "change")]
-    pub order: Option<Order>,
-    /// Jobs that name no provider.
-    #[arg(long, group = "change", value_name = "true|false")]
-    pub accept_open: Option<bool>,
-    /// Jobs that name us.
-    #[arg(long, group = "change", value_name = "true|false")]
-    pub accept_targeted: Option<bool>,
-    /// Longest answer in tokens.
-    #[arg(long, group = "change", value_name = "N")]
-    pub max_output_tokens: Option<u32>,
-    /// How long an invoice can be paid.
-    #[arg(long, group = "change", value_name = "SECONDS")]
-    pub invoice_expiry_s: Option<u32>,
-    /// Whether a request without a bid gets a quote; otherwise it is declined.
-    #[arg(long, group = "change", value_name = "true|false")]
-    pub quote_without_bid: Option<bool>,
-    /// Forgets texts (requests, results, prompts) that are older than so many days; 0: keeps them.
-    #[arg(long, group = "change", value_name = "DAYS")]
-    pub keep_texts_days: Option<u32>,
-    #[command(flatten)]
-    pub content: ContentChange,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Order {
-    /// Work, deliver, be paid.
-    WorkFirst,
-    /// Be paid, work, deliver.
-    PayFirst,
-}
-
-impl Order {
-    pub fn name(self) -> &'static str {
-        match self {
-            Order::WorkFirst => "work-first",
-            Order::PayFirst => "pay-first",
-        }
-    }
 }
 
 #[derive(Debug, Args)]

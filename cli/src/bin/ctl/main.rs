@@ -1,5 +1,6 @@
 //! `autopilotctl`: drives and inspects a running host over `control/v1`, and reads its ledger without one.
 //! stdout is data, stderr is words, the exit code is the kind of failure. docs/CLI.md is the reference.
+mod alerts;
 mod args;
 mod books;
 mod bundle;
@@ -167,6 +168,8 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Wallet(action) => wallet::wallet(&mut connect(&home).await?, out, action).await,
         Command::Debts => debts::debts(&mut connect(&home).await?, out).await,
         Command::Refund(order) => debts::refund(&mut connect(&home).await?, out, order).await,
+        Command::Alerts(action) => alerts::alerts(&mut connect(&home).await?, out, action).await,
+        Command::Activity(asked) => alerts::activity(&mut connect(&home).await?, out, asked).await,
         Command::Forget(order) => {
             let job = order.job.clone().unwrap_or_default();
             let mut client = connect(&home).await?;

@@ -60,6 +60,7 @@ fn changed(mut policy: Policy, change: PolicyChange) -> Policy {
     set(&mut policy.invoice_expiry_s, change.invoice_expiry_s);
     set(&mut policy.quote_without_bid, change.quote_without_bid);
     set(&mut policy.keep_texts_days, change.keep_texts_days);
+    set(&mut policy.backup_stop_msat, change.backup_stop);
     content(&mut policy, change.content);
     policy
 }
@@ -105,11 +106,19 @@ fn text(reply: &PolicyReply, network: &str) -> String {
         ("invoice-expiry-s", policy.invoice_expiry_s.to_string()),
         ("quote-without-bid", policy.quote_without_bid.to_string()),
         ("keep-texts-days", keep(policy.keep_texts_days)),
+        ("backup-stop", stop(policy.backup_stop_msat, network)),
         ("refused words", policy.refused_words.join(", ")),
         ("refused topics", topics.join("; ")),
         ("refused requesters", policy.refused_requesters.join(", ")),
         ("digest", reply.digest.clone()),
     ])
+}
+
+fn stop(msat: u64, network: &str) -> String {
+    match msat {
+        0 => "never".to_owned(),
+        msat => show_on(msat, network),
+    }
 }
 
 fn keep(days: u32) -> String {

@@ -124,6 +124,26 @@ fn heads() -> HeadsReply {
     }
 }
 
+/// Wallet and ledger differ.
+fn alerts(state: &str) -> AlertsReply {
+    let line = AlertLine {
+        id: "wallet-difference".into(),
+        severity: "critical".into(),
+        state: state.into(),
+        what: "wallet and ledger differ by 7 msat".into(),
+        next: "autopilotctl report".into(),
+        can_earn: true,
+        source: "ledger".into(),
+        times: 2,
+        ..Default::default()
+    };
+    AlertsReply {
+        basis: basis(),
+        alerts: vec![line],
+        active: u32::from(state == "active"),
+    }
+}
+
 fn panes(open: &str) -> PanesReply {
     let line = PaneLine {
         id: "pane.wallet".into(),
@@ -521,6 +541,24 @@ impl Control for Host {
     }
     async fn activity(&self, _: Request<ActivityRequest>) -> Answer<ActivityReply> {
         Ok(Response::new(ActivityReply::default()))
+    }
+    async fn alerts(&self, _: Request<AlertsRequest>) -> Answer<AlertsReply> {
+        Ok(Response::new(alerts("active")))
+    }
+    async fn acknowledge_alert(&self, request: Request<AcknowledgeAlertRequest>) -> Answer<AlertsReply> {
+        match request.into_inner().id.as_str() {
+            "wallet-difference" => Ok(Response::new(alerts("acknowledged"))),
+            _ => Err(Status::not_found("there is no such alert")),
+        }
+    }
+    async fn provider(&self, _: Request<ProviderRequest>) -> Answer<ProviderReply> {
+        Ok(Response::new(ProviderReply::default()))
+    }
+    async fn inbox(&self, _: Request<InboxRequest>) -> Answer<InboxReply> {
+        Ok(Response::new(InboxReply::default()))
+    }
+    async fn celebrate(&self, _: Request<CelebrateRequest>) -> Answer<EarningsReply> {
+        Ok(Response::new(EarningsReply::default()))
     }
     async fn identity(&self, _: Request<IdentityRequest>) -> Answer<IdentityReply> {
         Ok(Response::new(IdentityReply::default()))
