@@ -5,6 +5,7 @@ pub mod activity;
 pub mod alerts;
 pub mod buy_modes;
 pub mod canaries;
+pub mod chart;
 pub mod custody;
 pub mod difference;
 pub mod earnings;

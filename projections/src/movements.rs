@@ -135,7 +135,7 @@ impl Subject {
 }
 
 /// The model's name; its digest where it has none.
-fn model_name(receipt: &pb::Receipt) -> String {
+pub(crate) fn model_name(receipt: &pb::Receipt) -> String {
     match receipt.model.as_str() {
         "" => crate::hexadecimal(&receipt.model_digest),
         name => name.to_owned(),

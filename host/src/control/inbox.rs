@@ -26,7 +26,7 @@ const DEMAND_MS: i64 = 3_600_000;
 
 /// The facts that a line rests on.
 #[derive(Clone, Default)]
-struct Decided {
+pub(super) struct Decided {
     received: Option<facts::JobReceived>,
     accepted: Option<facts::JobAccepted>,
     refused: Option<facts::JobRefused>,
@@ -82,7 +82,10 @@ impl Service {
 }
 
 /// The facts about these requests, from the places where they were recorded.
-async fn decisions(reader: &Reader, rows: &[HistoryRow]) -> Result<HashMap<JobId, Decided>, ReadError> {
+pub(super) async fn decisions(
+    reader: &Reader,
+    rows: &[HistoryRow],
+) -> Result<HashMap<JobId, Decided>, ReadError> {
     let mut decided: HashMap<JobId, Decided> =
         rows.iter().map(|row| (row.job_id, Decided::default())).collect();
     let mut read_up_to = 0;
@@ -112,7 +115,7 @@ fn learn(decided: &mut HashMap<JobId, Decided>, fact: &Recorded) {
     }
 }
 
-fn line(engine: &Engine, row: &HistoryRow, decided: Decided) -> pb::InboxLine {
+pub(super) fn line(engine: &Engine, row: &HistoryRow, decided: Decided) -> pb::InboxLine {
     let work = row.work.clone().unwrap_or_default();
     let decision = match (work.as_str(), &decided.refused) {
         (_, Some(_)) | ("refused", _) => "refused",

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::withdraw::Plans;
+use super::{chart::Drawn, withdraw::Plans};
 use crate::{config::Config, desk::Desk, heads::Heads, home::Home, outside::Outside, pulse::Beat};
 
 /// What the faces talk to.
@@ -24,6 +24,8 @@ pub struct Service {
     pub(crate) plans: Arc<Plans>,
     pub(crate) heads: Arc<Heads>,
     pub(crate) desk: Desk,
+    /// Earnings by day and model, folded once and then followed.
+    pub(crate) chart: Arc<tokio::sync::Mutex<Drawn>>,
     /// Calls that wait to go online.
     pub(crate) connecting: Arc<AtomicU32>,
 }
@@ -109,5 +111,8 @@ table! {
     acknowledge_alert(AcknowledgeAlertRequest) -> AlertsReply = answer_acknowledge_alert;
     provider(ProviderRequest) -> ProviderReply = answer_provider;
     inbox(InboxRequest) -> InboxReply = answer_inbox;
+    earnings_chart(EarningsChartRequest) -> EarningsChartReply = answer_earnings_chart;
+    job_log(JobLogRequest) -> JobLogReply = answer_job_log;
+    purchases(PurchasesRequest) -> PurchasesReply = answer_purchases;
     celebrate(CelebrateRequest) -> EarningsReply = answer_celebrate;
 }

@@ -33,10 +33,11 @@ enum View {
     Alerts,
     Provider,
     Inbox,
+    Purchases,
     Tokens,
 }
 
-const VIEWS: [(&str, View); 11] = [
+const VIEWS: [(&str, View); 12] = [
     ("status", View::Status),
     ("earnings", View::Earnings),
     ("balance", View::Balance),
@@ -47,13 +48,14 @@ const VIEWS: [(&str, View); 11] = [
     ("alerts", View::Alerts),
     ("provider", View::Provider),
     ("inbox", View::Inbox),
+    ("purchases", View::Purchases),
     ("tokens", View::Tokens),
 ];
 
 impl View {
     /// Pages of the ledger, which cost more than a look: without a new fact they are what they were.
     fn rests_on_facts_alone(self) -> bool {
-        matches!(self, View::Activity | View::Inbox)
+        matches!(self, View::Activity | View::Inbox | View::Purchases)
     }
 }
 
@@ -170,6 +172,9 @@ impl Service {
                 .await?,
             ),
             View::Inbox => Answer::Inbox(self.answer_inbox(pb::InboxRequest::default()).await?),
+            View::Purchases => {
+                Answer::Purchases(self.answer_purchases(pb::PurchasesRequest::default()).await?)
+            }
             View::Tokens => return Err(errors::invalid("tokens are a stream and no view")),
         })
     }

@@ -17,14 +17,8 @@ pub struct Layout {
 }
 
 /// A handle to the desk. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Desk(watch::Sender<Layout>);
-
-impl Default for Desk {
-    fn default() -> Self {
-        Desk(watch::Sender::default())
-    }
-}
 
 impl Desk {
     /// As it is now.

@@ -125,6 +125,7 @@ async fn serve(
         plans: Arc::default(),
         heads: heads.clone(),
         desk,
+        chart: Arc::default(),
         connecting: Arc::default(),
     };
     let listener = match control::bind(&home.control_socket()).await {

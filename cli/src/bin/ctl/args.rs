@@ -12,13 +12,13 @@ mod withdraw;
 use std::path::PathBuf;
 
 use autopilot_cli::{manual::Shell, money::parse_msat};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 pub use books::{Export, Format, Journal, Log, Price, Report, Span, Worth};
 pub use buying::{Buy, BuyMode, BuyModeStart, Terms};
 pub use identity::{Identity, NewPassphrase};
 pub use market::{Canary, ContentChange, Forget, Missed, RefusalAction, Refusals};
-pub use policy::{Order, Policy, PolicyChange};
+pub use policy::{Policy, PolicyChange};
 pub use statement::{Statement, StatementCreate, StatementVerify};
 pub use wallet::{Amount, Wallet};
 pub use withdraw::Withdrawal;

@@ -557,6 +557,15 @@ impl Control for Host {
     async fn inbox(&self, _: Request<InboxRequest>) -> Answer<InboxReply> {
         Ok(Response::new(InboxReply::default()))
     }
+    async fn earnings_chart(&self, _: Request<EarningsChartRequest>) -> Answer<EarningsChartReply> {
+        Ok(Response::new(EarningsChartReply::default()))
+    }
+    async fn job_log(&self, _: Request<JobLogRequest>) -> Answer<JobLogReply> {
+        Ok(Response::new(JobLogReply::default()))
+    }
+    async fn purchases(&self, _: Request<PurchasesRequest>) -> Answer<PurchasesReply> {
+        Ok(Response::new(PurchasesReply::default()))
+    }
     async fn celebrate(&self, _: Request<CelebrateRequest>) -> Answer<EarningsReply> {
         Ok(Response::new(EarningsReply::default()))
     }
