@@ -54,7 +54,6 @@ pub fn judge(
         // Which rule it was stands in the fact, not in the buyer's answer.
         return no(Reason::ContentPolicy, "the provider's content policy declines it");
     }
-    within_limits(state, &policy, request, now_ms)?;
     if alerts::backup_needed(state).is_some() {
         // How much this wallet holds is nobody's business.
         return no(
@@ -62,6 +61,7 @@ pub fn judge(
             "the provider takes no job until its owner has seen to something",
         );
     }
+    within_limits(state, &policy, request, now_ms)?;
     if readiness.receivable.0 < policy.min_price_msat {
         let why = readiness.wallet_problem.clone();
         return no(

@@ -56,6 +56,11 @@ impl Engine {
         self.presence.online_since_ms.is_some()
     }
 
+    /// The type of a critical fact that this program does not know: nothing is decided any more.
+    pub fn read_only(&self) -> Option<&str> {
+        self.read_only.as_deref()
+    }
+
     /// Whether a job that comes now could be earned, and what is against it.
     pub fn standing(&self, now_ms: i64) -> Standing {
         standing::standing(

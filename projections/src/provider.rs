@@ -53,7 +53,7 @@ impl Provider {
 
 impl Projection for Provider {
     const NAME: &'static str = "provider";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn apply(&mut self, fact: &Recorded) {
         match &fact.event {

@@ -209,7 +209,7 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
     let empty = State::default();
     let labels: Vec<String> = empty.digests().into_iter().map(|(label, _)| label).collect();
     let names = [
-        "provider/3",
+        "provider/4",
         "jobs/4",
         "outbox/2",
         "wallet/4",
@@ -222,6 +222,9 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
         "kept_heads/1",
         "buy_modes/1",
         "canaries/1",
+        "serving/1",
+        "alerts/1",
+        "milestones/1",
     ];
     assert_eq!(labels, names);
     assert_eq!(State::label(), names.join("+"));
@@ -234,7 +237,7 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
         .filter(|(now, before)| now != before)
         .map(|(now, _)| now.0)
         .collect();
-    assert_eq!(changed, names[..1]);
+    assert_eq!(changed, ["provider/4", "serving/1"]);
     assert!(State::from_snapshot(b"{\"provider\":{}}").is_none());
     assert!(State::from_snapshot(b"no json").is_none());
     assert_eq!(State::from_snapshot(&state.to_snapshot()), Some(state));
@@ -261,7 +264,7 @@ fn presence(at_ms: i64, online: bool, reason: &str) -> (i64, Event) {
     }
 }
 
-fn alive(at_ms: i64) -> (i64, Event) {
+fn proven(at_ms: i64) -> (i64, Event) {
     (at_ms, pb::LivenessRecorded::default().into())
 }
 
@@ -270,8 +273,8 @@ fn online_time_is_counted_in_the_asker_s_day_and_a_kill_counts_what_was_proven()
     let begins = 100 * DAY_MS;
     let serving: Serving = fold(vec![
         presence(begins - HOUR_MS, true, ""),
-        alive(begins - HOUR_MS / 2),
-        alive(begins + HOUR_MS),
+        proven(begins - HOUR_MS / 2),
+        proven(begins + HOUR_MS),
         presence(begins + 2 * HOUR_MS, false, "restart"),
         presence(begins + 3 * HOUR_MS, true, ""),
         presence(begins + 4 * HOUR_MS, false, "asked to"),
@@ -290,7 +293,7 @@ fn online_time_is_counted_in_the_asker_s_day_and_a_kill_counts_what_was_proven()
 #[test]
 fn online_time_older_than_a_few_days_is_let_go_of() {
     let mut events = vec![presence(0, true, "")];
-    events.extend((1..=400).map(|quarter| alive(quarter * 900_000)));
+    events.extend((1..=400).map(|quarter| proven(quarter * 900_000)));
     let serving: Serving = fold(events);
     assert_eq!(serving.online.between(0, DAY_MS), 0);
     assert_eq!(
@@ -298,7 +301,7 @@ fn online_time_older_than_a_few_days_is_let_go_of() {
         100 * 900_000
     );
     // One span over a year costs no more than the days that are kept.
-    let serving: Serving = fold(vec![presence(0, true, ""), alive(365 * DAY_MS)]);
+    let serving: Serving = fold(vec![presence(0, true, ""), proven(365 * DAY_MS)]);
     assert_eq!(
         i64::try_from(serving.online.between(364 * DAY_MS, 365 * DAY_MS)).unwrap(),
         DAY_MS

@@ -27,7 +27,7 @@ fn an_hour_ahead_and_back_costs_no_money_that_was_earned() {
         &["job.received", "job.refused expired"],
     );
     // Set right again, times stand still until the clock has caught up: no order is broken, and nothing runs out twice.
-    ledger.later(-HOUR_MS, &[]);
+    ledger.later(-HOUR_MS, &["milestone.reached 1"]);
     ledger.check(
         Input::Request(request(4)),
         &["job.received", "job.refused expired"],
@@ -47,7 +47,7 @@ fn an_hour_back_keeps_the_order_and_goes_on() {
     let last = &ledger.facts.last().unwrap().fact;
     assert_eq!((last.recorded_at_ms, last.utc_ms), (NOON_MS, NOON_MS - HOUR_MS));
     ledger.restart(&["provider.went_offline restart"]);
-    ledger.later(HOUR_MS, &[]);
+    ledger.later(HOUR_MS, &["milestone.reached 1"]);
     ledger.check(received(hash(1), 1_000), &["duplicate"]);
     assert_eq!(ledger.engine.state().earnings.earned_msat, 1_000);
 }

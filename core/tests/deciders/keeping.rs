@@ -168,7 +168,7 @@ fn the_nag_begins_beside_the_first_sats_and_grows_louder_with_the_sum() {
         resolution: None,
     };
     ledger.check(crate::given::spendable(20_000_000), &["wallet.balance_observed"]);
-    ledger.check(Input::Person(pay), &["payment.approved"]);
+    ledger.check(Input::Person(pay), &["payment.approved", "payment.attempted 1"]);
     let sent = pb::WalletPaymentSent {
         payment_id: vec![90; 32],
         payment_hash: hash(90).to_vec(),

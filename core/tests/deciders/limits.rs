@@ -72,7 +72,7 @@ fn delivered_and_unpaid_work_is_capped_until_it_is_paid_or_a_day_old() {
     ask(&mut ledger, 4, 1, TAKEN);
     ledger.check(crate::given::cancelled(4, 1), &["job.failed cancelled"]);
     // The other one runs out unpaid, and counts for a day from then on.
-    ledger.later(3_600_000 + 599_999, &["liveness.recorded"]);
+    ledger.later(3_600_000 + 599_999, &["milestone.reached 1", "liveness.recorded"]);
     ledger.later(1, &["invoice.expired"]);
     ledger.delivered_later(5);
     ask(&mut ledger, 6, 1, &["job.received", "job.refused unpaid-cap"]);

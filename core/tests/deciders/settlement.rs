@@ -78,7 +78,7 @@ fn an_invoice_runs_out_only_after_a_grace() {
     ledger.delivered(1);
     ledger.later(4_199_999, &["liveness.recorded"]);
     ledger.check(received(hash(1), 1_000), SETTLED);
-    ledger.later(1, &[]);
+    ledger.later(1, &["milestone.reached 1"]);
     assert_eq!(ledger.engine.state().earnings.invoices_expired, 0);
 }
 

@@ -39,8 +39,18 @@ pub(super) fn to_celebrate(engine: &Engine) -> Vec<pb::Celebration> {
     .collect()
 }
 
-/// Gravest first: what holds before what is over, the newest of equals first.
+/// What the facts say, and what this run sees.
 pub(super) fn alerts(engine: &Engine) -> pb::AlertsReply {
+    sorted(engine, local(engine))
+}
+
+/// What the facts alone say.
+pub(super) fn by_facts(engine: &Engine) -> pb::AlertsReply {
+    sorted(engine, Vec::new())
+}
+
+/// Gravest first: what holds before what is over, the newest of equals first.
+fn sorted(engine: &Engine, local: Vec<(bool, Severity, i64, pb::AlertLine)>) -> pb::AlertsReply {
     let state = engine.state();
     let mut all: Vec<(bool, Severity, i64, pb::AlertLine)> = state
         .alerts
@@ -50,7 +60,8 @@ pub(super) fn alerts(engine: &Engine) -> pb::AlertsReply {
             (over, alert.said.severity, alert.last.1, line(id, alert))
         })
         .collect();
-    all.extend(local(engine));
+    all.extend(local);
+    all.extend(engine.read_only().map(read_only));
     all.sort_by(
         |(over, severity, at_ms, _), (other_over, other_severity, other_at_ms, _)| {
             let gravest = other_severity.cmp(severity);
@@ -81,6 +92,23 @@ fn line(id: &str, alert: &Alert) -> pb::AlertLine {
         first_at_ms: alert.first.1,
         last_at_ms: alert.last.1,
     }
+}
+
+/// A fact that only a newer program knows says so, which is why no fold of this one does.
+fn read_only(kind: &str) -> (bool, Severity, i64, pb::AlertLine) {
+    let line = pb::AlertLine {
+        id: "ledger-read-only".to_owned(),
+        severity: Severity::Critical.name().to_owned(),
+        state: Standing::Active.name().to_owned(),
+        what: format!(
+            "the ledger holds a critical fact of an unknown type ({kind}) and is read-only for this program"
+        ),
+        next: "use the newer program that wrote it".to_owned(),
+        source: "ledger".to_owned(),
+        times: 1,
+        ..pb::AlertLine::default()
+    };
+    (false, Severity::Critical, i64::MAX, line)
 }
 
 /// What stands against earning now and is no fact. It is graver for who is online and believes to earn.

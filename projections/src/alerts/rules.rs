@@ -49,25 +49,30 @@ fn said(severity: Severity, can_earn: bool, what: impl Into<String>, next: &str)
 pub(super) fn apply(alerts: &mut Alerts, fact: &Recorded) {
     alerts.seen.canaries.apply(fact);
     match &fact.event {
-        Event::Unknown { kind, .. } if fact.fact.critical => alerts.raise("ledger-read-only", fact, said(
-            Severity::Critical, false,
-            format!("the ledger holds a critical fact of an unknown type ({kind}) and is read-only for this program"),
-            "use the newer program that wrote it",
-        )),
         Event::JobFailed(m) => failed(alerts, fact, m),
         Event::JobExecuted(_) => alerts.resolve("model-digest-mismatch", fact),
         Event::JobDelivered(m) if !alerts.seen.canaries.contains(&m.job_id) => {
             alerts.seen.failing = Default::default();
             alerts.resolve_all("job-failures/", fact);
         }
-        Event::JobPrepaid(m) => drop(alerts.seen.prepaid.insert(JobId::of(&m.job_id), (m.amount_msat, false))),
+        Event::JobPrepaid(m) => drop(
+            alerts
+                .seen
+                .prepaid
+                .insert(JobId::of(&m.job_id), (m.amount_msat, false)),
+        ),
         Event::JobRefunded(m) => no_debt(alerts, fact, &m.job_id),
         Event::CanarySettled(m) => no_debt(alerts, fact, &m.job_id),
-        Event::JobRefundFailed(m) => alerts.raise("refund-failed", fact, said(
-            Severity::Warning, true,
-            format!("paying a buyer back failed: {}", m.reason),
-            "autopilotctl debts",
-        )),
+        Event::JobRefundFailed(m) => alerts.raise(
+            "refund-failed",
+            fact,
+            said(
+                Severity::Warning,
+                true,
+                format!("paying a buyer back failed: {}", m.reason),
+                "autopilotctl debts",
+            ),
+        ),
         Event::JobSettled(m) => {
             alerts.seen.unpaid = 0;
             alerts.resolve("invoices-unpaid", fact);
@@ -75,17 +80,33 @@ pub(super) fn apply(alerts: &mut Alerts, fact: &Recorded) {
         }
         Event::InvoiceExpired(m) if !alerts.seen.canaries.contains(&m.job_id) => unpaid(alerts, fact),
         Event::JobAccepted(_) => alerts.resolve("intake-full", fact),
-        Event::IntakeAggregated(m) => alerts.raise("intake-full", fact, said(
-            Severity::Info, false,
-            format!("the day's room for requests is used up: {} more were counted and not judged", m.count),
-            "it is free again at midnight UTC",
-        )),
+        Event::IntakeAggregated(m) => alerts.raise(
+            "intake-full",
+            fact,
+            said(
+                Severity::Info,
+                false,
+                format!(
+                    "the day's room for requests is used up: {} more were counted and not judged",
+                    m.count
+                ),
+                "it is free again at midnight UTC",
+            ),
+        ),
         Event::BuyModeStarted(_) => alerts.resolve("buy-mode-ended", fact),
-        Event::BuyModeStopped(m) if m.reason == "budget-spent" => alerts.raise("buy-mode-ended", fact, said(
-            Severity::Info, true,
-            format!("buying by itself ended: its budget is spent ({})", Msat(m.spent_msat)),
-            "autopilotctl buy-mode start",
-        )),
+        Event::BuyModeStopped(m) if m.reason == "budget-spent" => alerts.raise(
+            "buy-mode-ended",
+            fact,
+            said(
+                Severity::Info,
+                true,
+                format!(
+                    "buying by itself ended: its budget is spent ({})",
+                    Msat(m.spent_msat)
+                ),
+                "autopilotctl buy-mode start",
+            ),
+        ),
         Event::CanaryFinished(m) => canary(alerts, fact, m),
         Event::HeadCompared(m) => compared(alerts, fact, m),
         Event::HeadOverruled(m) => {
