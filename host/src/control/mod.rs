@@ -1,6 +1,7 @@
 //! `control/v1` over a local socket: faces read views and hand in commands; nothing is decided here.
 mod activity;
 mod alerts;
+pub(crate) mod at;
 mod bought;
 mod buy;
 pub(crate) mod buy_mode;

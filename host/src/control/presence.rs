@@ -18,7 +18,9 @@ use crate::{clock, pulse::Beat, secrets};
 impl Service {
     pub(super) async fn answer_status(&self, _: pb::StatusRequest) -> Result<pb::StatusReply, Status> {
         let beat = *self.heartbeat.borrow();
-        let mut reply = self.look(move |engine| of_engine(engine, beat)).await?;
+        let mut reply = self
+            .look(move |engine| of_engine(engine, beat, clock::now_ms()))
+            .await?;
         if reply.state == "offline" && self.connecting.load(Ordering::Relaxed) > 0 {
             reply.state = "connecting".to_owned();
         }
@@ -145,10 +147,23 @@ pub(super) fn uptime_ms(engine: &Engine, now_ms: i64) -> u64 {
     provider.uptime_ms.saturating_add(this_run)
 }
 
-fn of_engine(engine: &Engine, beat: Option<Beat>) -> pb::StatusReply {
+/// What the facts alone say: as a run that is over left it. Who could have earned then is not told by facts.
+pub(super) fn as_recorded(engine: &Engine) -> pb::StatusReply {
+    let online = engine.state().provider.online;
+    pb::StatusReply {
+        state: if online { "online" } else { "offline" }.to_owned(),
+        blockers: Vec::new(),
+        why_no_jobs: Vec::new(),
+        can_earn: false,
+        earning: String::new(),
+        ..of_engine(engine, None, engine.head().recorded_at_ms)
+    }
+}
+
+fn of_engine(engine: &Engine, beat: Option<Beat>, now_ms: i64) -> pb::StatusReply {
     let state = engine.state();
     let policy = state.provider.policy();
-    let earning = engine.standing(clock::now_ms());
+    let earning = engine.standing(now_ms);
     let (can_earn, earning) = (earning.can_earn(), earning.sentence());
     let (online, blockers) = standing(engine);
     let standing = diagnosis::Standing {
@@ -156,7 +171,7 @@ fn of_engine(engine: &Engine, beat: Option<Beat>) -> pb::StatusReply {
         online: engine.is_online(),
         announced: beat.and_then(|beat| beat.relays),
     };
-    let causes = diagnosis::why_no_jobs(state, standing, clock::now_ms());
+    let causes = diagnosis::why_no_jobs(state, standing, now_ms);
     let cause = |cause: diagnosis::Cause| pb::Cause {
         code: cause.code.to_owned(),
         sentence: cause.sentence,
@@ -179,12 +194,12 @@ fn of_engine(engine: &Engine, beat: Option<Beat>) -> pb::StatusReply {
         order: order_name(policy.order).to_owned(),
         kinds: policy.kinds,
         model: engine.readiness().model.clone().unwrap_or_default(),
-        uptime_ms: uptime_ms(engine, clock::now_ms()),
+        uptime_ms: uptime_ms(engine, now_ms),
         jobs_in_flight: u32::try_from(state.jobs.in_flight()).unwrap_or(u32::MAX),
         relays_connected: engine.readiness().relays_connected,
         earned_msat: state.earnings.earned_msat,
         spendable_msat: state.wallet.figures.spendable_msat,
-        canary: canary::words(state, clock::now_ms()),
+        canary: canary::words(state, now_ms),
         ..pb::StatusReply::default()
     }
 }

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{chart::Drawn, withdraw::Plans};
+use super::{at::Marks, chart::Drawn, withdraw::Plans};
 use crate::{config::Config, desk::Desk, heads::Heads, home::Home, outside::Outside, pulse::Beat};
 
 /// What the faces talk to.
@@ -26,6 +26,8 @@ pub struct Service {
     pub(crate) desk: Desk,
     /// Earnings by day and model, folded once and then followed.
     pub(crate) chart: Arc<tokio::sync::Mutex<Drawn>>,
+    /// States at places of the ledger, for whoever scrubs.
+    pub(crate) marks: Marks,
     /// Calls that wait to go online.
     pub(crate) connecting: Arc<AtomicU32>,
 }
@@ -114,5 +116,6 @@ table! {
     earnings_chart(EarningsChartRequest) -> EarningsChartReply = answer_earnings_chart;
     job_log(JobLogRequest) -> JobLogReply = answer_job_log;
     purchases(PurchasesRequest) -> PurchasesReply = answer_purchases;
+    at(AtRequest) -> AtReply = answer_at;
     celebrate(CelebrateRequest) -> EarningsReply = answer_celebrate;
 }

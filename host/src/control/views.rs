@@ -48,16 +48,7 @@ impl Service {
     }
 
     pub(super) async fn answer_jobs(&self, _: pb::JobsRequest) -> Result<pb::JobsReply, Status> {
-        self.look(|engine| pb::JobsReply {
-            basis: Some(basis(engine, "ledger")),
-            jobs: engine
-                .state()
-                .jobs
-                .open()
-                .map(|(id, job)| line(id, job))
-                .collect(),
-        })
-        .await
+        self.look(jobs).await
     }
 
     pub(super) async fn answer_abort(&self, request: pb::AbortRequest) -> Result<pb::AbortReply, Status> {
@@ -73,31 +64,8 @@ impl Service {
         &self,
         request: pb::EarningsRequest,
     ) -> Result<pb::EarningsReply, Status> {
-        let kept_from_ms = self.look(|engine| engine.state().earnings.kept_from_ms()).await?;
-        if request.day_end_ms > request.day_start_ms && request.day_start_ms < kept_from_ms {
-            return Err(errors::invalid(
-                "that day is further back than 35 days before the last settlement: `autopilotctl report` sums any window",
-            ));
-        }
-        self.look(move |engine| {
-            let earnings = &engine.state().earnings;
-            let today = earnings.between(request.day_start_ms, request.day_end_ms);
-            pb::EarningsReply {
-                basis: Some(basis(engine, "wallet")),
-                earned_msat: earnings.earned_msat,
-                jobs_settled: earnings.jobs_settled,
-                jobs_accepted: earnings.jobs_accepted,
-                jobs_delivered: earnings.jobs_delivered,
-                jobs_failed: earnings.jobs_failed,
-                invoices_expired: earnings.invoices_expired,
-                today_msat: today.earned_msat,
-                today_jobs: today.jobs,
-                first_settled_at_ms: earnings.first_settled_at_ms,
-                last_settled_at_ms: earnings.last_settled_at_ms,
-                to_celebrate: super::alerts::to_celebrate(engine),
-            }
-        })
-        .await
+        self.look(move |engine| earnings(engine, request.day_start_ms, request.day_end_ms))
+            .await?
     }
 
     pub(super) async fn answer_relays(&self, _: pb::RelaysRequest) -> Result<pb::RelaysReply, Status> {
@@ -124,6 +92,44 @@ impl Service {
         self.stop.notify_one();
         Ok(pb::StopReply {})
     }
+}
+
+/// Jobs that are not over.
+pub(super) fn jobs(engine: &Engine) -> pb::JobsReply {
+    let open = engine.state().jobs.open();
+    pb::JobsReply {
+        basis: Some(basis(engine, "ledger")),
+        jobs: open.map(|(id, job)| line(id, job)).collect(),
+    }
+}
+
+/// What was earned, and of it on the day that is asked for.
+pub(super) fn earnings(
+    engine: &Engine,
+    day_start_ms: i64,
+    day_end_ms: i64,
+) -> Result<pb::EarningsReply, Status> {
+    let earnings = &engine.state().earnings;
+    if day_end_ms > day_start_ms && day_start_ms < earnings.kept_from_ms() {
+        return Err(errors::invalid(
+            "that day is further back than 35 days before the last settlement: `autopilotctl report` sums any window",
+        ));
+    }
+    let today = earnings.between(day_start_ms, day_end_ms);
+    Ok(pb::EarningsReply {
+        basis: Some(basis(engine, "wallet")),
+        earned_msat: earnings.earned_msat,
+        jobs_settled: earnings.jobs_settled,
+        jobs_accepted: earnings.jobs_accepted,
+        jobs_delivered: earnings.jobs_delivered,
+        jobs_failed: earnings.jobs_failed,
+        invoices_expired: earnings.invoices_expired,
+        today_msat: today.earned_msat,
+        today_jobs: today.jobs,
+        first_settled_at_ms: earnings.first_settled_at_ms,
+        last_settled_at_ms: earnings.last_settled_at_ms,
+        to_celebrate: super::alerts::to_celebrate(engine),
+    })
 }
 
 /// The ladder that people see: a view of work and money.

@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use autopilot_core::{
+    Engine,
     input::Command,
     ports::wallet::{ChannelId, NodeId, OpenChannel, Payment, PaymentKind, PaymentStatus, Wallet},
 };
@@ -18,29 +19,8 @@ impl Service {
             .await
             .map_err(errors::submit)?;
         let live = self.outside.wallet.balances().await.map_err(errors::wallet)?;
-        let network = self.config.network.clone();
-        let mut reply = self
-            .look(move |engine| {
-                let (wallet, figures) = (&engine.state().wallet, &engine.state().wallet.figures);
-                pb::BalanceReply {
-                    basis: Some(basis(engine, "wallet")),
-                    network,
-                    earned_msat: engine.state().earnings.earned_msat,
-                    spendable_msat: figures.spendable_msat,
-                    reserved_msat: figures.reserved_msat,
-                    receivable_msat: figures.receivable_msat,
-                    closing_msat: figures.closing_msat,
-                    onchain_sat: figures.onchain_sat,
-                    granted_msat: wallet.granted_msat,
-                    received_msat: wallet.received_msat,
-                    sent_msat: wallet.sent_msat,
-                    fees_msat: wallet.fees_msat,
-                    withdrawn_msat: wallet.withdrawn_msat,
-                    reconciled_difference_msat: wallet.reconciled.map(|r| r.difference_msat),
-                    ..pb::BalanceReply::default()
-                }
-            })
-            .await?;
+        let mut reply = self.look(as_observed).await?;
+        reply.network.clone_from(&self.config.network);
         reply.channels = live
             .channels
             .iter()
@@ -343,6 +323,27 @@ impl Service {
             .await
             .map_err(errors::wallet)?;
         Ok(pb::CloseChannelReply {})
+    }
+}
+
+/// The wallet as its facts tell it: figures as last observed, totals as settled. Channels only the wallet itself lists.
+pub(super) fn as_observed(engine: &Engine) -> pb::BalanceReply {
+    let (wallet, figures) = (&engine.state().wallet, &engine.state().wallet.figures);
+    pb::BalanceReply {
+        basis: Some(basis(engine, "wallet")),
+        earned_msat: engine.state().earnings.earned_msat,
+        spendable_msat: figures.spendable_msat,
+        reserved_msat: figures.reserved_msat,
+        receivable_msat: figures.receivable_msat,
+        closing_msat: figures.closing_msat,
+        onchain_sat: figures.onchain_sat,
+        granted_msat: wallet.granted_msat,
+        received_msat: wallet.received_msat,
+        sent_msat: wallet.sent_msat,
+        fees_msat: wallet.fees_msat,
+        withdrawn_msat: wallet.withdrawn_msat,
+        reconciled_difference_msat: wallet.reconciled.map(|r| r.difference_msat),
+        ..pb::BalanceReply::default()
     }
 }
 

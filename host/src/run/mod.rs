@@ -126,6 +126,7 @@ async fn serve(
         heads: heads.clone(),
         desk,
         chart: Arc::default(),
+        marks: Default::default(),
         connecting: Arc::default(),
     };
     let listener = match control::bind(&home.control_socket()).await {

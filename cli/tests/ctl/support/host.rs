@@ -566,6 +566,9 @@ impl Control for Host {
     async fn purchases(&self, _: Request<PurchasesRequest>) -> Answer<PurchasesReply> {
         Ok(Response::new(PurchasesReply::default()))
     }
+    async fn at(&self, _: Request<AtRequest>) -> Answer<AtReply> {
+        Ok(Response::new(AtReply::default()))
+    }
     async fn celebrate(&self, _: Request<CelebrateRequest>) -> Answer<EarningsReply> {
         Ok(Response::new(EarningsReply::default()))
     }
