@@ -5,6 +5,7 @@ pub mod command;
 pub mod design;
 pub mod engine;
 pub mod face;
+pub mod paging;
 pub mod palette;
 pub mod panes;
 pub mod prefs;

@@ -145,6 +145,28 @@ pub fn day(now_ms: i64, zone: &TimeZone) -> (i64, i64) {
     bounds.unwrap_or((now_ms - DAY_MS, now_ms))
 }
 
+/// Beginnings of the last `count` calendar days in a time zone, today the last of them, and the end of today.
+pub fn days(now_ms: i64, zone: &TimeZone, count: u16) -> Vec<i64> {
+    let Ok(now) = Timestamp::from_millisecond(now_ms) else {
+        return Vec::new();
+    };
+    let today = now.to_zoned(zone.clone()).date();
+    let bound = |back: i64| {
+        let date = today.checked_sub(jiff::Span::new().try_days(back).ok()?).ok()?;
+        let start = date.to_zoned(zone.clone()).ok()?;
+        Some(start.timestamp().as_millisecond())
+    };
+    (-1..i64::from(count)).rev().filter_map(bound).collect()
+}
+
+/// A calendar day.
+pub fn date(at_ms: i64, zone: &TimeZone) -> String {
+    let Ok(at) = Timestamp::from_millisecond(at_ms) else {
+        return "–".to_owned();
+    };
+    at.to_zoned(zone.clone()).strftime("%a %Y-%m-%d").to_string()
+}
+
 /// The beginning of an id, which tells it from others.
 pub fn short(id: &str) -> String {
     match id.char_indices().nth(12) {
@@ -157,6 +179,13 @@ pub fn short(id: &str) -> String {
 pub fn one_line(text: &str) -> String {
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     flat.chars().filter(|c| !c.is_control()).take(400).collect()
+}
+
+/// The command that a sentence names, between backticks.
+pub fn command_in(sentence: &str) -> Option<&str> {
+    let (_, rest) = sentence.split_once('`')?;
+    let (command, _) = rest.split_once('`')?;
+    (!command.is_empty()).then_some(command)
 }
 
 #[cfg(test)]
@@ -185,7 +214,7 @@ mod tests {
         };
         // 90,000.00 EUR a bitcoin: 100,000 sat are 90 EUR.
         assert_eq!(euros.show(100_000_000), "90.00 EUR");
-        assert_eq!(euros.show(u64::MAX / 2), "83010348331692.98 EUR");
+        assert_eq!(euros.show(u64::MAX / 2), "8301034833169.29 EUR");
     }
 
     #[test]
@@ -207,6 +236,11 @@ mod tests {
         // The day of the change to summer time has 23 hours.
         let (start, end) = day(1_774_774_800_000, &berlin);
         assert_eq!(end - start, 23 * 3_600_000);
+        let week = days(1_774_774_800_000, &berlin, 7);
+        assert_eq!(week.len(), 8);
+        assert_eq!(week[6..], [start, end]);
+        assert!(week.is_sorted_by(|a, b| a < b));
+        assert_eq!(date(start, &berlin), "Sun 2026-03-29");
     }
 
     #[test]
@@ -214,5 +248,10 @@ mod tests {
         assert_eq!(short("ééééééééééééééé"), "éééééééééééé…");
         assert_eq!(short("abc"), "abc");
         assert_eq!(one_line("a\u{1b}[2J\n b"), "a[2J b");
+        assert_eq!(
+            command_in("Then `autopilotctl doctor` again."),
+            Some("autopilotctl doctor")
+        );
+        assert_eq!(command_in("a ` alone"), None);
     }
 }

@@ -4,10 +4,7 @@ use autopilot_proto::control::v1::{PaneRequest, PanesReply};
 use iced::Task;
 
 use super::{App, Message};
-use crate::{
-    face::{Answer, Link},
-    shell::toast::Toast,
-};
+use crate::face::{Answer, Link};
 
 impl App {
     /// Opens a pane here, and tells the host.
@@ -140,7 +137,9 @@ impl App {
 
     /// Explains why a job is or is not paid, in the history.
     pub(super) fn explain(&mut self, job: String) -> Task<Message> {
-        let said = self.say(Toast::good(job));
-        Task::batch([said, self.open(Pane::JobHistory)])
+        let opened = self.open(Pane::JobHistory);
+        let (scene, screens) = scene_and_screens!(self);
+        let action = screens.explain(job, &scene);
+        Task::batch([opened, self.act(action)])
     }
 }

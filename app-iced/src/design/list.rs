@@ -1,7 +1,7 @@
 //! A list of any length, of which only the rows in sight are made: the window system draws every row that it is given.
 use iced::{
-    Length,
-    widget::{Column, Space, scrollable},
+    Length, Task,
+    widget::{Column, Space, operation, scrollable},
 };
 
 use super::{Element, size};
@@ -35,6 +35,11 @@ impl Window {
         }
     }
 
+    /// At an offset, of a height, both in logical pixels.
+    pub fn at(offset: f32, height: f32) -> Window {
+        Window { offset, height }
+    }
+
     /// Numbers of the rows to make, of `rows` in all.
     pub fn range(&self, rows: usize) -> std::ops::Range<usize> {
         // Offsets are never negative, and a list of pixels beyond u32 can't be scrolled to.
@@ -45,8 +50,9 @@ impl Window {
     }
 }
 
-/// The list. `row` makes the row of a number; each is [`size::ROW`] high.
+/// The list, with an id for the keyboard. `row` makes the row of a number; each is [`size::ROW`] high.
 pub fn list<'a, M: 'a>(
+    id: &'static str,
     window: Window,
     rows: usize,
     row: impl Fn(usize) -> Element<'a, M>,
@@ -65,10 +71,16 @@ pub fn list<'a, M: 'a>(
         }))
         .push(gap(rows - range.end));
     scrollable(made)
+        .id(id)
         .on_scroll(move |viewport| on_scroll(Window::scrolled(viewport)))
         .height(Length::Fill)
         .width(Length::Fill)
         .into()
+}
+
+/// Scrolls a list to its first row.
+pub fn to_top<M>(id: &'static str) -> Task<M> {
+    operation::scroll_to(id, scrollable::AbsoluteOffset { x: 0.0, y: 0.0 })
 }
 
 #[cfg(test)]
@@ -77,7 +89,7 @@ mod tests {
 
     #[test]
     fn only_the_rows_in_sight_are_made() {
-        let at = |offset, height| Window { offset, height };
+        let at = Window::at;
         assert_eq!(at(0.0, size::ROW * 10.0).range(1_000_000), 0..15);
         let deep = at(size::ROW * 500_000.0, size::ROW * 10.0).range(1_000_000);
         assert_eq!(deep, 499_996..500_015);

@@ -1,5 +1,6 @@
 //! The design system: colours by meaning, sizes by name, and the few pieces everything is put together from. No screen
 //! names a colour or a number of pixels of its own.
+pub mod chart;
 pub mod fonts;
 pub mod list;
 pub mod pieces;

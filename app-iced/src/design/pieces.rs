@@ -61,7 +61,10 @@ pub fn stat<'a, M: 'a>(name: &'a str, value: impl text::IntoFragment<'a>, tone: 
 }
 
 /// A name and its value on one line.
-pub fn line<'a, M: 'a>(name: &'a str, value: impl text::IntoFragment<'a>) -> Element<'a, M> {
+pub fn line<'a, M: 'a>(
+    name: impl text::IntoFragment<'a>,
+    value: impl text::IntoFragment<'a>,
+) -> Element<'a, M> {
     row![
         caption(name).width(Length::FillPortion(2)),
         body(value).width(Length::FillPortion(3))
@@ -85,6 +88,37 @@ pub fn choice<'a, M: Clone + 'a>(label: impl text::IntoFragment<'a>, message: Op
         .padding([space::XS, space::M])
         .style(theme::quiet)
         .on_press_maybe(message)
+}
+
+/// One of several that can be chosen.
+pub fn chip<'a, M: Clone + 'a>(
+    label: impl text::IntoFragment<'a>,
+    chosen: bool,
+    message: M,
+) -> Element<'a, M> {
+    button(
+        text(label)
+            .size(size::CAPTION)
+            .font(if chosen { fonts::BOLD } else { fonts::BODY }),
+    )
+    .padding([space::XS, space::S])
+    .style(theme::row(chosen))
+    .on_press(message)
+    .into()
+}
+
+/// A row of a list that can be chosen.
+pub fn entry<'a, M: Clone + 'a>(
+    content: impl Into<Element<'a, M>>,
+    chosen: bool,
+    message: M,
+) -> Element<'a, M> {
+    button(content)
+        .padding([space::XS, space::S])
+        .width(Length::Fill)
+        .style(theme::row(chosen))
+        .on_press(message)
+        .into()
 }
 
 /// Something that can't be undone.
@@ -111,6 +145,13 @@ pub fn field<'a, M: Clone + 'a>(
         .on_input(on_input);
     let below = wrong.map(|words| toned(words, Tone::Bad).size(size::CAPTION));
     column![caption(name), input].push(below).spacing(space::XS)
+}
+
+/// The colour of a series of a chart.
+pub fn swatch<'a, M: 'a>(series: usize) -> Element<'a, M> {
+    container(Space::new().width(size::CAPTION).height(size::CAPTION))
+        .style(theme::swatch(series))
+        .into()
 }
 
 /// A group of things in a box.

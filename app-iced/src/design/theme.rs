@@ -106,6 +106,27 @@ pub fn surface(theme: &Theme, level: u8) -> Color {
     mix(palette.background, palette.text, 0.035 * f32::from(level))
 }
 
+/// The colour of a series of a chart: steps from the accent to the ground.
+pub fn series(theme: &Theme, series: usize) -> Color {
+    let palette = theme.palette();
+    match series {
+        0 => palette.primary,
+        1 => mix(palette.primary, palette.text, 0.5),
+        2 => mix(palette.primary, palette.background, 0.45),
+        3 => palette.text,
+        4 => mix(palette.text, palette.background, 0.4),
+        _ => mix(palette.text, palette.background, 0.7),
+    }
+}
+
+/// A box of a series' colour.
+pub fn swatch(of: usize) -> impl Fn(&Theme) -> container::Style {
+    move |theme| container::Style {
+        background: Some(Background::Color(series(theme, of))),
+        ..container::Style::default()
+    }
+}
+
 fn edge(theme: &Theme) -> Border {
     Border {
         color: surface(theme, 4),

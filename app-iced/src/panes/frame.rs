@@ -1,10 +1,12 @@
 //! What stands where there is nothing to show yet, nothing at all, or something broken.
+use autopilot_host::desk::Pane;
 use autopilot_proto::control::v1::Trouble;
 use iced::{
     Length,
     widget::{center, column},
 };
 
+use super::Scene;
 use crate::{
     design::{Element, Tone, caption, heading, space, toned},
     face::Shown,
@@ -34,6 +36,24 @@ pub fn empty<'a, M: 'a>(what: &'a str, next: &'a str) -> Element<'a, M> {
         .spacing(space::S)
         .max_width(460.0);
     center(lines).height(Length::Fill).padding(space::L).into()
+}
+
+/// What the host says of a pane that has no view of its own; these words where it says nothing.
+pub fn told<'a, M: 'a>(scene: &Scene<'a>, pane: Pane, what: &'a str, next: &'a str) -> Element<'a, M> {
+    let Some(panes) = &scene.views.panes.value else {
+        return loading();
+    };
+    match panes.panes.iter().find(|line| line.id == pane.id()) {
+        Some(line) if line.state == "error" => {
+            let lines = column![
+                toned(line.sentence.as_str(), Tone::Bad),
+                caption(line.next.as_str())
+            ];
+            center(lines.spacing(space::XS)).into()
+        }
+        Some(line) if !line.sentence.is_empty() => empty(&line.sentence, &line.next),
+        _ => empty(what, next),
+    }
 }
 
 /// Something broke: what, and what can be done.

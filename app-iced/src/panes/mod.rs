@@ -1,7 +1,9 @@
 //! The panes: each a struct with a message, an update and a view of its own. A pane asks its parent for what is not its
 //! own business by an [`Action`].
+mod demand;
 pub mod frame;
 mod screen;
+mod tones;
 
 use autopilot_host::desk::Pane;
 use iced::Task;
@@ -83,6 +85,13 @@ screens! {
     ActivityFeed = activity_feed::ActivityFeed;
     AlertsRecovery = alerts_recovery::AlertsRecovery;
     Settings = settings::Settings;
+}
+
+impl Screens {
+    /// Has the history explain a job, whether its pane was open or not.
+    pub fn explain(&mut self, job: String, scene: &Scene<'_>) -> Action<Message> {
+        self.job_history.explain(job, scene).map(Message::JobHistory)
+    }
 }
 
 impl<M> From<Task<M>> for Action<M> {

@@ -1,0 +1,404 @@
+//! A list that is known page by page, newest first: a cursor for each page that was seen, and the rows of the pages
+//! around those in sight. However long the list is, memory holds a few pages of it.
+use std::collections::{BTreeMap, BTreeSet};
+
+use autopilot_proto::control::v1::Trouble;
+use iced::widget::{center, column};
+
+use crate::{
+    design::{
+        Element, caption, choice,
+        list::{self, Window},
+        space,
+    },
+    face::Answer,
+    panes::frame,
+};
+
+/// Rows on a page.
+pub const PAGE: u32 = 100;
+/// Pages whose rows are held.
+const HELD: usize = 6;
+
+/// A page that is wanted: rows older than `before`, or the newest where that is 0. The default one is the first that any
+/// list asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    generation: u64,
+    page: usize,
+    /// For the request.
+    pub before: u64,
+}
+
+/// A page as it came: its rows, and where the next one begins (0: that was all).
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// Newest first.
+    pub rows: Vec<T>,
+    /// For the request of the next page.
+    pub next: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Start {
+    before: u64,
+    row: usize,
+}
+
+/// The list.
+#[derive(Debug)]
+pub struct Pages<T> {
+    generation: u64,
+    /// Where each page that was seen begins.
+    starts: Vec<Start>,
+    /// Rows of the pages that were seen.
+    rows: usize,
+    /// Where the first page begins that was not seen; none: that was all.
+    next: Option<u64>,
+    held: BTreeMap<usize, Vec<T>>,
+    /// Held pages that may read otherwise by now.
+    stale: BTreeSet<usize>,
+    asked: BTreeSet<usize>,
+    trouble: Option<Trouble>,
+    /// It was known to the end once: where it has no row it is empty, and not only not here yet.
+    whole_once: bool,
+    window: Window,
+}
+
+impl<T> Default for Pages<T> {
+    fn default() -> Self {
+        Pages {
+            generation: 0,
+            starts: Vec::new(),
+            rows: 0,
+            next: Some(0),
+            held: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            trouble: None,
+            whole_once: false,
+            window: Window::default(),
+        }
+    }
+}
+
+impl<T> Pages<T> {
+    /// Another list from now on: pages of the former one that still come are dropped.
+    pub fn restart(&mut self) {
+        *self = Pages {
+            generation: self.generation + 1,
+            ..Pages::default()
+        };
+    }
+
+    /// Rows may have changed, or new ones come: what is in sight is asked for again.
+    pub fn refresh(&mut self) {
+        self.stale = self.held.keys().copied().collect();
+        self.trouble = None;
+        if self.rows == 0 {
+            self.next = Some(0);
+        }
+    }
+
+    /// Scrolled.
+    pub fn scrolled(&mut self, window: Window) {
+        self.window = window;
+    }
+
+    /// Rows that are known of.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether no row is known of.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Whether nothing came yet.
+    pub fn is_unknown(&self) -> bool {
+        self.rows == 0 && self.next.is_some()
+    }
+
+    /// Whether newer rows may have come above what is in sight.
+    pub fn is_behind(&self) -> bool {
+        self.stale.contains(&0) && !self.in_sight().contains(&0)
+    }
+
+    /// The row of a number, where its page is held.
+    pub fn row(&self, number: usize) -> Option<&T> {
+        let page = self.page_of(number)?;
+        self.held.get(&page)?.get(number - self.starts[page].row)
+    }
+
+    /// Rows in sight that are held.
+    pub fn seen(&self) -> impl Iterator<Item = &T> {
+        self.window.range(self.rows).filter_map(|number| self.row(number))
+    }
+
+    fn page_of(&self, number: usize) -> Option<usize> {
+        if number >= self.rows {
+            return None;
+        }
+        self.starts
+            .partition_point(|start| start.row <= number)
+            .checked_sub(1)
+    }
+
+    /// Pages that the window looks at.
+    fn in_sight(&self) -> std::ops::Range<usize> {
+        let rows = self.window.range(self.rows);
+        let first = self.page_of(rows.start).unwrap_or(0);
+        let end = rows.end.checked_sub(1).and_then(|last| self.page_of(last));
+        first..end.map_or(first, |last| last + 1)
+    }
+
+    /// Pages to ask for now. Each is under way until it is answered.
+    pub fn asks(&mut self) -> Vec<Ask> {
+        if self.trouble.is_some() {
+            return Vec::new();
+        }
+        let sight = self.in_sight();
+        let missing = |page: &usize| !self.held.contains_key(page) || self.stale.contains(page);
+        let mut pages: Vec<_> = sight.filter(missing).collect();
+        // One screen ahead, so that scrolling seldom meets a gap.
+        let ahead = self.window.range(usize::MAX).len();
+        if self.next.is_some() && self.window.range(usize::MAX).end + ahead > self.rows {
+            pages.push(self.starts.len());
+        }
+        pages.retain(|page| self.asked.insert(*page));
+        let ask = |page| Ask {
+            generation: self.generation,
+            page,
+            before: self
+                .starts
+                .get(page)
+                .map_or(self.next.unwrap_or(0), |start| start.before),
+        };
+        pages.into_iter().map(ask).collect()
+    }
+
+    /// A page came, or did not.
+    pub fn answered(&mut self, ask: Ask, answer: Answer<Page<T>>) {
+        if ask.generation != self.generation {
+            return;
+        }
+        self.asked.remove(&ask.page);
+        let page = match answer {
+            Ok(page) => page,
+            Err(trouble) => {
+                self.trouble = Some(trouble);
+                return;
+            }
+        };
+        self.trouble = None;
+        self.stale.remove(&ask.page);
+        match self.starts.get(ask.page) {
+            Some(start) if start.before == ask.before => self.again(ask.page, page),
+            None if ask.page == self.starts.len() && self.next == Some(ask.before) => self.append(ask, page),
+            // The pages before it changed meanwhile.
+            _ => {}
+        }
+        self.let_go();
+    }
+
+    fn append(&mut self, ask: Ask, page: Page<T>) {
+        self.next = (page.next != 0).then_some(page.next);
+        self.whole_once |= self.next.is_none();
+        // A filter may leave nothing of a page: looking goes on behind it.
+        if page.rows.is_empty() {
+            return;
+        }
+        self.starts.push(Start {
+            before: ask.before,
+            row: self.rows,
+        });
+        self.rows += page.rows.len();
+        self.held.insert(ask.page, page.rows);
+    }
+
+    /// A page was asked for once more. Where it ends elsewhere now, those behind it are other pages.
+    fn again(&mut self, number: usize, page: Page<T>) {
+        let begins = self.starts[number];
+        let (ended, row) = match self.starts.get(number + 1) {
+            Some(behind) => (Some(behind.before), behind.row),
+            None => (self.next, self.rows),
+        };
+        let ends = (page.next != 0).then_some(page.next);
+        if (ended, row) == (ends, begins.row + page.rows.len()) {
+            self.held.insert(number, page.rows);
+            return;
+        }
+        self.starts.truncate(number);
+        self.held.retain(|held, _| *held < number);
+        self.stale.retain(|held| *held < number);
+        self.asked.retain(|asked| *asked < number);
+        (self.rows, self.next) = (begins.row, Some(begins.before));
+        let ask = Ask {
+            generation: self.generation,
+            page: number,
+            before: begins.before,
+        };
+        self.append(ask, page);
+    }
+
+    /// Lets go of the pages that are farthest from those in sight.
+    fn let_go(&mut self) {
+        let sight = self.in_sight();
+        while self.held.len() > HELD.max(sight.len()) {
+            let far = |page: &usize| page.abs_diff(sight.start).max(page.abs_diff(sight.end));
+            let Some(page) = self.held.keys().copied().max_by_key(far) else {
+                return;
+            };
+            self.held.remove(&page);
+            self.stale.remove(&page);
+        }
+    }
+
+    /// The list, or why there is none. `empty` is what stands where the list has no row.
+    pub fn view<'a, M: Clone + 'a>(
+        &'a self,
+        id: &'static str,
+        empty: impl FnOnce() -> Element<'a, M>,
+        row: impl Fn(&'a T) -> Element<'a, M>,
+        on_scroll: impl Fn(Window) -> M + 'a,
+        again: M,
+    ) -> Element<'a, M> {
+        let broken = self.trouble.as_ref().map(|trouble| -> Element<'a, M> {
+            let lines = column![frame::broken(trouble), choice("Try again", Some(again))];
+            lines.spacing(space::S).into()
+        });
+        match (self.rows, self.next, broken) {
+            (0, _, Some(broken)) => center(broken).into(),
+            (0, _, None) if self.whole_once => empty(),
+            (0, _, None) => frame::loading(),
+            (rows, next, broken) => {
+                let known = rows + usize::from(next.is_some());
+                let make = |number| match self.row(number) {
+                    Some(held) => row(held),
+                    None => caption("…").into(),
+                };
+                let list = list::list(id, self.window, known, make, on_scroll);
+                column![].push(broken).push(list).into()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::design::size::ROW;
+
+    /// Facts `total`..1 as a host would page them.
+    fn host(total: u64, ask: Ask) -> Page<u64> {
+        let newest = if ask.before == 0 { total } else { ask.before - 1 };
+        let rows: Vec<_> = (1..=newest).rev().take(PAGE as usize).collect();
+        let next = rows.last().copied().filter(|last| *last > 1).unwrap_or(0);
+        Page { rows, next }
+    }
+
+    fn serve(pages: &mut Pages<u64>, total: u64) -> usize {
+        let mut calls = 0;
+        loop {
+            let asks = pages.asks();
+            if asks.is_empty() {
+                return calls;
+            }
+            for ask in asks {
+                calls += 1;
+                pages.answered(ask, Ok(host(total, ask)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_million_rows_are_scrolled_through_with_a_few_pages_in_memory() {
+        let total = 1_000_000;
+        let mut pages = Pages::default();
+        serve(&mut pages, total);
+        while pages.next.is_some() {
+            let bottom = Window::at(pages.len() as f32 * ROW, 600.0);
+            pages.scrolled(bottom);
+            serve(&mut pages, total);
+            assert!(pages.held.len() <= HELD);
+        }
+        assert_eq!(pages.len(), total as usize);
+        pages.scrolled(Window::at(500_000.0 * ROW, 600.0));
+        assert_eq!(pages.row(500_000), None, "it was let go");
+        serve(&mut pages, total);
+        assert_eq!(pages.row(500_000), Some(&500_000));
+        assert!(pages.held.len() <= HELD);
+    }
+
+    #[test]
+    fn new_rows_come_in_at_the_top_and_are_only_announced_below() {
+        let mut pages = Pages::default();
+        serve(&mut pages, 1_000);
+        pages.refresh();
+        serve(&mut pages, 1_003);
+        assert_eq!(pages.row(0), Some(&1_003));
+        pages.scrolled(Window::at(ROW * 350.0, 600.0));
+        serve(&mut pages, 1_003);
+        let before = pages.row(350).copied();
+        pages.refresh();
+        assert!(pages.is_behind());
+        serve(&mut pages, 1_050);
+        assert_eq!(pages.row(350).copied(), before, "what is read stays where it is");
+        pages.scrolled(Window::default());
+        serve(&mut pages, 1_050);
+        assert_eq!(pages.row(0), Some(&1_050));
+        assert!(!pages.is_behind());
+    }
+
+    #[test]
+    fn a_list_that_was_empty_hears_of_its_first_row() {
+        let mut pages = Pages::default();
+        serve(&mut pages, 0);
+        assert!(pages.is_empty() && !pages.is_unknown());
+        pages.refresh();
+        serve(&mut pages, 1);
+        assert_eq!(pages.row(0), Some(&1));
+    }
+
+    #[test]
+    fn pages_that_a_filter_empties_are_passed_over() {
+        let mut pages = Pages::default();
+        let ask = pages.asks()[0];
+        pages.answered(
+            ask,
+            Ok(Page {
+                rows: vec![],
+                next: 900,
+            }),
+        );
+        assert!(pages.is_unknown());
+        let ask = pages.asks()[0];
+        assert_eq!(ask.before, 900);
+        pages.answered(
+            ask,
+            Ok(Page {
+                rows: vec![7],
+                next: 0,
+            }),
+        );
+        assert_eq!((pages.len(), pages.next), (1, None));
+        assert!(pages.asks().is_empty());
+    }
+
+    #[test]
+    fn trouble_is_asked_about_no_further_and_an_answer_for_another_filter_is_dropped() {
+        let mut pages: Pages<u64> = Pages::default();
+        let ask = pages.asks()[0];
+        assert!(pages.asks().is_empty(), "it is under way");
+        pages.answered(ask, Err(Trouble::default()));
+        assert!(pages.asks().is_empty());
+        pages.refresh();
+        assert_eq!(pages.asks().len(), 1);
+        pages.restart();
+        pages.answered(ask, Ok(host(5, ask)));
+        assert!(pages.is_unknown());
+        serve(&mut pages, 5);
+        assert_eq!(pages.len(), 5);
+    }
+}
