@@ -61,7 +61,8 @@ install_packages() {
     local missing=() tool package
     local -A package_of=(
         [cmake]=cmake [g++]=g++ [make]=make [ninja]=ninja-build [clang]=clang [ccache]=ccache [python3]=python3
-        [pkg-config]=pkg-config [hledger]=hledger [strace]=strace
+        [pkg-config]=pkg-config [hledger]=hledger [strace]=strace [dbus-run-session]=dbus-daemon
+        [gnome-keyring-daemon]=gnome-keyring
     )
     for tool in "${!package_of[@]}"; do
         command -v "$tool" >/dev/null || missing+=("${package_of[$tool]}")

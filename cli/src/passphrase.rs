@@ -12,7 +12,7 @@ use autopilot_host::{
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 
 /// What opens the identity of a home folder: the file that was named, else what is typed where it is protected and
-/// somebody can be asked, else the folder's own.
+/// somebody can be asked, else the keyring's or the folder's own.
 ///
 /// # Errors
 /// When nothing can be read from the terminal.
@@ -22,7 +22,7 @@ pub fn key(home: &Home, file: Option<&Path>, may_ask: bool) -> io::Result<Key> {
         None if may_ask && protection(home) == Protection::Passphrase => {
             Key::Typed(typed("Passphrase of the identity: ")?)
         }
-        None => Key::Own,
+        None => Key::of(home),
     })
 }
 

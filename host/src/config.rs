@@ -153,6 +153,19 @@ pub enum ConfigError {
 }
 
 impl Config {
+    /// A network, and nothing else chosen: it serves nobody, and its wallet has no source of blocks yet.
+    pub fn bare(network: &str) -> Config {
+        Config {
+            network: network.to_owned(),
+            relays: Vec::new(),
+            chain: Chain::Esplora { url: String::new() },
+            wallet: Wallet::default(),
+            model: None,
+            embedding: None,
+            provider: Provider::default(),
+        }
+    }
+
     /// The peers to stay connected to: node id and address. Malformed ones were refused by the check.
     pub fn peers(&self) -> Vec<(NodeId, String)> {
         self.wallet

@@ -50,12 +50,25 @@ impl Home {
     /// [`HomeError`] when it can't be made, can be read by others, or its sockets would have too long a path.
     pub fn open(path: &Path) -> Result<Home, HomeError> {
         let path = std::path::absolute(path).map_err(io_at(path))?;
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path)
-            .map_err(io_at(&path))?;
-        let home = Home(path);
+        make_private(&path)?;
+        let home = Home::look(&path)?;
+        for folder in [
+            home.ledger_dir(),
+            home.wallet_dir(),
+            home.run_dir(),
+            home.logs_dir(),
+        ] {
+            make_private(&folder)?;
+        }
+        Ok(home)
+    }
+
+    /// The folder at `path` as it is, with the same conditions as [`Home::open`]. Nothing is made.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn look(path: &Path) -> Result<Home, HomeError> {
+        let home = Home(std::path::absolute(path).map_err(io_at(path))?);
         let mode = fs::metadata(&home.0)
             .map_err(io_at(&home.0))?
             .permissions()
@@ -63,18 +76,6 @@ impl Home {
             & 0o777;
         if mode & 0o077 != 0 {
             return Err(HomeError::NotPrivate { path: home.0, mode });
-        }
-        for folder in [
-            home.ledger_dir(),
-            home.wallet_dir(),
-            home.run_dir(),
-            home.logs_dir(),
-        ] {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&folder)
-                .map_err(io_at(&folder))?;
         }
         let socket = home.control_socket();
         match socket.as_os_str().len() {
@@ -101,6 +102,17 @@ impl Home {
     /// Passphrase for an unattended start, where the owner chose to keep one here.
     pub fn passphrase_file(&self) -> PathBuf {
         self.0.join("passphrase")
+    }
+
+    /// Name of the entry in the desktop's keyring that has the identity's passphrase, where the owner chose that.
+    pub fn keyring_file(&self) -> PathBuf {
+        self.0.join("keyring")
+    }
+
+    /// Whether there is something that a new identity would not fit: a ledger, or what a wallet left.
+    pub fn has_data(&self) -> bool {
+        let in_wallet = fs::read_dir(self.wallet_dir()).is_ok_and(|mut entries| entries.next().is_some());
+        in_wallet || self.ledger_file().exists()
     }
 
     /// What has to be known before the ledger can be read.
@@ -148,6 +160,60 @@ impl Home {
     }
 }
 
+/// A folder that only its owner can enter, where there is none yet.
+fn make_private(folder: &Path) -> Result<(), HomeError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(io_at(folder))
+}
+
+/// Who writes a ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// Nobody ever did.
+    Never,
+    /// Nobody does now.
+    Free,
+    /// A running host.
+    Held {
+        /// Its process, where the lock names it.
+        pid: Option<u32>,
+    },
+}
+
+/// Most that a lock's file may hold, bytes: a number.
+const PID_BYTES_MAX: usize = 32;
+
+/// Who holds the ledger's lock at the home folder `path`, told without touching the lock.
+///
+/// # Errors
+/// The kernel's list of locks can't be read.
+pub fn writer(path: &Path) -> io::Result<Writer> {
+    use std::os::unix::fs::MetadataExt;
+    let mut lock = Home(path.to_owned()).ledger_file().into_os_string();
+    lock.push(".lock");
+    let Ok(metadata) = fs::metadata(&lock) else {
+        return Ok(Writer::Never);
+    };
+    if !is_locked(&fs::read_to_string("/proc/locks")?, metadata.ino()) {
+        return Ok(Writer::Free);
+    }
+    let pid = fs::read(&lock).ok().filter(|text| text.len() <= PID_BYTES_MAX);
+    let pid = pid.and_then(|text| String::from_utf8(text).ok()?.trim().parse::<u32>().ok());
+    Ok(Writer::Held { pid })
+}
+
+/// `/proc/locks` names the inode as `major:minor:inode`.
+fn is_locked(locks: &str, inode: u64) -> bool {
+    let inode = inode.to_string();
+    let of_line = |line: &str| {
+        let place = line
+            .split_whitespace()
+            .find(|word| word.matches(':').count() == 2)?;
+        Some(place.rsplit(':').next()? == inode)
+    };
+    locks.lines().any(|line| of_line(line) == Some(true))
+}
+
 /// Writes a private file so that it is there whole or not at all.
 ///
 /// # Errors
@@ -174,5 +240,19 @@ fn io_at(path: &Path) -> impl Fn(io::Error) -> HomeError {
     move |cause| HomeError::Io {
         path: path.to_owned(),
         cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_table_is_read_by_inode() {
+        let locks =
+            "1: FLOCK  ADVISORY  WRITE 4242 fe:00:1234 0 EOF\n2: POSIX  ADVISORY  READ 1 fe:00:99 0 EOF";
+        assert!(is_locked(locks, 1234));
+        assert!(is_locked(locks, 99));
+        assert!(!is_locked(locks, 123));
     }
 }

@@ -24,5 +24,6 @@ pub mod sandbox;
 pub mod secrets;
 pub mod serving;
 pub mod session;
+pub mod setup;
 pub mod statement;
 mod treasury;

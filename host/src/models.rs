@@ -99,6 +99,18 @@ pub async fn pull(
         .await
 }
 
+/// The name in the store, without `.gguf`, of what an address leads to; none where it names no file.
+pub fn name_of(url: &str) -> Option<String> {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"))?;
+    let (_, path) = rest.split_once('/')?;
+    let last = path.split(['?', '#']).next()?.rsplit('/').next()?;
+    let name = last.strip_suffix(".gguf").unwrap_or(last);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+".contains(c);
+    (!name.is_empty() && !name.starts_with('.') && name.chars().all(plain)).then(|| name.to_owned())
+}
+
 /// A SHA-256 from its 64 hexadecimal digits.
 pub fn sha256(digits: &str) -> Option<[u8; 32]> {
     let mut digest = [0; 32];

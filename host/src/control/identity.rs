@@ -40,14 +40,18 @@ impl Service {
 pub(crate) fn custody_note(request: &pb::IdentityRequest) -> Result<Option<Command>, Status> {
     match (request.backed_up_to.as_str(), request.protected_by.as_str()) {
         ("", "") => Ok(None),
-        (to @ ("terminal" | "file"), "") => Ok(Some(Command::NoteBackup(facts::IdentityBackedUp {
-            to: to.to_owned(),
-        }))),
-        ("", by @ ("folder" | "passphrase")) => Ok(Some(Command::NoteProtection(facts::IdentityProtected {
-            by: by.to_owned(),
-        }))),
+        (to @ ("terminal" | "file" | "screen"), "") => {
+            Ok(Some(Command::NoteBackup(facts::IdentityBackedUp {
+                to: to.to_owned(),
+            })))
+        }
+        ("", by @ ("folder" | "passphrase" | "keyring")) => {
+            Ok(Some(Command::NoteProtection(facts::IdentityProtected {
+                by: by.to_owned(),
+            })))
+        }
         _ => Err(errors::invalid(
-            "a backup goes to terminal or file; protection is by folder or passphrase",
+            "a backup goes to terminal, screen or file; protection is by folder, passphrase or keyring",
         )),
     }
 }

@@ -4,10 +4,10 @@ use std::fs;
 use bip39::{Language, Mnemonic};
 
 use super::{
-    Secrets, SecretsError,
-    seal::{Key, PERSON_WORK_FACTOR, RANDOM_WORK_FACTOR, check_new, random_passphrase, seal},
+    Secrets, SecretsError, keyring, remove,
+    seal::{Key, new_passphrase, seal},
 };
-use crate::home::{Home, HomeError, write_private};
+use crate::home::{Home, write_private};
 
 /// What stands between a reader of the home folder and the identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,25 +18,29 @@ pub enum Protection {
     Folder,
     /// A passphrase that is not in the folder.
     Passphrase,
+    /// A random passphrase in the desktop's keyring; the folder names its entry.
+    Keyring,
 }
 
 impl Protection {
-    /// `none`, `folder` or `passphrase`.
+    /// `none`, `folder`, `passphrase` or `keyring`.
     pub fn name(self) -> &'static str {
         match self {
             Protection::None => "none",
             Protection::Folder => "folder",
             Protection::Passphrase => "passphrase",
+            Protection::Keyring => "keyring",
         }
     }
 }
 
 /// How the identity of a home folder is protected.
 pub fn protection(home: &Home) -> Protection {
-    match (home.identity_file().exists(), home.passphrase_file().exists()) {
-        (false, _) => Protection::None,
-        (true, true) => Protection::Folder,
-        (true, false) => Protection::Passphrase,
+    match home.identity_file().exists() {
+        false => Protection::None,
+        true if home.passphrase_file().exists() => Protection::Folder,
+        true if home.keyring_file().exists() => Protection::Keyring,
+        true => Protection::Passphrase,
     }
 }
 
@@ -50,19 +54,18 @@ impl Secrets {
     /// the folder's own passphrase removed, so that a crash between the two leaves an identity that opens.
     ///
     /// # Errors
-    /// [`SecretsError::Weak`] and those of writing.
+    /// [`SecretsError::Weak`], [`SecretsError::NotKept`] and those of writing.
     pub fn protect(&self, home: &Home, new: &Key) -> Result<(), SecretsError> {
-        let passphrase = new.passphrase(home)?;
-        check_new(&passphrase)?;
-        let sealed = seal(&self.words, passphrase, PERSON_WORK_FACTOR)?;
+        let before = keyring::user_of(home);
+        let (passphrase, work_factor) = new_passphrase(home, new)?;
+        let sealed = seal(&self.words, passphrase, work_factor)?;
         write_private(&home.identity_file(), &sealed)?;
-        let own = home.passphrase_file();
-        match fs::remove_file(&own) {
-            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-                Err(HomeError::Io { path: own, cause }.into())
-            }
-            _ => Ok(()),
+        remove(&home.passphrase_file())?;
+        if !matches!(new, Key::Keyring) {
+            keyring::unname(home)?;
         }
+        before.into_iter().for_each(keyring::forget);
+        Ok(())
     }
 
     /// Seals the identity under a random passphrase that lies in the folder itself: for an unattended start on a
@@ -76,11 +79,14 @@ impl Secrets {
                 "the identity is protected by its folder alone already",
             ));
         }
-        let (text, passphrase) = random_passphrase()?;
-        let sealed = seal(&self.words, passphrase, RANDOM_WORK_FACTOR)?;
+        let before = keyring::user_of(home);
         // A crash in between leaves a file that does not fit, and the old passphrase still opens the identity.
-        write_private(&home.passphrase_file(), text.as_bytes())?;
-        Ok(write_private(&home.identity_file(), &sealed)?)
+        let (passphrase, work_factor) = new_passphrase(home, &Key::Own)?;
+        let sealed = seal(&self.words, passphrase, work_factor)?;
+        write_private(&home.identity_file(), &sealed)?;
+        keyring::unname(home)?;
+        before.into_iter().for_each(keyring::forget);
+        Ok(())
     }
 
     /// Makes the identity of a new home folder from the words of an old one.

@@ -1,6 +1,7 @@
 //! Why an identity can't be opened or kept.
 use std::path::PathBuf;
 
+use super::KeyringError;
 use crate::home::HomeError;
 
 /// Why the identity can't be opened. No secret is ever part of an error.
@@ -36,6 +37,12 @@ pub enum SecretsError {
         "the identity is protected by a passphrase: type it on a terminal, or name its file with --passphrase-file or AUTOPILOT_PASSPHRASE_FILE"
     )]
     NoPassphrase,
+    /// The passphrase is in the desktop's keyring, which does not give it. Nothing was changed.
+    #[error("{0}")]
+    Keyring(KeyringError),
+    /// The keyring did not take a new passphrase. Nothing was changed.
+    #[error("{0}; or protect the identity by a passphrase instead")]
+    NotKept(KeyringError),
     /// A passphrase file that others can read.
     #[error("{path} can be read by others (mode {mode:o}): chmod 600 {path}")]
     NotPrivate {
@@ -74,6 +81,7 @@ impl SecretsError {
         match self {
             SecretsError::WrongPassphrase { .. } => "passphrase-wrong",
             SecretsError::NoPassphrase => "passphrase-needed",
+            SecretsError::Keyring(error) | SecretsError::NotKept(error) => error.code(),
             SecretsError::NotPrivate { .. } => "not-private",
             SecretsError::Weak(_) => "passphrase-weak",
             SecretsError::Damaged { .. } => "identity-damaged",
@@ -89,7 +97,7 @@ impl SecretsError {
     pub fn is_locked(&self) -> bool {
         matches!(
             self,
-            SecretsError::WrongPassphrase { .. } | SecretsError::NoPassphrase
+            SecretsError::WrongPassphrase { .. } | SecretsError::NoPassphrase | SecretsError::Keyring(_)
         )
     }
 }

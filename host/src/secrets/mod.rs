@@ -1,7 +1,10 @@
 //! The one mnemonic and its branches: NIP-06 for the market, labelled HKDF branches for wallet, bodies and heads.
 mod custody;
 mod error;
+mod keyring;
 mod seal;
+
+use std::path::Path;
 
 use bip39::Mnemonic;
 use hkdf::Hkdf;
@@ -11,10 +14,11 @@ use sha2::Sha256;
 pub use age::secrecy::SecretString;
 pub use custody::{Protection, is_word, protection};
 pub use error::SecretsError;
-pub use seal::{Key, expose, same};
+pub use keyring::KeyringError;
+pub use seal::{Key, check_passphrase, expose, same};
 
-use crate::home::{Home, write_private};
-use seal::{PERSON_WORK_FACTOR, RANDOM_WORK_FACTOR, check_new, random_passphrase, seal, unseal};
+use crate::home::{Home, HomeError, write_private};
+use seal::{new_passphrase, seal, unseal};
 
 /// HKDF labels (RFC 5869 `info`), fixed for ever.
 const LIGHTNING: &[u8] = b"autopilot/lightning/1";
@@ -34,7 +38,8 @@ impl std::fmt::Debug for Secrets {
 
 impl Secrets {
     /// Opens the identity of a home folder, making a new one in a new folder. With [`Key::Own`] a new one gets a random
-    /// passphrase that is kept in the folder itself: then only the folder's permissions protect it.
+    /// passphrase that is kept in the folder itself: then only the folder's permissions protect it. With [`Key::Keyring`]
+    /// that is kept in the desktop's keyring, and nowhere else.
     ///
     /// # Errors
     /// [`SecretsError`]. A locked identity is never taken for a missing one.
@@ -66,20 +71,18 @@ impl Secrets {
 
     /// Writes the first identity file of a home folder.
     fn keep(home: &Home, words: Mnemonic, key: &Key) -> Result<Secrets, SecretsError> {
-        let sealed = match key {
-            Key::Own => {
-                let passphrase = random_passphrase()?;
-                write_private(&home.passphrase_file(), passphrase.0.as_bytes())?;
-                seal(&words, passphrase.1, RANDOM_WORK_FACTOR)?
-            }
-            Key::File(_) | Key::Typed(_) => {
-                let passphrase = key.passphrase(home)?;
-                check_new(&passphrase)?;
-                seal(&words, passphrase, PERSON_WORK_FACTOR)?
-            }
-        };
+        // What an attempt that was cut short left opens nothing, and would say how the new one is protected.
+        keyring::unname(home)?;
+        remove(&home.passphrase_file())?;
+        let (passphrase, work_factor) = new_passphrase(home, key)?;
+        let sealed = seal(&words, passphrase, work_factor)?;
         write_private(&home.identity_file(), &sealed)?;
         Ok(Secrets { words })
+    }
+
+    /// Whether both are the same identity.
+    pub fn is_same(&self, other: &Secrets) -> bool {
+        self.words == other.words
     }
 
     /// The words, for deriving the market's key, and for a backup on paper.
@@ -107,6 +110,18 @@ impl Secrets {
         // HKDF-SHA256 gives up to 8,160 bytes; 64 are asked for at most.
         let _ = Hkdf::<Sha256>::new(None, &self.words.to_seed("")).expand(label, &mut key);
         key
+    }
+}
+
+/// Removes a file that may be gone already.
+fn remove(path: &Path) -> Result<(), SecretsError> {
+    match std::fs::remove_file(path) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => Err(HomeError::Io {
+            path: path.to_owned(),
+            cause,
+        }
+        .into()),
+        _ => Ok(()),
     }
 }
 

@@ -12,13 +12,13 @@ use age::{
 };
 use bip39::Mnemonic;
 
-use super::{SecretsError, random};
-use crate::home::Home;
+use super::{Protection, SecretsError, keyring, protection, random};
+use crate::home::{Home, write_private};
 
 /// log2 of scrypt's work factor for a passphrase that a person chose: about a second.
-pub(super) const PERSON_WORK_FACTOR: u8 = 17;
-/// The same for a random passphrase of 128 bits that lies in a file: guessing it is hopeless at any factor.
-pub(super) const RANDOM_WORK_FACTOR: u8 = 10;
+const PERSON_WORK_FACTOR: u8 = 17;
+/// The same for a random passphrase of 128 bits that lies in a file or a keyring: guessing it is hopeless at any factor.
+const RANDOM_WORK_FACTOR: u8 = 10;
 /// Most that a passphrase file may hold, bytes.
 const PASSPHRASE_BYTES_MAX: u64 = 4_096;
 /// Fewest letters of a passphrase that a person chooses (NIST SP 800-63B: 8).
@@ -33,13 +33,24 @@ pub enum Key {
     File(PathBuf),
     /// Typed on a terminal.
     Typed(SecretString),
+    /// The desktop's keyring.
+    Keyring,
 }
 
 impl Key {
+    /// What opens the identity of a home folder without anybody being asked for a passphrase.
+    pub fn of(home: &Home) -> Key {
+        match protection(home) {
+            Protection::Keyring => Key::Keyring,
+            Protection::None | Protection::Folder | Protection::Passphrase => Key::Own,
+        }
+    }
+
     pub(super) fn passphrase(&self, home: &Home) -> Result<SecretString, SecretsError> {
         match self {
             Key::Typed(passphrase) => Ok(passphrase.clone()),
             Key::File(path) => read_passphrase(path),
+            Key::Keyring => keyring::read(home),
             Key::Own if home.passphrase_file().exists() => read_passphrase(&home.passphrase_file()),
             Key::Own => Err(SecretsError::NoPassphrase),
         }
@@ -79,10 +90,30 @@ fn read_passphrase(path: &Path) -> Result<SecretString, SecretsError> {
 }
 
 /// Whether a passphrase may protect something from now on.
-pub(super) fn check_new(passphrase: &SecretString) -> Result<(), SecretsError> {
+///
+/// # Errors
+/// [`SecretsError::Weak`].
+pub fn check_passphrase(passphrase: &SecretString) -> Result<(), SecretsError> {
     match passphrase.expose_secret().chars().count() {
         0..PASSPHRASE_CHARS_MIN => Err(SecretsError::Weak("a passphrase needs at least 8 letters")),
         _ => Ok(()),
+    }
+}
+
+/// What a new identity file is sealed with. In a folder or a keyring that is a new random passphrase, kept there first.
+pub(super) fn new_passphrase(home: &Home, key: &Key) -> Result<(SecretString, u8), SecretsError> {
+    match key {
+        Key::Own => {
+            let (text, passphrase) = random_passphrase()?;
+            write_private(&home.passphrase_file(), text.as_bytes())?;
+            Ok((passphrase, RANDOM_WORK_FACTOR))
+        }
+        Key::Keyring => Ok((keyring::make(home)?, RANDOM_WORK_FACTOR)),
+        Key::File(_) | Key::Typed(_) => {
+            let passphrase = key.passphrase(home)?;
+            check_passphrase(&passphrase)?;
+            Ok((passphrase, PERSON_WORK_FACTOR))
+        }
     }
 }
 

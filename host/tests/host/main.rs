@@ -4,4 +4,5 @@
     clippy::expect_used,
     reason = "in a test a panic is the verdict"
 )]
+mod keyring;
 mod starting;

@@ -1,15 +1,23 @@
 //! A host whose wallet does not start: it answers, says why, keeps trying, and ends in order when it is asked to.
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use autopilot_host::{
-    config::{Chain, Config, Provider, Wallet},
+    config::{Chain, Config},
     control::{Client, client},
     home::Home,
     run::{self, HostError, Options, Stage},
     secrets::Key,
 };
 use autopilot_proto::control::v1 as pb;
+use autopilot_simchain::SimChain;
 use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
     sync::{oneshot, watch},
     task::JoinHandle,
     time::{Instant, sleep, timeout},
@@ -27,7 +35,7 @@ struct Host {
 }
 
 /// A program in the wallet's place that says this and ends.
-fn program(folder: &Path, says: &str) -> std::path::PathBuf {
+fn program(folder: &Path, says: &str) -> PathBuf {
     let path = folder.join("walletd");
     fs::write(&path, format!("#!/bin/sh\ncat <<'END'\n{says}\nEND\n")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
@@ -37,21 +45,22 @@ fn program(folder: &Path, says: &str) -> std::path::PathBuf {
 impl Host {
     fn start(says: &str) -> Host {
         let folder = tempfile::Builder::new().prefix("ap").tempdir_in("/tmp").unwrap();
+        let walletd = program(folder.path(), says);
+        let nowhere = Chain::Esplora {
+            url: "http://127.0.0.1:1".into(),
+        };
+        Host::with(folder, nowhere, Some(walletd))
+    }
+
+    fn with(folder: tempfile::TempDir, chain: Chain, walletd: Option<PathBuf>) -> Host {
         let home = Home::open(&folder.path().join("h")).unwrap();
         let config = Config {
-            network: "regtest".into(),
-            relays: Vec::new(),
-            chain: Chain::Esplora {
-                url: "http://127.0.0.1:1".into(),
-            },
-            wallet: Wallet::default(),
-            model: None,
-            embedding: None,
-            provider: Provider::default(),
+            chain,
+            ..Config::bare("regtest")
         };
         config.write(&home.config_file()).unwrap();
         let options = Options {
-            walletd: Some(program(folder.path(), says)),
+            walletd,
             ..Options::new(home.path().to_owned(), Key::Own)
         };
         let stage = options.stage.subscribe();
@@ -124,5 +133,53 @@ async fn a_window_stops_a_host_that_still_starts() {
     let mut client = host.client().await;
     says(&mut client, "the wallet does not start").await;
     drop(host.stop.take());
+    host.ended().await;
+}
+
+/// Where nobody listens yet, and later whoever passes everything on.
+async fn pass_on(at: u16, to: u16) {
+    let listener = TcpListener::bind(("127.0.0.1", at)).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut one, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                if let Ok(mut other) = TcpStream::connect(("127.0.0.1", to)).await {
+                    let _ = copy_bidirectional(&mut one, &mut other).await;
+                }
+            });
+        }
+    });
+}
+
+/// With the real wallet: it waits for its blocks, the host answers meanwhile, and everything serves once they come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_serves_once_its_blocks_come() {
+    let folder = tempfile::Builder::new().prefix("ap").tempdir_in("/tmp").unwrap();
+    let blocks = folder.path().join("chain.blocks");
+    let options = autopilot_simchain::Options {
+        blocks: Some(&blocks),
+        auto_mine: true,
+    };
+    let chain = SimChain::start_with(([127, 0, 0, 1], 0).into(), options)
+        .await
+        .unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let later = Chain::Bitcoind {
+        host: chain.host.clone(),
+        port,
+        user: chain.user.clone(),
+        password: chain.password.clone(),
+    };
+    let mut host = Host::with(folder, later, None);
+    let mut client = host.client().await;
+    let status = says(&mut client, &format!("bitcoind, 127.0.0.1:{port}")).await;
+    assert!(status.node_id.is_empty(), "nobody knows the node before it runs");
+    pass_on(port, chain.port).await;
+    let serving = host.stage.wait_for(|stage| matches!(stage, Stage::Serving(_)));
+    timeout(PATIENCE, serving).await.unwrap().unwrap();
+    let status = client.status(pb::StatusRequest {}).await.unwrap().into_inner();
+    assert_eq!((status.waiting_for.as_str(), status.node_id.len()), ("", 66));
+    client.stop(pb::StopRequest {}).await.unwrap();
     host.ended().await;
 }

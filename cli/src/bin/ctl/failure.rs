@@ -258,13 +258,16 @@ impl From<SecretsError> for Failure {
             error if error.is_locked() => Kind::Locked,
             SecretsError::Missing(_) => Kind::NotFound,
             SecretsError::Weak(_) | SecretsError::NotWords | SecretsError::NotPrivate { .. } => Kind::Usage,
-            SecretsError::Occupied(_) | SecretsError::AlreadySo(_) | SecretsError::Damaged { .. } => {
-                Kind::Refused
-            }
+            SecretsError::Occupied(_)
+            | SecretsError::AlreadySo(_)
+            | SecretsError::NotKept(_)
+            | SecretsError::Damaged { .. } => Kind::Refused,
             _ => Kind::Other,
         };
         let failure = Failure::new(kind, error.code(), error.to_string());
         match kind {
+            // The keyring's own words say what to do.
+            Kind::Locked if matches!(error, SecretsError::Keyring(_)) => failure,
             Kind::Locked => failure.next("name the file with the passphrase: --passphrase-file FILE"),
             _ => failure,
         }

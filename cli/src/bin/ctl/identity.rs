@@ -30,7 +30,7 @@ pub async fn identity(home: &Path, out: Out, action: Identity) -> Outcome {
             let file = passphrase.passphrase_file;
             backup(home, out, to.as_deref(), file.as_deref(), yes).await
         }
-        Identity::Protect { new } => protect(home, out, &new).await,
+        Identity::Protect { keyring, new } => protect(home, out, keyring, &new).await,
         Identity::Unprotect { passphrase, yes } => {
             unprotect(home, out, passphrase.passphrase_file.as_deref(), yes).await
         }
@@ -231,17 +231,35 @@ fn into_file(path: &Path, words: &str) -> Outcome {
     })
 }
 
-async fn protect(path: &Path, out: Out, new: &NewPassphrase) -> Outcome {
+async fn protect(path: &Path, out: Out, keyring: bool, new: &NewPassphrase) -> Outcome {
     let home = existing(path)?;
-    if protection(&home) == Protection::Passphrase {
-        let message = "the identity is protected by a passphrase already";
-        return Err(Failure::new(Kind::Refused, "already-so", message)
-            .next("autopilotctl identity change-passphrase"));
+    let already = |by: &str, next: &str| {
+        let message = format!("the identity is protected by {by} already");
+        Err(Failure::new(Kind::Refused, "already-so", message).next(next))
+    };
+    match (protection(&home), keyring) {
+        (Protection::Passphrase, false) => {
+            return already("a passphrase", "autopilotctl identity change-passphrase");
+        }
+        (Protection::Passphrase, true) => return already("a passphrase", "autopilotctl identity unprotect"),
+        (Protection::Keyring, true) => return already("the keyring", "autopilotctl identity show"),
+        _ => {}
     }
-    let secrets = Secrets::open(&home, &Key::Own)?;
-    secrets.protect(&home, &new_key(out, new)?)?;
-    noted(&home, &secrets, "passphrase").await?;
-    let words = "Protected. A host asks for the passphrase at its start, or reads it from --passphrase-file; without it everything here is lost.";
+    let secrets = Secrets::open(&home, &Key::of(&home))?;
+    let (key, by, words) = match keyring {
+        true => (
+            Key::Keyring,
+            "keyring",
+            "Protected. The desktop's keyring opens the identity; back up the words: without that keyring nothing else does.",
+        ),
+        false => (
+            new_key(out, new)?,
+            "passphrase",
+            "Protected. A host asks for the passphrase at its start, or reads it from --passphrase-file; without it everything here is lost.",
+        ),
+    };
+    secrets.protect(&home, &key)?;
+    noted(&home, &secrets, by).await?;
     done(&home, out, "protected", words)
 }
 

@@ -57,6 +57,9 @@ pub struct Host {
     /// File with the passphrase of the identity; without it the home folder's own is used
     #[arg(long, env = "AUTOPILOT_PASSPHRASE_FILE", hide_env_values = true)]
     pub passphrase_file: Option<PathBuf>,
+    /// The passphrase of the identity is in the desktop's keyring; a new identity gets a random one there
+    #[arg(long, conflicts_with = "passphrase_file")]
+    pub keyring: bool,
     /// Bitcoin network of a new home folder; never guessed
     #[arg(long, value_enum)]
     pub network: Option<Network>,

@@ -11,6 +11,8 @@ use autopilot_host::{
     control,
     home::Home,
     net, run,
+    secrets::Key,
+    setup::RISKS,
 };
 use autopilot_proto::control::v1::GoOnlineRequest;
 use tokio::{
@@ -19,13 +21,6 @@ use tokio::{
 };
 
 use crate::{args, say};
-
-/// What is said once before anything starts on the real network.
-const RISKS: &str = "On the Bitcoin network these are real sats:
-  - a channel can be force-closed (by the peer, or after a crash); fees are yours, and money is locked for days
-  - sums below 354 sat in flight can't be enforced on chain
-  - the words alone restore no channel: keep the home folder, and never run two copies of it
-Say --accept-risks to go on.";
 
 /// Exit code of a program that a signal ended: 128 and the number of SIGINT.
 const EXIT_INTERRUPTED: i32 = 130;
@@ -92,14 +87,17 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
     };
     say(&format!("network: {}", config.network));
     if config.network == "bitcoin" && !args.accept_risks {
-        bail!(RISKS);
+        bail!("{RISKS}\nSay --accept-risks to go on.");
     }
     let home = Home::open(&path)?;
     if let Some(config) = &fresh {
         config.write(&home.config_file())?;
     }
-    let key = passphrase::key(&home, args.passphrase_file.as_deref(), may_ask(&args))
-        .context("no passphrase can be read from the terminal")?;
+    let key = match args.keyring {
+        true => Key::Keyring,
+        false => passphrase::key(&home, args.passphrase_file.as_deref(), may_ask(&args))
+            .context("no passphrase can be read from the terminal")?,
+    };
     let options = run::Options::new(path, key);
     let socket = home.control_socket();
     let online = args.online;

@@ -42,6 +42,9 @@ pub enum Identity {
     },
     /// Protects the identity by a passphrase that is not in the home folder.
     Protect {
+        /// By a random one in the desktop's keyring, which nobody has to type.
+        #[arg(long, conflicts_with = "new_passphrase_file")]
+        keyring: bool,
         #[command(flatten)]
         new: NewPassphrase,
     },

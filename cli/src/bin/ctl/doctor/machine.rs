@@ -1,13 +1,8 @@
 //! What the machine gives: folder, space, lock, clock.
-use std::{
-    fs,
-    os::unix::fs::{MetadataExt, PermissionsExt},
-    path::Path,
-    time::SystemTime,
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::SystemTime};
 
 use autopilot_cli::home::control_socket;
-use autopilot_host::{audit::ledger_path, home::MAX_SOCKET_PATH_BYTES};
+use autopilot_host::home::{self, MAX_SOCKET_PATH_BYTES, Writer};
 
 use super::Check;
 use crate::output::{at, bytes, duration};
@@ -18,7 +13,6 @@ const SPACE_FAIL_BYTES: u64 = 64 << 20;
 const CLOCK_SKEW_MS: i64 = 600_000;
 /// Before this program existed (2026-01-01).
 const CLOCK_MIN_MS: i64 = 1_767_225_600_000;
-const PID_BYTES_MAX: usize = 32;
 
 pub fn folder(home: &Path) -> Check {
     let shown = home.display();
@@ -83,33 +77,16 @@ pub fn disk(home: &Path) -> Check {
 }
 
 /// Who holds the ledger's lock, told without touching the lock.
-pub fn writer(home: &Path) -> Check {
-    let mut lock = ledger_path(home).into_os_string();
-    lock.push(".lock");
-    let Ok(metadata) = fs::metadata(&lock) else {
-        return Check::ok("writer", "nobody ever wrote here");
-    };
-    let held = fs::read_to_string("/proc/locks").map(|locks| is_locked(&locks, metadata.ino()));
-    let pid = fs::read(&lock).ok().filter(|text| text.len() <= PID_BYTES_MAX);
-    let pid = pid.and_then(|text| String::from_utf8(text).ok()?.trim().parse::<u32>().ok());
-    let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
-    match held {
-        Ok(true) => Check::ok("writer", format!("the ledger is held by a running host{pid}")),
-        Ok(false) => Check::ok("writer", "nobody holds the ledger"),
+pub fn writer(path: &Path) -> Check {
+    match home::writer(path) {
+        Ok(Writer::Never) => Check::ok("writer", "nobody ever wrote here"),
+        Ok(Writer::Free) => Check::ok("writer", "nobody holds the ledger"),
+        Ok(Writer::Held { pid }) => {
+            let pid = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
+            Check::ok("writer", format!("the ledger is held by a running host{pid}"))
+        }
         Err(error) => Check::warn("writer", format!("/proc/locks: {error}"), ""),
     }
-}
-
-/// `/proc/locks` names the inode as `major:minor:inode`.
-fn is_locked(locks: &str, inode: u64) -> bool {
-    let inode = inode.to_string();
-    let of_line = |line: &str| {
-        let place = line
-            .split_whitespace()
-            .find(|word| word.matches(':').count() == 2)?;
-        Some(place.rsplit(':').next()? == inode)
-    };
-    locks.lines().any(|line| of_line(line) == Some(true))
 }
 
 pub fn clock(recorded_at_ms: Option<i64>) -> Check {
@@ -137,15 +114,6 @@ pub fn clock(recorded_at_ms: Option<i64>) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_lock_table_is_read_by_inode() {
-        let locks =
-            "1: FLOCK  ADVISORY  WRITE 4242 fe:00:1234 0 EOF\n2: POSIX  ADVISORY  READ 1 fe:00:99 0 EOF";
-        assert!(is_locked(locks, 1234));
-        assert!(is_locked(locks, 99));
-        assert!(!is_locked(locks, 123));
-    }
 
     #[test]
     fn a_clock_behind_the_ledger_is_a_failure() {

@@ -8,12 +8,13 @@ use autopilot_host::config::{Config, Model};
 use serde::Serialize;
 
 /// What a home folder holds of ours: name and meaning. Whatever else lies there is somebody else's and stays.
-const OURS: [(&str, &str); 9] = [
+const OURS: [(&str, &str); 10] = [
     (
         "identity.age",
         "the identity: without a backup of its words it is gone for good",
     ),
     ("passphrase", "the key to the identity"),
+    ("keyring", "the name of that key in the desktop's keyring"),
     ("config.toml", "the configuration"),
     ("ledger", "every fact, and the texts beside them"),
     ("wallet", "the wallet: channels and keys"),
