@@ -26,4 +26,5 @@ pub mod serving;
 pub mod session;
 pub mod setup;
 pub mod statement;
+pub mod tailnet;
 mod treasury;

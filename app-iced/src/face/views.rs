@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 
 use autopilot_proto::control::v1::{
     ActivityReply, AlertsReply, BalanceReply, EarningsReply, InboxReply, JobsReply, PanesReply,
-    ProviderReply, PurchasesReply, RelaysReply, StatusReply, Trouble, WatchUpdate, watch_update::Answer,
+    ProviderReply, PurchasesReply, RelaysReply, StatusReply, TailnetReply, Trouble, WatchUpdate,
+    watch_update::Answer,
 };
 
 use super::News;
@@ -100,6 +101,7 @@ views! {
     inbox: Inbox(InboxReply);
     provider: Provider(ProviderReply);
     purchases: Purchases(PurchasesReply);
+    tailnet: Tailnet(TailnetReply);
 }
 
 impl Views {

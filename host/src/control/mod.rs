@@ -20,6 +20,7 @@ mod inbox;
 mod job_log;
 mod model;
 mod pay;
+mod perf;
 mod presence;
 mod prices;
 mod provider;
@@ -28,6 +29,7 @@ mod refusals;
 mod serve;
 mod service;
 mod story;
+mod tailnet;
 mod terms;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{at::Marks, chart::Drawn, withdraw::Plans};
+use super::{perf::Meters, tailnet::Glance, withdraw::Plans};
 use crate::{config::Config, desk::Desk, heads::Heads, home::Home, outside::Outside, pulse::Beat};
 
 /// What the faces talk to.
@@ -30,6 +31,8 @@ pub struct Service {
     pub(crate) marks: Marks,
     /// Calls that wait to go online.
     pub(crate) connecting: Arc<AtomicU32>,
+    pub(crate) meters: Arc<Meters>,
+    pub(crate) tailnet: Glance,
 }
 
 /// Answers each call with the method named beside it.
@@ -108,6 +111,9 @@ table! {
     panes(PanesRequest) -> PanesReply = answer_panes;
     open_pane(PaneRequest) -> PanesReply = answer_open_pane;
     close_pane(PaneRequest) -> PanesReply = answer_close_pane;
+    perf(PerfRequest) -> PerfReply = answer_perf;
+    report_frames(Frames) -> FramesReply = answer_report_frames;
+    tailnet(TailnetRequest) -> TailnetReply = answer_tailnet;
     activity(ActivityRequest) -> ActivityReply = answer_activity;
     alerts(AlertsRequest) -> AlertsReply = answer_alerts;
     acknowledge_alert(AcknowledgeAlertRequest) -> AlertsReply = answer_acknowledge_alert;

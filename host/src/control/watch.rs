@@ -34,10 +34,11 @@ enum View {
     Provider,
     Inbox,
     Purchases,
+    Tailnet,
     Tokens,
 }
 
-const VIEWS: [(&str, View); 12] = [
+const VIEWS: [(&str, View); 13] = [
     ("status", View::Status),
     ("earnings", View::Earnings),
     ("balance", View::Balance),
@@ -49,6 +50,7 @@ const VIEWS: [(&str, View); 12] = [
     ("provider", View::Provider),
     ("inbox", View::Inbox),
     ("purchases", View::Purchases),
+    ("tailnet", View::Tailnet),
     ("tokens", View::Tokens),
 ];
 
@@ -96,6 +98,7 @@ impl Service {
         mut watched: Vec<Watched>,
         updates: Updates,
     ) {
+        let _watcher = self.meters.watcher();
         let (mut head, mut desk) = (self.outside.ledger.head(), self.desk.subscribe());
         let mut tokens = self.outside.tokens.subscribe();
         let wants_tokens = watched.iter().any(|watched| watched.view == View::Tokens);
@@ -175,6 +178,7 @@ impl Service {
             View::Purchases => {
                 Answer::Purchases(self.answer_purchases(pb::PurchasesRequest::default()).await?)
             }
+            View::Tailnet => Answer::Tailnet(self.watched_tailnet()),
             View::Tokens => return Err(errors::invalid("tokens are a stream and no view")),
         })
     }
@@ -209,7 +213,7 @@ fn lasting(answer: &Answer) -> pb::WatchUpdate {
             }
         }
         Answer::Purchases(purchases) => purchases.basis = None,
-        Answer::Trouble(_) | Answer::Relays(_) | Answer::Token(_) => {}
+        Answer::Trouble(_) | Answer::Relays(_) | Answer::Token(_) | Answer::Tailnet(_) => {}
     }
     pb::WatchUpdate {
         answer: Some(answer),

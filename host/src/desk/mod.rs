@@ -1,9 +1,11 @@
 //! The desk: which panes are open. One for the window and for everybody who drives it, so that they can't disagree.
 mod pane;
+mod standing;
 
 use tokio::sync::watch;
 
 pub use pane::Pane;
+pub use standing::{Kind, PaneStanding, Setting, standing};
 
 /// Open panes in the order in which they were opened, and the one in front.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

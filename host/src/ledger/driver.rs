@@ -1,5 +1,5 @@
 //! The task itself: decide, record, commit, answer.
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use autopilot_core::{
     Effect, Engine,
@@ -12,7 +12,7 @@ use autopilot_store_sqlite::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Reply, Request, SubmitError};
+use super::{Pace, Reply, Request, SubmitError};
 use crate::{audit::STATE_SNAPSHOT_VERSION, clock::now_ms, crash};
 
 /// Decisions in one commit, at most.
@@ -58,6 +58,7 @@ pub(super) struct Driver {
     pub(super) head: watch::Sender<Head>,
     pub(super) outstanding: watch::Sender<Arc<Vec<Effect>>>,
     pub(super) last_snapshot: u64,
+    pub(super) pace: Arc<Pace>,
 }
 
 /// What becomes durable beside a group's facts.
@@ -172,6 +173,7 @@ impl Driver {
                 .for_each(|fact| crash::point(point, &fact.fact.r#type));
         };
         all_at("commit.before");
+        let begun = Instant::now();
         self.store
             .append(Commit {
                 facts,
@@ -179,6 +181,7 @@ impl Driver {
                 journal,
             })
             .await?;
+        self.pace.took(begun.elapsed());
         all_at("commit.after");
         for fact in facts {
             tracing::info!(sequence = fact.fact.sequence, stream = %fact.fact.stream, "{}", fact.fact.r#type);

@@ -2,6 +2,7 @@
 //! groups, and answered only once they are durable. A failed commit stops the process: nothing speculative was ever
 //! shown or sent.
 mod driver;
+mod pace;
 pub mod recheck;
 
 use std::{path::Path, sync::Arc};
@@ -16,6 +17,7 @@ use autopilot_store_sqlite::{
 use tokio::sync::{mpsc, oneshot, watch};
 
 use driver::{Driver, restore};
+pub use pace::{Latency, Pace};
 pub use recheck::Check;
 
 /// Inputs that wait, at most: beyond it whoever observes has to wait too.
@@ -73,6 +75,7 @@ pub struct Ledger {
     reader: Reader,
     vault: Vault,
     check: Arc<watch::Sender<Check>>,
+    pace: Arc<Pace>,
 }
 
 /// How a ledger was opened, in words for the log and the screen.
@@ -124,7 +127,9 @@ impl Ledger {
         let (requests, queue) = mpsc::channel(QUEUE);
         let (head_tell, head) = watch::channel(*engine.head());
         let (outstanding_tell, outstanding) = watch::channel(Arc::new(engine.outstanding()));
+        let pace = Arc::<Pace>::default();
         let driver = Driver {
+            pace: pace.clone(),
             last_snapshot: engine.head().sequence,
             engine,
             store,
@@ -141,6 +146,7 @@ impl Ledger {
                 reader,
                 vault,
                 check: Arc::default(),
+                pace,
             },
             Start { opened, notes },
         ))
@@ -204,6 +210,11 @@ impl Ledger {
     /// How far reading the ledger again is, and what it found.
     pub fn check(&self) -> Check {
         self.check.borrow().clone()
+    }
+
+    /// How long commits took.
+    pub fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// For pages of facts and rows.

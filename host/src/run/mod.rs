@@ -128,6 +128,8 @@ async fn serve(
         chart: Arc::default(),
         marks: Default::default(),
         connecting: Arc::default(),
+        meters: Arc::default(),
+        tailnet: Default::default(),
     };
     let listener = match control::bind(&home.control_socket()).await {
         Ok(listener) => listener,

@@ -2,6 +2,7 @@
 pub mod alerts;
 mod books;
 mod buying;
+mod desk;
 mod identity;
 mod market;
 mod policy;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use books::{Export, Format, Journal, Log, Price, Report, Span, Worth};
 pub use buying::{Buy, BuyMode, BuyModeStart, Terms};
+pub use desk::{Pane, Perf};
 pub use identity::{Identity, NewPassphrase};
 pub use market::{Canary, ContentChange, Forget, Missed, RefusalAction, Refusals};
 pub use policy::{Policy, PolicyChange};
@@ -131,7 +133,15 @@ pub enum Command {
     /// Prices of bitcoin, recorded for the books.
     #[command(subcommand)]
     Price(Price),
+    /// The panes of the window: open or not, and how each is. Works without a window.
+    #[command(subcommand)]
+    Pane(Pane),
+    /// What the host costs: memory, processor, facts, commits, and the frames of its window.
+    Perf(Perf),
+    /// Devices of this machine's tailnet.
+    Tailnet,
     /// The facts of one run of the host, as its session log has them.
+    #[command(visible_alias = "logs")]
     Log(Log),
     /// What relays answered and connections did: bounded, and no evidence.
     Journal(Journal),

@@ -11,6 +11,7 @@ mod channels;
 mod confirm;
 mod connect;
 mod debts;
+mod desk;
 mod doctor;
 mod failure;
 mod forget;
@@ -198,6 +199,9 @@ async fn run(cli: Cli, out: Out) -> Outcome {
             heads::overrule(&mut connect(&home).await?, out, wish).await
         }
         Command::Ledger(Ledger::Tail(tail)) | Command::Events(tail) => ledger::tail(&home, out, tail).await,
+        Command::Pane(action) => desk::pane(&mut connect(&home).await?, out, action).await,
+        Command::Perf(asked) => desk::perf(&mut connect(&home).await?, out, asked).await,
+        Command::Tailnet => desk::tailnet(&mut connect(&home).await?, out).await,
         Command::Stop => {
             let reply = call(connect(&home).await?.stop(control::StopRequest {})).await?;
             out.show(&reply, |_| "The host is stopping.".to_owned())

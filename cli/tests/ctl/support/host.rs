@@ -151,6 +151,9 @@ fn panes(open: &str) -> PanesReply {
         title: "LDK Lightning Wallet".into(),
         source: "wallet".into(),
         open: open == "pane.wallet",
+        state: "error".into(),
+        sentence: "The wallet does not start. Earning is not possible now.".into(),
+        next: "Refresh.".into(),
         ..Default::default()
     };
     PanesReply {
@@ -389,6 +392,24 @@ impl Control for Host {
     }
     async fn open_pane(&self, request: Request<PaneRequest>) -> Answer<PanesReply> {
         Ok(Response::new(panes(&request.into_inner().id)))
+    }
+    async fn perf(&self, request: Request<PerfRequest>) -> Answer<PerfReply> {
+        Ok(Response::new(PerfReply {
+            basis: basis(),
+            over_ms: request.into_inner().over_ms,
+            rss_bytes: 64 << 20,
+            facts_per_minute: 120,
+            ..Default::default()
+        }))
+    }
+    async fn report_frames(&self, _: Request<Frames>) -> Answer<FramesReply> {
+        Ok(Response::new(FramesReply {}))
+    }
+    async fn tailnet(&self, _: Request<TailnetRequest>) -> Answer<TailnetReply> {
+        Ok(Response::new(TailnetReply {
+            state: "not-installed".into(),
+            ..Default::default()
+        }))
     }
     async fn close_pane(&self, _: Request<PaneRequest>) -> Answer<PanesReply> {
         Ok(Response::new(panes("")))
