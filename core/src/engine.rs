@@ -177,6 +177,7 @@ impl Engine {
             Command::StopBuyMode => buy_mode::stop(&self.state),
             Command::Forget { subject, reason } => forget::forget(&self.state, subject, reason),
             Command::CancelPurchase(id) => buyer::cancel(&self.state, id),
+            Command::ChangeRelays(changed) => presence::change_relays(&self.presence, changed),
             Command::AcknowledgeAlert(id) => alerts::acknowledge(&self.state, id),
             Command::Celebrate(sats) => milestones::celebrate(&self.state, sats),
         }

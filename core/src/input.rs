@@ -386,6 +386,8 @@ pub enum Command {
     StopBuyMode,
     /// Stop waiting for a purchase that is not paid.
     CancelPurchase(JobId),
+    /// Use other relays; the caller checked that they are addresses.
+    ChangeRelays(pb::RelaysChanged),
     /// A person knows of this alert.
     AcknowledgeAlert(String),
     /// A face has shown that this sum of sats was reached.

@@ -86,6 +86,23 @@ pub fn set_policy(state: &State, policy: pb::Policy) -> Result<Vec<Draft>, Refus
     Ok(vec![fact(STREAM, Source::Person, changed)])
 }
 
+/// Other relays, of which one stays: without any nobody is heard.
+pub fn change_relays(presence: &Presence, changed: pb::RelaysChanged) -> Result<Vec<Draft>, Refusal> {
+    if changed.added.is_empty() && changed.removed.is_empty() {
+        return Ok(Vec::new());
+    }
+    if changed.relays.is_empty() {
+        let why = match presence.online_since_ms {
+            Some(_) => {
+                "that is the last relay, and the provider is online: nobody could reach it any more. Add another one first"
+            }
+            None => "that is the last relay: without one nobody is heard. Add another one first",
+        };
+        return Err(Refusal::new(Code::NotReady, why));
+    }
+    Ok(vec![fact(STREAM, Source::Person, changed)])
+}
+
 /// A person says what a refusal was. Saying it twice changes nothing.
 pub fn mark_refusal(state: &State, mark: pb::RefusalMarked) -> Result<Vec<Draft>, Refusal> {
     let id = JobId::of(&mark.job_id);

@@ -171,4 +171,5 @@ catalogue! {
     AlertAcknowledged = "alert.acknowledged" 1 false [];
     MilestoneReached = "milestone.reached" 1 false [];
     MilestoneCelebrated = "milestone.celebrated" 1 false [];
+    RelaysChanged = "relays.changed" 1 false [];
 }

@@ -28,8 +28,6 @@ pub struct Outside {
     pub ledger: Ledger,
     /// Relays; none for a plain wallet.
     pub market: Option<Arc<RelayMarket>>,
-    /// Addresses of our relays.
-    pub relays: Arc<[String]>,
     /// The wallet process.
     pub wallet: WalletClient,
     /// The model; none for a plain buyer.
@@ -52,6 +50,14 @@ impl Outside {
     /// What the wallet waits for, where it does not serve.
     pub fn waiting(&self) -> Option<String> {
         self.waiting.borrow().clone()
+    }
+
+    /// Addresses of the relays in use.
+    pub fn relays(&self) -> Vec<String> {
+        self.market
+            .as_ref()
+            .map(|market| market.addresses())
+            .unwrap_or_default()
     }
 
     /// The relays, or a sentence.

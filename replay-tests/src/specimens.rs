@@ -46,6 +46,7 @@ fn ledger() -> Vec<Event> {
         pb::AlertAcknowledged { id: "head-disputed".into() }.into(),
         pb::MilestoneReached { sats: 10 }.into(),
         pb::MilestoneCelebrated { sats: 10 }.into(),
+        pb::RelaysChanged { relays: vec!["wss://one".into()], added: vec![], removed: vec!["wss://two".into()] }.into(),
     ]
 }
 

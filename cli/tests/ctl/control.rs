@@ -36,7 +36,7 @@ async fn alerts_are_listed_and_acknowledged() {
         (&known["alerts"][0]["state"], &known["active"]),
         (&"acknowledged".into(), &0.into())
     );
-    check(home.path(), &["alerts", "ack", "nothing"], 5, "").await;
+    check(home.path(), &["alerts", "ack", "nothing"], 5, "not-found").await;
     let words = run(home.path(), &["alerts", "list"]).await;
     assert!(words.stdout.contains("differ by 7 msat"), "{}", words.stdout);
     check(home.path(), &["activity", "--domain", "job"], 0, "").await;

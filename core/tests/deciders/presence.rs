@@ -214,3 +214,24 @@ fn an_unknown_critical_fact_makes_the_ledger_read_only() {
             .is_ok_and(|drafts| drafts.len() == 3)
     );
 }
+
+#[test]
+fn other_relays_are_a_fact_and_the_last_one_stays() {
+    let change = |relays: &[&str], added: &[&str], removed: &[&str]| {
+        let owned = |relays: &[&str]| relays.iter().map(|relay| (*relay).to_owned()).collect();
+        Input::Person(Command::ChangeRelays(pb::RelaysChanged {
+            relays: owned(relays),
+            added: owned(added),
+            removed: owned(removed),
+        }))
+    };
+    for mut ledger in [online(), offline(policy())] {
+        ledger.check(
+            change(&["wss://a", "wss://b"], &["wss://b"], &[]),
+            &["relays.changed"],
+        );
+        ledger.check(change(&["wss://b"], &[], &["wss://a"]), &["relays.changed"]);
+        ledger.check(change(&[], &[], &["wss://b"]), &["no: not-ready"]);
+        ledger.check(change(&["wss://b"], &[], &[]), &[]);
+    }
+}

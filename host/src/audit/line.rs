@@ -131,6 +131,7 @@ fn payload(event: &Event) -> Value {
         AlertAcknowledged,
         MilestoneReached,
         MilestoneCelebrated,
+        RelaysChanged,
     );
     // Plain owned data with string keys: making a value of it cannot fail.
     value.unwrap_or_default()

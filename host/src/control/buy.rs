@@ -39,7 +39,6 @@ impl Order {
 /// Composes a purchase, of a person's or of the buy mode `buy_mode_id`.
 pub(super) async fn order(
     outside: &Outside,
-    relays: &[String],
     request: BuyRequest,
     buy_mode_id: Vec<u8>,
 ) -> Result<Order, Status> {
@@ -85,7 +84,7 @@ pub(super) async fn order(
         bid_msat: (!request.without_bid).then_some(Msat(request.budget_msat)),
         providers: provider.into_iter().collect(),
         encryption: request.encrypted.then_some(Encryption::Nip44),
-        relays: relays.to_vec(),
+        relays: outside.relays(),
         ..NewRequest::default()
     };
     let event = market
@@ -150,7 +149,7 @@ async fn refund_offer(outside: &Outside, wish: &str) -> Result<Option<String>, S
 impl Service {
     pub(super) async fn answer_buy(&self, request: BuyRequest) -> Result<BuyReply, Status> {
         let dry_run = request.dry_run;
-        let order = order(&self.outside, &self.config.relays, request, Vec::new()).await?;
+        let order = order(&self.outside, request, Vec::new()).await?;
         if dry_run {
             self.rehearse(order.command).await?;
             return Ok(BuyReply::default());

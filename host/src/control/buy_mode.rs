@@ -110,7 +110,7 @@ fn shown(engine: &Engine) -> pb::BuyModeReply {
 }
 
 /// Makes each purchase when it is due, until the ledger stops. The decider judges again, so that nothing is bought twice.
-pub async fn run(outside: Outside, relays: Vec<String>) {
+pub async fn run(outside: Outside) {
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut quiet = false;
@@ -123,7 +123,7 @@ pub async fn run(outside: Outside, relays: Vec<String>) {
             return;
         };
         let Some(terms) = due else { continue };
-        match buy(&outside, &relays, terms).await {
+        match buy(&outside, terms).await {
             Ok(()) => quiet = false,
             // Said once: the cause (no money, no relay) may last.
             Err(status) if !quiet => {
@@ -138,7 +138,7 @@ pub async fn run(outside: Outside, relays: Vec<String>) {
     }
 }
 
-async fn buy(outside: &Outside, relays: &[String], terms: BuyModeStarted) -> Result<(), Status> {
+async fn buy(outside: &Outside, terms: BuyModeStarted) -> Result<(), Status> {
     let reference = terms.prompt.clone().unwrap_or_default();
     let prompt = outside.ledger.text(&reference).await.map_err(errors::read)?;
     let input = match prompt.and_then(|bytes| String::from_utf8(bytes).ok()) {
@@ -157,6 +157,6 @@ async fn buy(outside: &Outside, relays: &[String], terms: BuyModeStarted) -> Res
         window_s: terms.window_s,
         ..pb::BuyRequest::default()
     };
-    let order = order(outside, relays, request, terms.buy_mode_id).await?;
+    let order = order(outside, request, terms.buy_mode_id).await?;
     order.place(outside).await
 }

@@ -63,12 +63,9 @@ impl Service {
         let wait = Duration::from_secs(u64::from(request.wait_s.clamp(1, 600)));
         let deadline = Instant::now() + wait;
         let ours = self.outside.market().map_err(errors::market)?.public_key();
-        let stranger = RelayMarket::connect(
-            Identity::throw_away(),
-            RelayConfig::new(self.config.relays.clone()),
-        )
-        .await
-        .map_err(errors::market)?;
+        let stranger = RelayMarket::connect(Identity::throw_away(), RelayConfig::new(self.outside.relays()))
+            .await
+            .map_err(errors::market)?;
         connected(&stranger).await;
         let price = self
             .look(|engine| engine.state().provider.policy().min_price_msat)
@@ -83,7 +80,7 @@ impl Service {
             },
             bid_msat: Some(Msat(price)),
             providers: vec![ours],
-            relays: self.config.relays.clone(),
+            relays: self.outside.relays(),
             ..NewRequest::default()
         };
         let event = stranger

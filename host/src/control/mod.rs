@@ -26,6 +26,7 @@ mod prices;
 mod provider;
 mod purchases;
 mod refusals;
+mod relays;
 mod serve;
 mod service;
 mod story;

@@ -40,7 +40,7 @@ impl Service {
             ));
         }
         reply.heads = Some(self.heads_in_short().await?);
-        reply.relays_configured = u32::try_from(self.config.relays.len()).unwrap_or(u32::MAX);
+        reply.relays_configured = u32::try_from(self.outside.relays().len()).unwrap_or(u32::MAX);
         reply.heartbeat_age_ms = beat.and_then(|beat| u64::try_from(clock::now_ms() - beat.at_ms).ok());
         if reply.waiting_for.is_empty()
             && let Ok(info) = autopilot_core::ports::wallet::Wallet::info(&self.outside.wallet).await

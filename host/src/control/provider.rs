@@ -25,7 +25,7 @@ impl Service {
     }
 }
 
-fn of_engine(
+pub(super) fn of_engine(
     engine: &Engine,
     beat: Option<Beat>,
     day: &pb::ProviderRequest,

@@ -29,6 +29,8 @@ pub struct Service {
     pub(crate) chart: Arc<tokio::sync::Mutex<Drawn>>,
     /// States at places of the ledger, for whoever scrubs.
     pub(crate) marks: Marks,
+    /// One setting is changed at a time.
+    pub(crate) settings: Arc<tokio::sync::Mutex<()>>,
     /// Calls that wait to go online.
     pub(crate) connecting: Arc<AtomicU32>,
     pub(crate) meters: Arc<Meters>,
@@ -123,5 +125,8 @@ table! {
     job_log(JobLogRequest) -> JobLogReply = answer_job_log;
     purchases(PurchasesRequest) -> PurchasesReply = answer_purchases;
     at(AtRequest) -> AtReply = answer_at;
+    add_relay(RelayRequest) -> RelaysReply = answer_add_relay;
+    remove_relay(RelayRequest) -> RelaysReply = answer_remove_relay;
+    retry_relay(RelayRequest) -> RelaysReply = answer_retry_relay;
     celebrate(CelebrateRequest) -> EarningsReply = answer_celebrate;
 }

@@ -15,7 +15,7 @@ use autopilot_store_sqlite::{
 };
 use tokio::sync::mpsc;
 
-use super::{chart, inbox, job_log, story::story};
+use super::{chart, inbox, job_log, provider, story::story};
 use crate::{clock, ledger::Ledger};
 
 const PRICE_MSAT: u64 = 10_000;
@@ -250,5 +250,67 @@ async fn the_chart_is_folded_once_followed_and_summed_by_day_and_model() {
         .collect();
     assert_eq!(models, [("tiny", 2), ("large", 1)]);
     assert!(models.iter().all(|(model, _)| *model != NO_RECEIPT));
+    provider.ledger.stop().await;
+}
+
+#[tokio::test]
+async fn provider_status_rests_on_what_came_of_jobs() {
+    let provider = Provider::online().await;
+    let day = autopilot_proto::control::v1::ProviderRequest {
+        day_start_ms: clock::now_ms() - 86_400_000,
+        day_end_ms: clock::now_ms() + 86_400_000,
+    };
+    let look = || {
+        provider
+            .ledger
+            .look(move |engine| provider::of_engine(engine, None, &day, clock::now_ms()))
+    };
+    let reply = look().await.unwrap();
+    assert_eq!(
+        (reply.state.as_str(), reply.in_flight, reply.places),
+        ("online", 0, 1)
+    );
+    assert_eq!((reply.completion_permille, reply.payout_permille), (None, None));
+    assert!(reply.last_outcome.is_none() && reply.first_job_latency_ms.is_none());
+    assert_eq!(
+        reply.failures.len(),
+        4,
+        "all classes, also those without a failure"
+    );
+
+    provider.asked(1, 20_000).await;
+    assert_eq!(look().await.unwrap().running, 1);
+    provider.worked_and_paid(1, "tiny", clock::now_ms()).await;
+    provider.asked(2, 20_000).await;
+    provider
+        .tell(Input::Worked(Worked {
+            job: job(2),
+            attempt: 1,
+            outcome: Outcome::Failed {
+                class: facts::FailureClass::Execution,
+                code: "worker-died".to_owned(),
+                detail: "it died".to_owned(),
+                again: false,
+            },
+        }))
+        .await;
+    let reply = look().await.unwrap();
+    assert_eq!(
+        (reply.completion_permille, reply.payout_permille),
+        (Some(500), Some(1_000))
+    );
+    let execution = &reply.failures[1];
+    assert_eq!(
+        (
+            execution.class.as_str(),
+            execution.jobs,
+            execution.today,
+            execution.last_code.as_str()
+        ),
+        ("execution", 1, 1, "worker-died")
+    );
+    let last = reply.last_outcome.unwrap();
+    assert!(!last.good && last.words.contains("it died"), "{last:?}");
+    assert!(reply.first_job_latency_ms.is_some_and(|ms| ms >= 0));
     provider.ledger.stop().await;
 }

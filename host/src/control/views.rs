@@ -1,9 +1,5 @@
 //! Views of the ledger, and the commands of a provider.
-use autopilot_core::{
-    Engine, Input,
-    input::Command,
-    ports::market::{Market, RelayState, RelayStatus},
-};
+use autopilot_core::{Engine, Input, input::Command};
 use autopilot_events::words::JobId;
 use autopilot_projections::jobs::{Job, Money, Work};
 use autopilot_proto::control::v1::{self as pb};
@@ -66,26 +62,6 @@ impl Service {
     ) -> Result<pb::EarningsReply, Status> {
         self.look(move |engine| earnings(engine, request.day_start_ms, request.day_end_ms))
             .await?
-    }
-
-    pub(super) async fn answer_relays(&self, _: pb::RelaysRequest) -> Result<pb::RelaysReply, Status> {
-        let Some(market) = &self.outside.market else {
-            return Ok(pb::RelaysReply::default());
-        };
-        let relays = market.relays().await.into_iter().map(|relay| pb::RelayLine {
-            state: state_name(&relay).to_owned(),
-            relay: relay.relay,
-            latency_ms: relay.latency_ms,
-            last_seen_s: relay.last_seen_s.and_then(|s| i64::try_from(s).ok()),
-            last_error: relay.last_error.unwrap_or_default(),
-            accepted: relay.accepted,
-            refused: relay.refused,
-            delivered: relay.delivered,
-            forged: relay.forged,
-        });
-        Ok(pb::RelaysReply {
-            relays: relays.collect(),
-        })
     }
 
     pub(super) async fn answer_stop(&self, _: pb::StopRequest) -> Result<pb::StopReply, Status> {
@@ -171,16 +147,5 @@ fn line(id: &JobId, job: &Job) -> pb::JobLine {
             .map(|i| i.payment_hash.to_string())
             .unwrap_or_default(),
         reason: job.failure.clone().unwrap_or_default(),
-    }
-}
-
-fn state_name(relay: &RelayStatus) -> &'static str {
-    match relay.state {
-        RelayState::Connected if !relay.serves() => "silent",
-        RelayState::Idle => "idle",
-        RelayState::Connecting => "connecting",
-        RelayState::Connected => "connected",
-        RelayState::Disconnected => "disconnected",
-        RelayState::Terminated => "terminated",
     }
 }

@@ -56,7 +56,7 @@ pub(super) async fn sign(outside: &Outside, id: JobId, purpose: i32) -> Result<(
         FEEDBACK_BOUND_MS
     };
     let signed = pb::EventSigned {
-        relays: elsewhere(&request, &outside.relays),
+        relays: elsewhere(&request, &outside.relays()),
         ..said(&event, purpose, id, bound_ms)
     };
     outside

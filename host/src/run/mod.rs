@@ -127,6 +127,7 @@ async fn serve(
         desk,
         chart: Arc::default(),
         marks: Default::default(),
+        settings: Arc::default(),
         connecting: Arc::default(),
         meters: Arc::default(),
         tailnet: Default::default(),
@@ -168,7 +169,7 @@ async fn serve(
     let result = tokio::select! {
         result = &mut end => result,
         info = keeper.served() => {
-            start_acting(&outside, &config, heads, &mut tasks);
+            start_acting(&outside, heads, &mut tasks);
             let told = Ready {
                 home: home.path().to_owned(),
                 pubkey: pubkey.to_string(),
@@ -231,7 +232,6 @@ async fn outside(
     Ok(Outside {
         ledger,
         market,
-        relays: config.relays.clone().into(),
         wallet: client,
         model,
         embedder,
@@ -262,13 +262,13 @@ fn start_tasks(
 }
 
 /// What acts on the outside world: from the moment that the wallet agrees with the ledger.
-fn start_acting(outside: &Outside, config: &Config, heads: Arc<Heads>, tasks: &mut JoinSet<()>) {
+fn start_acting(outside: &Outside, heads: Arc<Heads>, tasks: &mut JoinSet<()>) {
     tasks.spawn(effects::run(outside.clone()));
     tasks.spawn(treasury::run(outside.clone(), outside.wallet.events()));
     tasks.spawn(async move { heads.run().await });
     if outside.market.is_some() {
         tasks.spawn(kept::run(outside.clone()));
-        tasks.spawn(control::buy_mode::run(outside.clone(), config.relays.clone()));
+        tasks.spawn(control::buy_mode::run(outside.clone()));
     }
 }
 

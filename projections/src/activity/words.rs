@@ -88,6 +88,7 @@ pub(super) fn of(event: &Event) -> Words {
         Event::AlertAcknowledged(m) => (Ledger, none(), format!("A person knows of the alert {}", m.id)),
         Event::MilestoneReached(m) => (Wallet, none(), format!("Earned {} in all by now", count(m.sats, "sat"))),
         Event::MilestoneCelebrated(m) => (Wallet, none(), format!("The first {} were celebrated", count(m.sats, "sat"))),
+        Event::RelaysChanged(m) => (Network, none(), relays(m)),
         Event::Unknown { kind, version } => (Ledger, none(), format!("Something that only a newer program knows ({kind}, version {version})")),
     }
 }
@@ -170,6 +171,19 @@ fn demand(m: &pb::DemandSeen) -> String {
         "{} were seen {why}, bidding up to {}",
         count(jobs, "request"),
         Msat(highest)
+    )
+}
+
+fn relays(m: &pb::RelaysChanged) -> String {
+    let named = |verb: &str, relays: &[String]| match relays {
+        [] => String::new(),
+        relays => format!("; {verb}: {}", relays.join(", ")),
+    };
+    format!(
+        "{} are used from now on{}{}",
+        count(m.relays.len() as u64, "relay"),
+        named("added", &m.added),
+        named("removed", &m.removed)
     )
 }
 

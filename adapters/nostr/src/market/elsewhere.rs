@@ -28,7 +28,7 @@ impl RelayMarket {
     }
 
     pub(super) fn is_ours(&self, url: &RelayUrl) -> bool {
-        self.lanes.iter().any(|(relay, _)| relay.url() == url)
+        self.lanes.lane_of(url).is_some()
     }
 
     pub(super) async fn publish_as_guest(
@@ -99,7 +99,8 @@ impl RelayMarket {
             allow_private: true,
             ..self.visitor()
         };
-        let ours = self.lanes.iter().map(|(relay, _)| (home, relay.url()));
+        let used = self.lanes.used();
+        let ours = used.iter().map(|(relay, _)| (home, relay.url()));
         let visits = ours.chain(others.iter().map(|url| (self.visitor(), url)));
         let found = join_all(visits.map(|(visitor, url)| async move {
             visitor.fetch(url, filter).await.inspect_err(|error| {

@@ -54,7 +54,8 @@ impl RelayMarket {
             |url| self.is_ours(url),
             MAX_ELSEWHERE,
         );
-        let ours = self.lanes.iter().map(|(relay, _)| (home, relay.url()));
+        let used = self.lanes.used();
+        let ours = used.iter().map(|(relay, _)| (home, relay.url()));
         let visits = ours.chain(others.iter().map(|url| (self.visitor(), url)));
         let filter = &filter;
         join_all(visits.map(|(visitor, url)| async move {

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 use super::filters::{PARTS, Part, wanted};
 use super::journal::Journal;
 use super::lane::LaneStats;
+use super::lanes::Lanes;
 use super::preview::Preview;
 use super::seen::Seen;
 use super::supervisor::Resubscriptions;
@@ -36,7 +37,7 @@ pub(super) struct Inbox {
     me: Keys,
     seen_capacity: usize,
     lane_capacity: usize,
-    stats: Vec<Arc<LaneStats>>,
+    lanes: Arc<Lanes>,
     journal: Arc<Journal>,
     watching: RwLock<Watching>,
     state: Mutex<State>,
@@ -68,15 +69,14 @@ struct Lane {
 impl Inbox {
     pub fn new(
         me: Keys,
-        stats: Vec<Arc<LaneStats>>,
+        lanes: Arc<Lanes>,
         journal: Arc<Journal>,
         capacities: (usize, usize),
         resubscribe: Arc<Resubscriptions>,
     ) -> Self {
-        let lanes = stats.iter().map(|_| Lane::default()).collect();
         let state = State {
             seen: Default::default(),
-            lanes,
+            lanes: Vec::new(),
             turn: 0,
             closed: false,
         };
@@ -84,7 +84,7 @@ impl Inbox {
             me,
             lane_capacity: capacities.0.max(1),
             seen_capacity: capacities.1.max(2),
-            stats,
+            lanes,
             journal,
             watching: RwLock::default(),
             state: Mutex::new(state),
@@ -133,7 +133,7 @@ impl Inbox {
 
     /// Takes a message of the relay `lane`.
     pub fn take(&self, lane: usize, text: &str) -> Verdict {
-        let Some(stats) = self.stats.get(lane) else {
+        let Some(stats) = self.lanes.stats(lane) else {
             return Verdict::Consumed;
         };
         let note = |event, what, detail: &str| self.journal.note(&stats.url, event, what, detail);
@@ -142,7 +142,7 @@ impl Inbox {
                 subscription_id,
                 event,
             }) => {
-                self.event(lane, stats, subscription_id.as_str(), event.into_owned());
+                self.event(lane, &stats, subscription_id.as_str(), event.into_owned());
                 return Verdict::Consumed;
             }
             Ok(RelayMessage::Closed {
@@ -177,7 +177,7 @@ impl Inbox {
 
     /// The connection of the relay `lane` broke, or was cut because of what it sent.
     pub fn broken(&self, lane: usize, why: &str) {
-        if let Some(stats) = self.stats.get(lane) {
+        if let Some(stats) = self.lanes.stats(lane) {
             stats.failed(why);
             self.journal.note(&stats.url, None, JournalKind::Connection, why);
         }
@@ -250,6 +250,9 @@ impl Inbox {
     fn put(&self, lane: usize, part: Part, id: [u8; 32], notice: Option<Notice>) {
         let mut state = self.lock();
         let seen_already = state.seen[part as usize].contains(&id);
+        if state.lanes.len() <= lane {
+            state.lanes.resize_with(lane + 1, Lane::default);
+        }
         let Some(queue) = state.lanes.get_mut(lane) else {
             return;
         };

@@ -8,9 +8,11 @@ mod heads;
 mod inbox;
 mod journal;
 mod lane;
+mod lanes;
 mod preview;
 mod publish;
 mod reading;
+mod relays;
 mod seen;
 mod supervisor;
 mod transport;
@@ -29,14 +31,14 @@ use autopilot_core::ports::market::{
 };
 use autopilot_events::pb::KindDemand;
 use autopilot_events::words::{EventId, PublicKey};
-use nostr::{RelayUrl, Url};
+use nostr::RelayUrl;
 use nostr_sdk::pool::monitor::Monitor;
 use nostr_sdk::{Relay, RelayOptions, RelayPool};
 use tokio::task::AbortHandle;
 
 use self::inbox::Inbox;
 use self::journal::Journal;
-use self::lane::LaneStats;
+use self::lanes::Lanes;
 use self::supervisor::{Resubscriptions, Supervisor};
 use self::transport::GuardedTransport;
 use crate::identity::Identity;
@@ -52,7 +54,9 @@ pub struct RelayMarket {
     pool: RelayPool,
     inbox: Arc<Inbox>,
     journal: Arc<Journal>,
-    lanes: Vec<(Relay, Arc<LaneStats>)>,
+    lanes: Arc<Lanes>,
+    /// One relay is added, removed or tried again at a time.
+    changing: tokio::sync::Mutex<()>,
     supervisor: AbortHandle,
     /// Date of the last announcement or withdrawal, Unix seconds.
     announced_s: AtomicU64,
@@ -67,15 +71,12 @@ impl RelayMarket {
         // An error says that the program has chosen a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let urls = parse_urls(&config.relays)?;
-        let stats: Vec<_> = urls
-            .iter()
-            .map(|url| Arc::new(LaneStats::new(url.to_string())))
-            .collect();
+        let lanes = Arc::new(Lanes::default());
         let journal = Arc::new(Journal::new(config.journal_capacity));
-        let resubscribe = Arc::new(Resubscriptions::new(urls.len()));
+        let resubscribe = Arc::new(Resubscriptions::default());
         let inbox = Arc::new(Inbox::new(
             identity.keys().clone(),
-            stats.clone(),
+            Arc::clone(&lanes),
             Arc::clone(&journal),
             (config.lane_capacity, config.seen_capacity),
             Arc::clone(&resubscribe),
@@ -84,12 +85,7 @@ impl RelayMarket {
         let statuses = monitor.subscribe();
         let transport = GuardedTransport {
             inbox: Arc::clone(&inbox),
-            lanes: urls
-                .iter()
-                .enumerate()
-                .map(|(lane, url)| (Url::from(url.clone()), lane))
-                .collect(),
-            stats: stats.clone(),
+            lanes: Arc::clone(&lanes),
             connect_timeout: config.connect_timeout,
         };
         let pool = RelayPool::builder()
@@ -98,16 +94,13 @@ impl RelayMarket {
             .build();
         // For relays that ask who we are (NIP-42).
         pool.state().set_signer(identity.keys().clone()).await;
-        let lanes = add_relays(&pool, &urls, stats, &config).await?;
+        for url in &urls {
+            add(&pool, &lanes, url, &config).await?;
+        }
         let supervisor = Supervisor {
             inbox: Arc::clone(&inbox),
             journal: Arc::clone(&journal),
-            lanes: lanes.clone(),
-            by_url: urls
-                .into_iter()
-                .enumerate()
-                .map(|(lane, url)| (url, lane))
-                .collect(),
+            lanes: Arc::clone(&lanes),
             resubscribe,
             publish_timeout: config.publish_timeout,
         };
@@ -120,6 +113,7 @@ impl RelayMarket {
             inbox,
             journal,
             lanes,
+            changing: tokio::sync::Mutex::default(),
             supervisor,
             announced_s: AtomicU64::new(0),
         })
@@ -140,11 +134,11 @@ impl RelayMarket {
     }
 
     /// Where an answer can be found again: a relay of the buyer that is ours too, or our first.
-    fn hint(&self, wishes: &[String]) -> &str {
-        let ours = || self.lanes.iter().map(|(_, stats)| stats.url.as_str());
+    fn hint(&self, wishes: &[String]) -> String {
+        let ours = self.lanes.addresses();
         let same = |ours: &str, wish: &String| ours.trim_end_matches('/') == wish.trim_end_matches('/');
-        let shared = ours().find(|url| wishes.iter().any(|wish| same(url, wish)));
-        shared.or(ours().next()).unwrap_or_default()
+        let shared = ours.iter().find(|url| wishes.iter().any(|wish| same(url, wish)));
+        shared.or(ours.first()).cloned().unwrap_or_default()
     }
 }
 
@@ -166,24 +160,31 @@ fn parse_urls(relays: &[String]) -> Result<Vec<RelayUrl>, MarketError> {
     }
 }
 
-async fn add_relays(
+/// Puts a relay into a lane and into the pool. It is not connected so far.
+async fn add(
     pool: &RelayPool,
-    urls: &[RelayUrl],
-    stats: Vec<Arc<LaneStats>>,
+    lanes: &Lanes,
+    url: &RelayUrl,
     config: &RelayConfig,
-) -> Result<Vec<(Relay, Arc<LaneStats>)>, MarketError> {
+) -> Result<usize, MarketError> {
+    let lane = lanes.reserve(url)?;
+    let added = join(pool, url, config).await;
+    if added.is_err() {
+        lanes.remove(lane);
+    }
+    lanes.bind(lane, added?);
+    Ok(lane)
+}
+
+async fn join(pool: &RelayPool, url: &RelayUrl, config: &RelayConfig) -> Result<Relay, MarketError> {
     let options = RelayOptions::new()
         .reconnect(true)
         .retry_interval(config.retry_interval)
         .adjust_retry_interval(false)
         .verify_subscriptions(true);
-    let mut lanes = Vec::with_capacity(urls.len());
-    for (url, stats) in urls.iter().zip(stats) {
-        let failed = |error: nostr_sdk::pool::pool::Error| MarketError::Relay(format!("{url}: {error}"));
-        pool.add_relay(url, options.clone()).await.map_err(failed)?;
-        lanes.push((pool.relay(url).await.map_err(failed)?, stats));
-    }
-    Ok(lanes)
+    let failed = |error: nostr_sdk::pool::pool::Error| MarketError::Relay(format!("{url}: {error}"));
+    pool.add_relay(url, options).await.map_err(failed)?;
+    pool.relay(url).await.map_err(failed)
 }
 
 impl Market for RelayMarket {
@@ -206,7 +207,7 @@ impl Market for RelayMarket {
         bill: Option<&Bill>,
         created_at_s: u64,
     ) -> Result<SignedEvent, MarketError> {
-        let hint = self.hint(&job.relays);
+        let hint = &self.hint(&job.relays);
         Ok(nip90::result(
             self.identity.keys(),
             job,
@@ -223,7 +224,7 @@ impl Market for RelayMarket {
         feedback: &NewFeedback,
         created_at_s: u64,
     ) -> Result<SignedEvent, MarketError> {
-        let hint = self.hint(&job.relays);
+        let hint = &self.hint(&job.relays);
         Ok(nip90::feedback_from_provider(
             self.identity.keys(),
             job,
@@ -247,13 +248,13 @@ impl Market for RelayMarket {
             self.identity.keys(),
             to,
             feedback,
-            self.hint(&[]),
+            &self.hint(&[]),
             created_at_s,
         )?)
     }
 
     fn compose_receipt(&self, receipt: &NewReceipt, created_at_s: u64) -> Result<SignedEvent, MarketError> {
-        let hint = self.hint(&[]);
+        let hint = &self.hint(&[]);
         Ok(nip90::receipt(self.identity.keys(), receipt, hint, created_at_s)?)
     }
 
@@ -300,8 +301,8 @@ impl Market for RelayMarket {
 
     async fn watch(&self, interest: Interest) -> Result<(), MarketError> {
         for (part, filters) in self.inbox.watch(interest) {
-            for (relay, _) in &self.lanes {
-                supervisor::send(relay, part, filters.clone());
+            for (relay, _) in self.lanes.used() {
+                supervisor::send(&relay, part, filters.clone());
             }
         }
         Ok(())
@@ -314,7 +315,7 @@ impl Market for RelayMarket {
     ) -> Result<Vec<PublishOutcome>, MarketError> {
         publish::publish(
             event,
-            &self.lanes,
+            &self.lanes.used(),
             &self.journal,
             self.config.publish_timeout,
             on_outcome,
@@ -340,7 +341,8 @@ impl Market for RelayMarket {
     }
 
     async fn relays(&self) -> Vec<RelayStatus> {
-        self.lanes.iter().map(|(_, stats)| stats.report()).collect()
+        let used = self.lanes.used();
+        used.iter().map(|(_, stats)| stats.report()).collect()
     }
 
     fn drain_demand(&self) -> Vec<KindDemand> {
@@ -361,7 +363,7 @@ impl Market for RelayMarket {
 impl Drop for RelayMarket {
     fn drop(&mut self) {
         self.supervisor.abort();
-        for (relay, _) in &self.lanes {
+        for (relay, _) in self.lanes.used() {
             relay.disconnect();
         }
     }

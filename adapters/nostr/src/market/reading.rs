@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 use autopilot_core::ports::market::{Interest, Notice};
 
-use super::{inbox::Inbox, journal::Journal, lane::LaneStats, supervisor::Resubscriptions};
+use nostr::RelayUrl;
+
+use super::{inbox::Inbox, journal::Journal, lanes::Lanes, supervisor::Resubscriptions};
 use crate::identity::Identity;
 
 const CAPACITY: usize = 16;
@@ -16,13 +18,16 @@ pub struct Reading {
 impl Reading {
     /// An inbox that was promised what `interest` says. Nothing is asked for.
     pub fn new(identity: &Identity, interest: Interest) -> Self {
-        let stats = vec![Arc::new(LaneStats::new("wss://relay.example".to_owned()))];
+        let lanes = Arc::new(Lanes::default());
+        // The one address is sound, and there is room for it.
+        let lane = RelayUrl::parse("wss://relay.example").map(|url| lanes.reserve(&url));
+        debug_assert!(matches!(lane, Ok(Ok(0))));
         let inbox = Inbox::new(
             identity.keys().clone(),
-            stats,
+            lanes,
             Arc::new(Journal::new(CAPACITY)),
             (CAPACITY, CAPACITY),
-            Arc::new(Resubscriptions::new(1)),
+            Arc::new(Resubscriptions::default()),
         );
         inbox.watch(interest);
         Self { inbox }

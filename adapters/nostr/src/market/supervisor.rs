@@ -2,9 +2,8 @@
 //! and after a lane overflowed. Subscriptions are sent by us and not kept by the SDK, which forgets those that a
 //! relay closes with an unknown word, and those made in the second of a reconnect.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use autopilot_core::ports::market::{JournalKind, RelayState};
@@ -17,7 +16,7 @@ use tokio::time::Instant;
 use super::filters::Part;
 use super::inbox::Inbox;
 use super::journal::Journal;
-use super::lane::LaneStats;
+use super::lanes::Lanes;
 use super::publish::offer_again;
 
 /// The least time between two renewals at one relay that were not caused by a new connection: a relay that closes
@@ -25,40 +24,32 @@ use super::publish::offer_again;
 const RENEWAL_PAUSE: Duration = Duration::from_secs(2);
 
 /// Relays at which everything shall be asked for again.
+#[derive(Default)]
 pub(super) struct Resubscriptions {
-    due: Vec<AtomicBool>,
+    due: Mutex<BTreeSet<usize>>,
     wake: Notify,
 }
 
 impl Resubscriptions {
-    pub fn new(lanes: usize) -> Self {
-        Self {
-            due: (0..lanes).map(|_| AtomicBool::new(false)).collect(),
-            wake: Notify::new(),
-        }
-    }
-
     /// Asks for a renewal at this relay.
     pub fn ask(&self, lane: usize) {
-        if let Some(due) = self.due.get(lane) {
-            due.store(true, Ordering::Release);
-            self.wake.notify_one();
-        }
+        self.due().insert(lane);
+        self.wake.notify_one();
     }
 
-    fn take(&self) -> Vec<usize> {
-        let due = self.due.iter().enumerate();
-        due.filter(|(_, due)| due.swap(false, Ordering::AcqRel))
-            .map(|(lane, _)| lane)
-            .collect()
+    fn take(&self) -> BTreeSet<usize> {
+        std::mem::take(&mut *self.due())
+    }
+
+    fn due(&self) -> MutexGuard<'_, BTreeSet<usize>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 pub(super) struct Supervisor {
     pub inbox: Arc<Inbox>,
     pub journal: Arc<Journal>,
-    pub lanes: Vec<(Relay, Arc<LaneStats>)>,
-    pub by_url: HashMap<RelayUrl, usize>,
+    pub lanes: Arc<Lanes>,
     pub resubscribe: Arc<Resubscriptions>,
     pub publish_timeout: Duration,
 }
@@ -90,7 +81,7 @@ impl Supervisor {
     }
 
     fn changed(&self, url: &RelayUrl, status: RelayStatus) {
-        let Some(lane) = self.by_url.get(url).copied() else {
+        let Some(lane) = self.lanes.lane_of(url) else {
             return;
         };
         let Some((relay, stats)) = self.lanes.get(lane) else {
@@ -103,14 +94,14 @@ impl Supervisor {
         }
         if state == RelayState::Connected {
             self.renew(lane);
-            let (relay, stats, journal) = (relay.clone(), Arc::clone(stats), Arc::clone(&self.journal));
+            let journal = Arc::clone(&self.journal);
             tokio::spawn(offer_again(relay, stats, journal, self.publish_timeout));
         }
     }
 
     /// Some changes were missed: look at how things stand.
     fn compare(&self) {
-        for (lane, (relay, stats)) in self.lanes.iter().enumerate() {
+        for (lane, relay, stats) in self.lanes.numbered() {
             let state = state_of(relay.status());
             if stats.enter(state) && state == RelayState::Connected {
                 self.renew(lane);
@@ -122,7 +113,7 @@ impl Supervisor {
         if let Some((relay, _)) = self.lanes.get(lane) {
             for (part, filters) in self.inbox.filters() {
                 if !filters.is_empty() {
-                    send(relay, part, filters);
+                    send(&relay, part, filters);
                 }
             }
         }

@@ -5,7 +5,6 @@
 //! keeps connections, acknowledgements, pings and authentication. The bound on a message stands where memory is
 //! taken, in the websocket itself.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::inbox::{Inbox, Verdict};
-use super::lane::LaneStats;
+use super::lanes::Lanes;
 use crate::nip90::MAX_EVENT_BYTES;
 
 /// The most bytes of one message: an event at its bound, escaped, in its frame. A relay that sends more is cut off.
@@ -31,15 +30,14 @@ pub(super) const MAX_MESSAGE_BYTES: usize = 2 * MAX_EVENT_BYTES;
 
 pub(super) struct GuardedTransport {
     pub inbox: Arc<Inbox>,
-    pub lanes: HashMap<Url, usize>,
-    pub stats: Vec<Arc<LaneStats>>,
+    pub lanes: Arc<Lanes>,
     pub connect_timeout: Duration,
 }
 
 impl fmt::Debug for GuardedTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GuardedTransport")
-            .field("relays", &self.lanes.len())
+            .field("relays", &self.lanes.addresses())
             .finish_non_exhaustive()
     }
 }
@@ -72,13 +70,13 @@ impl WebSocketTransport for GuardedTransport {
     ) -> BoxedFuture<'a, Result<(WebSocketSink, WebSocketStream), TransportError>> {
         Box::pin(async move {
             let foreign = || TransportError::backend(ConnectError::Foreign);
-            let lane = *self.lanes.get(url).ok_or_else(foreign)?;
+            let lane = self.lanes.lane_of_address(url).ok_or_else(foreign)?;
             let bound = self.connect_timeout.min(timeout);
             let dialled = tokio::time::timeout(bound, dial(url)).await;
             let socket = dialled
                 .unwrap_or(Err(ConnectError::Timeout(bound)))
                 .map_err(|error| {
-                    if let Some(stats) = self.stats.get(lane) {
+                    if let Some(stats) = self.lanes.stats(lane) {
                         stats.failed(&error.to_string());
                     }
                     TransportError::backend(error)

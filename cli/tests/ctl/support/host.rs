@@ -569,7 +569,7 @@ impl Control for Host {
     async fn acknowledge_alert(&self, request: Request<AcknowledgeAlertRequest>) -> Answer<AlertsReply> {
         match request.into_inner().id.as_str() {
             "wallet-difference" => Ok(Response::new(alerts("acknowledged"))),
-            _ => Err(Status::not_found("there is no such alert")),
+            _ => refused("not-found", "there is no such alert"),
         }
     }
     async fn provider(&self, _: Request<ProviderRequest>) -> Answer<ProviderReply> {
@@ -589,6 +589,15 @@ impl Control for Host {
     }
     async fn at(&self, _: Request<AtRequest>) -> Answer<AtReply> {
         Ok(Response::new(AtReply::default()))
+    }
+    async fn add_relay(&self, _: Request<RelayRequest>) -> Answer<RelaysReply> {
+        Ok(Response::new(RelaysReply::default()))
+    }
+    async fn remove_relay(&self, _: Request<RelayRequest>) -> Answer<RelaysReply> {
+        refused("not-ready", "that is the last relay: without one nobody is heard")
+    }
+    async fn retry_relay(&self, _: Request<RelayRequest>) -> Answer<RelaysReply> {
+        Ok(Response::new(RelaysReply::default()))
     }
     async fn celebrate(&self, _: Request<CelebrateRequest>) -> Answer<EarningsReply> {
         Ok(Response::new(EarningsReply::default()))
