@@ -8,6 +8,7 @@ use crate::{
     reader::Reader,
     row_store::checkpoint,
     rows::{COLUMNS, HistoryQuery, HistoryRow, MAX_ROWS, STATE},
+    search::{self, Search},
     sql::select_in,
 };
 
@@ -19,11 +20,13 @@ impl Reader {
     pub async fn history(&self, query: &HistoryQuery) -> Result<(Vec<HistoryRow>, u64), ReadError> {
         let mut connection = self.pool.acquire().await?;
         let mut snapshot = sqlx::Connection::begin(&mut *connection).await?;
-        let places = places(&mut snapshot, query).await?;
-        let before = format!("{COLUMNS} WHERE first_sequence");
-        let rows = select_in(&mut snapshot, &before, &places, |q, place| q.bind(*place)).await?;
-        let mut rows = rows.iter().map(HistoryRow::read).collect::<Result<Vec<_>, _>>()?;
-        rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.first_sequence));
+        let rows = match &query.search {
+            Some(search) => found(&mut snapshot, query, search).await?,
+            None => {
+                let places = places(&mut snapshot, query).await?;
+                at(&mut snapshot, &places).await?
+            }
+        };
         let at = checkpoint(&mut snapshot)
             .await?
             .map_or(0, |(sequence, ..)| sequence);
@@ -52,6 +55,44 @@ impl Reader {
             .await?
             .map(|(sequence, _, digest)| (sequence, digest)))
     }
+}
+
+/// The rows at these places, newest first.
+async fn at(connection: &mut SqliteConnection, places: &[i64]) -> Result<Vec<HistoryRow>, ReadError> {
+    let before = format!("{COLUMNS} WHERE first_sequence");
+    let rows = select_in(connection, &before, places, |q, place| q.bind(*place)).await?;
+    let mut rows = rows.iter().map(HistoryRow::read).collect::<Result<Vec<_>, _>>()?;
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.first_sequence));
+    Ok(rows)
+}
+
+/// The newest rows that are looked for and that the filter lets through.
+async fn found(
+    connection: &mut SqliteConnection,
+    query: &HistoryQuery,
+    search: &Search,
+) -> Result<Vec<HistoryRow>, ReadError> {
+    let bound = |cursor: Option<u64>, none: i64| {
+        cursor.map_or(none, |cursor| i64::try_from(cursor).unwrap_or(i64::MAX))
+    };
+    let (mut before, after) = (bound(query.before, i64::MAX), bound(query.after, 0));
+    let limit = query.limit.min(MAX_ROWS);
+    let mut rows = Vec::new();
+    loop {
+        let places = search::places(connection, search, (before, after), limit).await?;
+        rows.extend(
+            at(connection, &places)
+                .await?
+                .into_iter()
+                .filter(|row| query.lets_through(row)),
+        );
+        match places.last() {
+            Some(last) if places.len() == limit as usize && rows.len() < limit as usize => before = *last,
+            _ => break,
+        }
+    }
+    rows.truncate(limit as usize);
+    Ok(rows)
 }
 
 /// Places (`first_sequence`) of the rows of a page. What it costs depends on the page and on the number of states that

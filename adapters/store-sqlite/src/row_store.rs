@@ -14,6 +14,7 @@ use crate::{
     fingerprint::Fingerprint,
     reader::{self, Reader},
     rows::{COLUMNS, HistoryRow, label},
+    search,
     sql::{begin, finish, insert_many, select_in},
 };
 
@@ -70,6 +71,10 @@ async fn change(
             .or_insert_with(|| HistoryRow::begun(patch.job_id, fact))
             .apply(patch);
     }
+    search::learn(connection, patches, |patch| {
+        rows.get(&patch.job_id).map(|row| row.first_sequence)
+    })
+    .await?;
     let rows: Vec<HistoryRow> = rows.into_values().collect();
     for row in &rows {
         digests.history.add(&row.canonical());
@@ -144,6 +149,7 @@ pub(crate) async fn load_or_rebuild(
     if let Some((sequence, chain, digest)) = checkpoint(connection).await?
         && sequence == head.sequence
         && chain == head.chain.0
+        && !search::lacks(connection).await?
     {
         return Ok((
             Digests {
@@ -155,7 +161,7 @@ pub(crate) async fn load_or_rebuild(
     let mut digests = Digests::default();
     begin(&mut *connection).await?;
     let work = async {
-        sqlx::raw_sql("DELETE FROM history; DELETE FROM row_checkpoint")
+        sqlx::raw_sql("DELETE FROM history; DELETE FROM history_search; DELETE FROM row_checkpoint")
             .execute(&mut *connection)
             .await?;
         let mut source = reader.pool.acquire().await?;

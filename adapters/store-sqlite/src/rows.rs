@@ -9,7 +9,7 @@ use autopilot_projections::rows::{self as views, HistoryPatch, Role};
 use serde::Serialize;
 use sqlx::{Row, sqlite::SqliteRow};
 
-use crate::{error::ReadError, fingerprint::Fingerprint};
+use crate::{error::ReadError, fingerprint::Fingerprint, search::Search};
 
 pub(crate) const TABLES: &str = "
 CREATE TABLE history(
@@ -102,8 +102,21 @@ pub struct HistoryQuery {
     pub before: Option<u64>,
     /// Only rows newer than the one with this `first_sequence`.
     pub after: Option<u64>,
+    /// Only rows that this is known of.
+    pub search: Option<Search>,
     /// Rows wanted, at most [`MAX_ROWS`].
     pub limit: u32,
+}
+
+impl HistoryQuery {
+    /// Whether a row is of the side and of the states that are asked for.
+    pub(crate) fn lets_through(&self, row: &HistoryRow) -> bool {
+        let fits =
+            |wanted: Option<&str>, found: &Option<String>| wanted.is_none_or(|w| found.as_deref() == Some(w));
+        fits(self.role.map(|role| role.name()), &row.role)
+            && fits(self.work.as_deref(), &row.work)
+            && fits(self.money.as_deref(), &row.money)
+    }
 }
 
 pub(crate) fn label() -> String {

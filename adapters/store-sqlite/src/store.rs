@@ -91,7 +91,12 @@ impl Store {
         if let Kind::Empty = kind {
             schema::create(&mut connection).await.map_err(of_sqlite)?;
         }
-        for tables in [tiles::TABLES, anchor::TABLES, crate::rows::INDEX] {
+        for tables in [
+            tiles::TABLES,
+            anchor::TABLES,
+            crate::rows::INDEX,
+            crate::search::TABLES,
+        ] {
             // Ledgers of earlier programs lack them.
             sqlx::raw_sql(tables)
                 .execute(&mut connection)

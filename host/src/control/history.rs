@@ -1,7 +1,10 @@
 //! The history of jobs and purchases, page by page.
 use autopilot_projections::rows::Role;
 use autopilot_proto::control::v1::{self as pb};
-use autopilot_store_sqlite::rows::{HistoryQuery, HistoryRow};
+use autopilot_store_sqlite::{
+    Search,
+    rows::{HistoryQuery, HistoryRow},
+};
 use tonic::Status;
 
 use super::{Service, errors, views::basis};
@@ -25,6 +28,7 @@ impl Service {
             role,
             work: some(request.work),
             money: some(request.money),
+            search: search(&request.search)?,
             before: (request.before_sequence > 0).then_some(request.before_sequence),
             after: None,
             limit: if request.limit == 0 {
@@ -52,6 +56,24 @@ impl Service {
     }
 }
 
+/// What a person typed: a kind, the beginning of an id or key, or of a model's name.
+fn search(text: &str) -> Result<Option<Search>, Status> {
+    let text = text.trim();
+    let digits = !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit());
+    Ok(Some(match text.len() {
+        0 => return Ok(None),
+        1..=5 if digits && text.parse::<u32>().is_ok() => Search::Kind(text.parse().unwrap_or_default()),
+        1..=5 if digits => {
+            return Err(errors::invalid("an id is looked for by at least 6 of its digits"));
+        }
+        6..=64 if digits => Search::Id(text.to_lowercase()),
+        _ => match autopilot_nostr::public_key(text) {
+            Some(key) => Search::Id(key.to_string()),
+            None => Search::Model(text.to_owned()),
+        },
+    }))
+}
+
 fn history_line(row: HistoryRow) -> pb::HistoryLine {
     let text = |id: Option<String>| id.unwrap_or_default();
     pb::HistoryLine {
@@ -70,5 +92,23 @@ fn history_line(row: HistoryRow) -> pb::HistoryLine {
         payment_hash: text(row.payment_hash.map(|hash| hash.to_string())),
         result_digest: text(row.result_digest.map(|digest| digest.to_string())),
         reason: text(row.reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_an_id_a_kind_or_a_model() {
+        let found = |text: &str| search(text).ok().flatten();
+        assert_eq!(found("  "), None);
+        assert_eq!(found("5050"), Some(Search::Kind(5_050)));
+        assert_eq!(found("AB12cd"), Some(Search::Id("ab12cd".to_owned())));
+        assert_eq!(found("Qwen"), Some(Search::Model("Qwen".to_owned())));
+        assert!(search("abc").is_err(), "too short to be found by");
+        let npub = "npub180cvv07tjdrrgpa0j7j7tmnyl2yr6yr7l8j4s3evf6u64th6gkwsyjh6w6";
+        let key = "3bf0c63fcb93463407af97a5e5ee64fa883d107ef9e558472c4eb9aaaefa459d";
+        assert_eq!(found(npub), Some(Search::Id(key.to_owned())));
     }
 }

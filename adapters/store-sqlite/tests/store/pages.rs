@@ -2,7 +2,7 @@
 use autopilot_events::{Event, pb};
 use autopilot_projections::rows::Role;
 use autopilot_store_sqlite::{
-    Commit,
+    Commit, Search,
     rows::{HistoryQuery, HistoryRow},
 };
 
@@ -33,6 +33,7 @@ fn stories(pen: &mut Pen) -> Vec<autopilot_events::Recorded> {
             job_id: job.clone(),
             native_id: id(n),
             requester: id(n % 3),
+            kind: 5_000 + (n % 5) as u32,
             ..Default::default()
         };
         tell(received.into());
@@ -51,6 +52,10 @@ fn stories(pen: &mut Pen) -> Vec<autopilot_events::Recorded> {
             .into(),
             pb::JobExecuted {
                 job_id: job.clone(),
+                receipt: Some(pb::Receipt {
+                    model: if n % 2 == 0 { "Qwen2-0.5B" } else { "SmolLM2" }.to_owned(),
+                    ..Default::default()
+                }),
                 ..Default::default()
             }
             .into(),
@@ -140,6 +145,7 @@ async fn every_filter_gives_the_rows_that_a_look_at_all_of_them_gives() {
                         money: money.map(str::to_owned),
                         before,
                         after,
+                        search: None,
                         limit,
                     };
                     let (rows, _) = reader.history(&query).await.unwrap();
@@ -150,5 +156,102 @@ async fn every_filter_gives_the_rows_that_a_look_at_all_of_them_gives() {
         }
     }
     assert!(found > 500, "{found} rows were compared");
+    store.close().await;
+}
+
+/// Every row that a search finds, page by page.
+async fn all_found(
+    reader: &autopilot_store_sqlite::Reader,
+    search: &Search,
+    work: Option<&str>,
+) -> Vec<HistoryRow> {
+    let mut query = HistoryQuery {
+        search: Some(search.clone()),
+        work: work.map(str::to_owned),
+        limit: 7,
+        ..HistoryQuery::default()
+    };
+    let mut all = Vec::new();
+    loop {
+        let (rows, _) = reader.history(&query).await.unwrap();
+        query.before = rows.last().map(|row| row.first_sequence);
+        let full = rows.len() == 7;
+        all.extend(rows);
+        if !full {
+            return all;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_finds_what_a_look_at_all_rows_finds_also_in_a_ledger_of_an_earlier_program() {
+    let world = World::new();
+    let (mut store, opened) = world.open().await;
+    let facts = stories(&mut Pen::at(opened.head));
+    for commit in facts.chunks(37) {
+        store
+            .append(Commit {
+                facts: commit,
+                ..Commit::default()
+            })
+            .await
+            .unwrap();
+    }
+    let every = HistoryQuery {
+        limit: 1_000,
+        ..HistoryQuery::default()
+    };
+    let (all, _) = store.reader().history(&every).await.unwrap();
+    for round in 0..2 {
+        let reader = store.reader();
+        let with = |fits: &dyn Fn(&HistoryRow) -> bool| -> Vec<HistoryRow> {
+            all.iter().filter(|row| fits(row)).cloned().collect()
+        };
+        for row in all.iter().step_by(23) {
+            let digits = row.native_id.unwrap().to_string()[..9].to_owned();
+            let found = all_found(&reader, &Search::Id(digits.clone()), None).await;
+            let wanted = with(&|other| {
+                other
+                    .native_id
+                    .is_some_and(|id| id.to_string().starts_with(&digits))
+                    || other
+                        .counterparty
+                        .is_some_and(|id| id.to_string().starts_with(&digits))
+            });
+            assert_eq!(found, wanted, "round {round}: {digits}");
+            let job = row.job_id.to_string();
+            assert!(all_found(&reader, &Search::Id(job), None).await.contains(row));
+        }
+        let buyer = all[0..6].iter().find_map(|row| row.counterparty).unwrap();
+        let digits = buyer.to_string()[..8].to_owned();
+        let running = with(&|row| row.counterparty == Some(buyer) && row.work.as_deref() == Some("running"));
+        assert!(running.len() > 7, "more than a page");
+        assert_eq!(
+            all_found(&reader, &Search::Id(digits), Some("running")).await,
+            running
+        );
+        let kind = all_found(&reader, &Search::Kind(5_003), None).await;
+        assert_eq!(kind, with(&|row| row.kind == Some(5_003)));
+        let models = all_found(&reader, &Search::Model("qwen".to_owned()), None)
+            .await
+            .len()
+            + all_found(&reader, &Search::Model("SMOL".to_owned()), None)
+                .await
+                .len();
+        let executed = facts
+            .iter()
+            .filter(|fact| matches!(fact.event, Event::JobExecuted(_)))
+            .count();
+        assert_eq!(models, executed);
+        assert!(
+            all_found(&reader, &Search::Model("nothing".to_owned()), None)
+                .await
+                .is_empty()
+        );
+        store.close().await;
+        // An earlier program kept no such entries: they are made at the next start.
+        world.cut("DELETE FROM history_search").await;
+        (store, _) = world.open().await;
+    }
     store.close().await;
 }

@@ -198,6 +198,9 @@ pub struct History {
     /// State of money, e.g. settled.
     #[arg(long, default_value = "", hide_default_value = true)]
     pub money: String,
+    /// A kind; or how a job, market id, counterparty, payment hash (6 digits at least) or model begins.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub search: String,
 }
 
 /// What spends or deletes asks first, and can be rehearsed.

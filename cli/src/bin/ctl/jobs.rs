@@ -62,6 +62,7 @@ pub async fn history(client: &mut Client, out: Out, query: History) -> Outcome {
         role,
         work,
         money,
+        search,
     } = query;
     let request = HistoryRequest {
         limit,
@@ -69,6 +70,7 @@ pub async fn history(client: &mut Client, out: Out, query: History) -> Outcome {
         role: role.unwrap_or_default(),
         work,
         money,
+        search,
     };
     let reply = call(client.history(request)).await?;
     let network = network(client, out).await?;

@@ -39,6 +39,7 @@ pub async fn cost(ledger: &Path) -> anyhow::Result<Vec<(String, [f64; 2])>> {
                 money: money.map(str::to_owned),
                 before: (page % 4 > 0).then(|| 1 + page.wrapping_mul(0x9e37_79b9_7f4a_7c15) % end),
                 after: None,
+                search: None,
                 limit: ROWS,
             };
             let begun = Instant::now();
