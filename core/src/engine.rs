@@ -4,7 +4,7 @@ use autopilot_events::{Draft, Head, Recorded, envelope, pb::Source};
 use autopilot_projections::State;
 
 use crate::{
-    Effect, Input, Refusal, alerts, buy_mode, buyer, canary, effects, forget, heads,
+    Effect, Input, Refusal, alerts, buy_mode, buyer, canary, commanded, effects, forget, heads,
     input::{Command, Readiness, WalletInput},
     jobs, milestones, money, offers, presence,
     presence::Presence,
@@ -175,6 +175,8 @@ impl Engine {
             Command::FinishCanary(finished) => Ok(canary::finish(&self.state, finished)),
             Command::StartBuyMode(terms) => buy_mode::start(&self.state, terms, now_ms),
             Command::StopBuyMode => buy_mode::stop(&self.state),
+            Command::NoteCommanded(commanded) => Ok(commanded::begun(commanded)),
+            Command::NoteAnswered(answered) => Ok(commanded::answered(answered)),
             Command::Forget { subject, reason } => forget::forget(&self.state, subject, reason),
             Command::CancelPurchase(id) => buyer::cancel(&self.state, id),
             Command::ChangeRelays(changed) => presence::change_relays(&self.presence, changed),

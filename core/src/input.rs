@@ -13,8 +13,8 @@ use crate::{
 };
 
 pub use crate::keys::{
-    channel_closed_key, channel_opened_key, forwarded_key, invoice_key, market_key, onchain_key, receipt_key,
-    received_key, sent_key,
+    answered_key, channel_closed_key, channel_opened_key, commanded_key, forwarded_key, invoice_key,
+    market_key, onchain_key, receipt_key, received_key, sent_key,
 };
 
 /// One input.
@@ -392,6 +392,10 @@ pub enum Command {
     AcknowledgeAlert(String),
     /// A face has shown that this sum of sats was reached.
     Celebrate(u64),
+    /// A program's command over HTTP, before it is carried out.
+    NoteCommanded(pb::ControlCommanded),
+    /// What it was answered.
+    NoteAnswered(pb::ControlAnswered),
     /// Forget the texts of a subject (`job/…`, `purchase/…`, `buy_mode/…`).
     Forget {
         /// Whose key is dropped.
@@ -417,6 +421,8 @@ impl Input {
             Input::Wallet(WalletInput::OnchainLeft(t)) => onchain_key(&t.txid),
             Input::Wallet(WalletInput::Forwarded(f)) => forwarded_key(&f.event_id),
             Input::Person(Command::Forget { subject, .. }) => forgotten_key(subject),
+            Input::Person(Command::NoteCommanded(c)) => commanded_key(&c.key_digest),
+            Input::Person(Command::NoteAnswered(c)) => answered_key(&c.key_digest),
             _ => return None,
         })
     }
@@ -473,6 +479,9 @@ impl Input {
             }
             // For whatever reason: it is forgotten.
             (Input::Person(Command::Forget { .. }), Event::TextForgotten(_)) => true,
+            (Input::Person(Command::NoteCommanded(c)), Event::ControlCommanded(m)) => c == m,
+            // The first outcome stands.
+            (Input::Person(Command::NoteAnswered(_)), Event::ControlAnswered(_)) => true,
             (Input::Answer(_), Event::PurchaseOffered(_) | Event::PurchaseRejected(_)) => true,
             _ => false,
         }

@@ -43,6 +43,16 @@ pub fn receipt_key(job_id: &[u8]) -> String {
     format!("receipt/{}", hex::encode(job_id))
 }
 
+/// Idempotency key of a program's command, by the digest of the key that the program chose.
+pub fn commanded_key(key_digest: &[u8]) -> String {
+    format!("control/{}", hex::encode(key_digest))
+}
+
+/// Idempotency key of what that command was answered.
+pub fn answered_key(key_digest: &[u8]) -> String {
+    format!("control/{}/answer", hex::encode(key_digest))
+}
+
 /// Idempotency key of the invoice with this payment hash: how a late payment finds its job.
 pub fn invoice_key(payment_hash: &[u8]) -> String {
     format!("invoice/{}", hex::encode(payment_hash))

@@ -7,6 +7,7 @@ mod buyer;
 pub mod canary;
 mod chain;
 mod choice;
+mod commanded;
 pub mod content;
 pub mod demand;
 pub mod diagnosis;

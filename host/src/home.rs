@@ -144,6 +144,11 @@ impl Home {
         self.run_dir().join("control.sock")
     }
 
+    /// Where the host says how it is reached over HTTP.
+    pub fn control_manifest(&self) -> PathBuf {
+        self.run_dir().join("control.json")
+    }
+
     /// Where the wallet process serves `wallet/v1`.
     pub fn wallet_socket(&self) -> PathBuf {
         self.run_dir().join("wallet.sock")

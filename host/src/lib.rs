@@ -11,6 +11,7 @@ mod effects;
 pub mod forget;
 pub mod heads;
 pub mod home;
+pub mod http;
 pub mod identity;
 mod intake;
 pub mod ledger;

@@ -29,6 +29,10 @@ pub mod control {
     }
 }
 
+/// The contracts themselves, with their comments: a `google.protobuf.FileDescriptorSet`.
+#[cfg(feature = "rpc")]
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
 /// Bytes as hexadecimal text in JSON.
 mod hexed {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};

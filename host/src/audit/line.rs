@@ -118,6 +118,8 @@ fn payload(event: &Event) -> Value {
         PurchaseClosed,
         PriceObserved,
         TextForgotten,
+        ControlCommanded,
+        ControlAnswered,
         BuyModeStarted,
         BuyModeStopped,
         CanaryStarted,

@@ -24,6 +24,31 @@ pub fn coded(grpc: Grpc, code: &'static str, sentence: impl Into<String>) -> Sta
     status
 }
 
+/// The usual next step of a code, where nothing better is known.
+pub fn next_of(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "not-ready" => "autopilotctl status",
+        "insufficient-funds" => "autopilotctl wallet balance",
+        "already-paid" => "autopilotctl wallet history",
+        "policy-invalid" => "autopilotctl policy get",
+        "invoice-unusable" | "expired" | "wrong-network" => "ask the payee for a new invoice of this network",
+        "chain-behind" => "autopilotctl wait wallet-connected",
+        "no-route" | "peer-unreachable" => "autopilotctl wallet balance",
+        "read-only" => "use the newer program that wrote this ledger",
+        "unavailable" | "wallet-unavailable" => "autopilotctl doctor",
+        "destination-unreadable" | "destination-unsupported" => "autopilotctl withdraw --help",
+        "name-not-found" => "ask the payee for their name, an invoice or an offer",
+        "name-unproven" => {
+            "name another resolver as `dns` under [wallet] in config.toml, or ask the payee for an invoice"
+        }
+        "payee-unreachable" | "payee-refused" => "try again later, or ask the payee for an invoice",
+        "payee-misbehaved" | "address-forbidden" => "ask the payee for an invoice or an offer",
+        "amount-out-of-range" => "choose an amount that the payee takes",
+        "comment-too-long" => "shorten --comment, or leave it out",
+        _ => return None,
+    })
+}
+
 pub(super) fn refused(refusal: Refusal) -> Status {
     let (grpc, code) = match refusal.code {
         Code::PolicyInvalid => (Grpc::InvalidArgument, "policy-invalid"),
@@ -41,7 +66,7 @@ pub(super) fn refused(refusal: Refusal) -> Status {
     coded(grpc, code, refusal.sentence)
 }
 
-pub(super) fn submit(error: SubmitError) -> Status {
+pub(crate) fn submit(error: SubmitError) -> Status {
     match error {
         SubmitError::Refused(refusal) => refused(refusal),
         SubmitError::Conflict { .. } => coded(Grpc::AlreadyExists, "conflict", error.to_string()),
@@ -50,7 +75,7 @@ pub(super) fn submit(error: SubmitError) -> Status {
     }
 }
 
-pub(super) fn read(error: ReadError) -> Status {
+pub(crate) fn read(error: ReadError) -> Status {
     coded(Grpc::Internal, "internal", error.to_string())
 }
 
@@ -98,7 +123,7 @@ pub(super) fn model(error: ModelError) -> Status {
     status
 }
 
-pub(super) fn invalid(sentence: impl Into<String>) -> Status {
+pub(crate) fn invalid(sentence: impl Into<String>) -> Status {
     coded(Grpc::InvalidArgument, "invalid-argument", sentence)
 }
 

@@ -3,12 +3,16 @@ use std::sync::{Arc, atomic::AtomicU32};
 
 use autopilot_payee::PayeeResolver;
 use autopilot_proto::control::v1::{self as pb, control_server::Control};
+use futures_util::future::BoxFuture;
+use prost::Message as _;
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{at::Marks, chart::Drawn, withdraw::Plans};
 use super::{perf::Meters, tailnet::Glance, withdraw::Plans};
+use super::{errors, withdraw::Plans};
 use crate::{config::Config, desk::Desk, heads::Heads, home::Home, outside::Outside, pulse::Beat};
 
 /// What the faces talk to.
@@ -37,7 +41,17 @@ pub struct Service {
     pub(crate) tailnet: Glance,
 }
 
-/// Answers each call with the method named beside it.
+/// A call as a program wrote it in JSON: understood, and not carried out yet.
+pub(crate) struct Call {
+    /// What it asks for, encoded: the same for every way to write the same.
+    pub(crate) params: Vec<u8>,
+    /// Answers it with JSON.
+    pub(crate) carry_out: CarryOut,
+}
+
+type CarryOut = Box<dyn FnOnce(Service) -> BoxFuture<'static, Result<Value, Status>> + Send>;
+
+/// Answers each call with the method named beside it, from gRPC and from JSON.
 macro_rules! table {
     ($($call:ident($request:ident) -> $reply:ident = $answer:ident;)*) => {
         #[tonic::async_trait]
@@ -63,6 +77,31 @@ macro_rules! table {
             $(async fn $call(&self, request: Request<pb::$request>) -> Result<Response<pb::$reply>, Status> {
                 self.$answer(request.into_inner()).await.map(Response::new)
             })*
+        }
+
+        impl Service {
+            /// Calls by their names in the contract's snake case, those apart that answer with a stream.
+            #[cfg(test)]
+            pub(crate) const CALLS: &[&str] = &[$(stringify!($call),)*];
+
+            /// A call by name, with its parameters; `None`: there is no such call.
+            ///
+            /// # Errors
+            /// A field that the request does not have, or of another type.
+            pub(crate) fn call(name: &str, params: Value) -> Option<Result<Call, Status>> {
+                let call = match name {
+                    $(stringify!($call) => serde_json::from_value::<pb::$request>(params).map(|request| Call {
+                        params: request.encode_to_vec(),
+                        carry_out: Box::new(move |service: Service| Box::pin(async move {
+                            let reply: pb::$reply = service.$answer(request).await?;
+                            // Plain owned data with string keys: making a value of it cannot fail.
+                            Ok(serde_json::to_value(reply).unwrap_or_default())
+                        })),
+                    }),)*
+                    _ => return None,
+                };
+                Some(call.map_err(|error| errors::invalid(error.to_string())))
+            }
         }
     };
 }

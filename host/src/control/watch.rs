@@ -70,7 +70,23 @@ struct Watched {
     looked_at: Option<u64>,
 }
 
+/// Names of the views that can be looked at once.
+pub(crate) fn view_names() -> impl Iterator<Item = &'static str> {
+    let looked_at = VIEWS.iter().filter(|(_, view)| *view != View::Tokens);
+    looked_at.map(|(name, _)| *name)
+}
+
 impl Service {
+    /// A view by its name, with ages in coarse steps, or the trouble with it.
+    pub(crate) async fn view_named(&self, name: &str, request: &pb::WatchRequest) -> Result<Answer, Status> {
+        let Some((_, view)) = VIEWS.iter().find(|(known, _)| *known == name) else {
+            return Err(errors::invalid(format!("there is no view {name:?}")));
+        };
+        let mut answer = self.view(*view, request).await?;
+        coarse(&mut answer);
+        Ok(answer)
+    }
+
     pub(super) fn watch_views(
         &self,
         request: pb::WatchRequest,
@@ -184,17 +200,22 @@ impl Service {
     }
 }
 
+/// Ages in coarse steps.
+fn coarse(answer: &mut Answer) {
+    if let Answer::Status(status) = answer {
+        status.uptime_ms -= status.uptime_ms % AGES_MS;
+        if let Some(age) = &mut status.heartbeat_age_ms {
+            *age -= *age % AGES_MS;
+        }
+    }
+}
+
 /// The part of an answer whose change is worth telling: ages in coarse steps, and no basis, which moves with every fact.
 fn lasting(answer: &Answer) -> pb::WatchUpdate {
     let mut answer = answer.clone();
+    coarse(&mut answer);
     match &mut answer {
-        Answer::Status(status) => {
-            status.basis = None;
-            status.uptime_ms -= status.uptime_ms % AGES_MS;
-            if let Some(age) = &mut status.heartbeat_age_ms {
-                *age -= *age % AGES_MS;
-            }
-        }
+        Answer::Status(status) => status.basis = None,
         Answer::Earnings(earnings) => earnings.basis = None,
         Answer::Balance(balance) => balance.basis = None,
         Answer::Jobs(jobs) => jobs.basis = None,
@@ -221,14 +242,20 @@ fn lasting(answer: &Answer) -> pb::WatchUpdate {
     }
 }
 
-fn trouble(status: &Status) -> pb::Trouble {
+/// An error in words, for a view that can't be answered.
+pub(crate) fn trouble(status: &Status) -> pb::Trouble {
     let said = |key| {
         let value = status.metadata().get(key).and_then(|value| value.to_str().ok());
-        value.unwrap_or_default().to_owned()
+        value.unwrap_or_default()
+    };
+    let code = said(CODE_KEY);
+    let next = match said(NEXT_KEY) {
+        "" => errors::next_of(code).unwrap_or_default(),
+        next => next,
     };
     pb::Trouble {
-        code: said(CODE_KEY),
+        code: code.to_owned(),
         sentence: status.message().to_owned(),
-        next: said(NEXT_KEY),
+        next: next.to_owned(),
     }
 }

@@ -2,7 +2,8 @@
 use autopilot_store_sqlite::OpenError;
 
 use crate::{
-    config::ConfigError, heads::HeadsError, home::HomeError, ledger::SubmitError, secrets::SecretsError,
+    config::ConfigError, heads::HeadsError, home::HomeError, http::HttpError, ledger::SubmitError,
+    secrets::SecretsError,
 };
 
 /// Why a host did not start, or stopped.
@@ -41,6 +42,9 @@ pub enum HostError {
     /// The control socket.
     #[error("the control socket can't be served: {0}")]
     Control(std::io::Error),
+    /// Control over HTTP.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// The ledger had to stop while running. Nothing that was not durable was shown or sent.
     #[error("the ledger stopped: {0}")]
     Fatal(String),

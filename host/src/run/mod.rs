@@ -27,6 +27,7 @@ use crate::{
     effects, forget,
     heads::{Heads, kept},
     home::Home,
+    http::Served,
     intake,
     ledger::{Ledger, recheck},
     outside::Outside,
@@ -139,6 +140,13 @@ async fn serve(
             return Err(HostError::Control(error));
         }
     };
+    let http = match Served::start(service.clone(), secrets.control_key()).await {
+        Ok(http) => http,
+        Err(error) => {
+            close(&outside, session).await;
+            return Err(error.into());
+        }
+    };
     let (end_control, control_ends) = oneshot::channel::<()>();
     let mut control = tokio::spawn(async move {
         let ended = async { drop(control_ends.await) };
@@ -191,6 +199,7 @@ async fn serve(
         end_control,
         session,
         &home.control_socket(),
+        http,
     )
     .await;
     result
@@ -313,6 +322,7 @@ async fn shut_down(
     end_control: oneshot::Sender<()>,
     session: Session,
     socket: &std::path::Path,
+    http: Served,
 ) {
     let online = outside
         .ledger
@@ -329,6 +339,7 @@ async fn shut_down(
         pulse::withdraw(&outside).await;
     }
     let _ = end_control.send(());
+    http.stop().await;
     tasks.shutdown().await;
     // The last figures, so that what the wallet shows at the end is what its last payments left.
     if let Err(error) = treasury::observe(&outside).await {

@@ -24,6 +24,7 @@ use seal::{new_passphrase, seal, unseal};
 const LIGHTNING: &[u8] = b"autopilot/lightning/1";
 const BODIES: &[u8] = b"autopilot/bodies/1";
 const HEADS: &[u8] = b"autopilot/heads/1";
+const CONTROL: &[u8] = b"autopilot/control/1";
 
 /// An opened identity.
 pub struct Secrets {
@@ -103,6 +104,11 @@ impl Secrets {
     /// Key that signs heads of the ledger, and nothing else.
     pub fn heads_key(&self) -> [u8; 32] {
         self.branch(HEADS)
+    }
+
+    /// Key of the digests of commands' parameters.
+    pub fn control_key(&self) -> [u8; 32] {
+        self.branch(CONTROL)
     }
 
     fn branch<const N: usize>(&self, label: &[u8]) -> [u8; N] {

@@ -5,4 +5,5 @@
     reason = "in a test a panic is the verdict"
 )]
 mod keyring;
+mod agreeing;
 mod starting;

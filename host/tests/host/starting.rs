@@ -26,8 +26,8 @@ use tokio::{
 /// Bound of one change of state; generous, since machines are shared.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Host {
-    home: Home,
+pub struct Host {
+    pub home: Home,
     stage: watch::Receiver<Stage>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<Result<(), HostError>>,
@@ -43,7 +43,7 @@ fn program(folder: &Path, says: &str) -> PathBuf {
 }
 
 impl Host {
-    fn start(says: &str) -> Host {
+    pub fn start(says: &str) -> Host {
         let folder = tempfile::Builder::new().prefix("ap").tempdir_in("/tmp").unwrap();
         let walletd = program(folder.path(), says);
         let nowhere = Chain::Esplora {
@@ -77,13 +77,13 @@ impl Host {
         }
     }
 
-    async fn client(&mut self) -> Client {
+    pub async fn client(&mut self) -> Client {
         let starting = self.stage.wait_for(|stage| matches!(stage, Stage::Starting));
         timeout(PATIENCE, starting).await.unwrap().unwrap();
         client(&self.home.control_socket()).unwrap()
     }
 
-    async fn ended(mut self) {
+    pub async fn ended(mut self) {
         timeout(PATIENCE, &mut self.running)
             .await
             .unwrap()
@@ -107,7 +107,7 @@ async fn says(client: &mut Client, words: &str) -> pb::StatusReply {
     }
 }
 
-const NO_BLOCKS: &str =
+pub const NO_BLOCKS: &str =
     r#"{"error":{"code":"chain-unreachable","message":"http://127.0.0.1:1 does not answer"}}"#;
 
 #[tokio::test]

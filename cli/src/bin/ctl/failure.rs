@@ -2,8 +2,8 @@
 use std::fmt;
 
 use autopilot_host::{
-    audit::AuditError, books::BooksError, identity::NoteError, models::StoreError, secrets::SecretsError,
-    statement::StatementError,
+    audit::AuditError, books::BooksError, control::next_of, identity::NoteError, models::StoreError,
+    secrets::SecretsError, statement::StatementError,
 };
 use autopilot_statement::ComposeError;
 use tonic::{Code, Status};
@@ -114,30 +114,6 @@ fn kind_of(code: &str) -> Kind {
         "internal" | "wallet-fault" => Kind::Other,
         _ => Kind::Refused,
     }
-}
-
-fn next_of(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "not-ready" => "autopilotctl status",
-        "insufficient-funds" => "autopilotctl wallet balance",
-        "already-paid" => "autopilotctl wallet history",
-        "policy-invalid" => "autopilotctl policy get",
-        "invoice-unusable" | "expired" | "wrong-network" => "ask the payee for a new invoice of this network",
-        "chain-behind" => "autopilotctl wait wallet-connected",
-        "no-route" | "peer-unreachable" => "autopilotctl wallet balance",
-        "read-only" => "use the newer program that wrote this ledger",
-        "unavailable" | "wallet-unavailable" => "autopilotctl doctor",
-        "destination-unreadable" | "destination-unsupported" => "autopilotctl withdraw --help",
-        "name-not-found" => "ask the payee for their name, an invoice or an offer",
-        "name-unproven" => {
-            "name another resolver as `dns` under [wallet] in config.toml, or ask the payee for an invoice"
-        }
-        "payee-unreachable" | "payee-refused" => "try again later, or ask the payee for an invoice",
-        "payee-misbehaved" | "address-forbidden" => "ask the payee for an invoice or an offer",
-        "amount-out-of-range" => "choose an amount that the payee takes",
-        "comment-too-long" => "shorten --comment, or leave it out",
-        _ => return None,
-    })
 }
 
 impl From<Status> for Failure {
