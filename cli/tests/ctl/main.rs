@@ -9,6 +9,7 @@ mod host;
 mod identity;
 mod leaving;
 mod ledger;
+mod starting;
 mod statement;
 mod support;
 mod terminal;

@@ -43,6 +43,9 @@ pub struct Cli {
     /// Never ask: an answer that is needed is exit code 2, with the option that gives it.
     #[arg(long, global = true, env = "AUTOPILOT_NO_INPUT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub no_input: bool,
+    /// Never start a host: a command that needs one fails where none runs.
+    #[arg(long, global = true, env = "AUTOPILOT_NO_START", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_start: bool,
     /// Answer with one JSON document (JSON Lines for tail); docs/CLI.md has the schema.
     #[arg(long, global = true)]
     pub json: bool,

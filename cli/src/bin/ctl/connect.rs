@@ -52,6 +52,18 @@ pub async fn connect(home: &Path) -> Outcome<Client> {
     Ok(ControlClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX))
 }
 
+/// Whether nobody serves here: no socket, or one that is left from a host that ended.
+pub async fn is_absent(home: &Path) -> bool {
+    let connected = timeout(CONNECT_BOUND, UnixStream::connect(control_socket(home))).await;
+    let absent = |error: &io::Error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+        )
+    };
+    connected.is_ok_and(|connected| connected.as_ref().is_err_and(absent))
+}
+
 fn unreachable(path: &Path, error: &io::Error) -> Failure {
     let path = path.display();
     let message = match error.kind() {

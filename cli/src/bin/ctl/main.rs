@@ -26,6 +26,7 @@ mod output;
 mod policy;
 mod progress;
 mod receipt;
+mod start;
 mod statement;
 mod status;
 mod suggest;
@@ -46,6 +47,7 @@ use crate::{
     connect::{call, connect},
     failure::{Failure, Kind, Outcome},
     output::{Out, say},
+    start::Way,
 };
 
 fn main() -> ExitCode {
@@ -139,53 +141,54 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         return done;
     }
     let home = home_of(&cli)?;
+    let way = Way::new(&home, !cli.no_start);
     match cli.command {
-        Command::Status => status::status(&mut connect(&home).await?, out).await,
-        Command::Provider(action) => status::provider(&mut connect(&home).await?, out, action).await,
-        Command::Policy(action) => policy::policy(&mut connect(&home).await?, out, action).await,
-        Command::Jobs => jobs::jobs(&mut connect(&home).await?, out).await,
+        Command::Status => status::status(&mut way.host().await?, out).await,
+        Command::Provider(action) => status::provider(&mut way.host().await?, out, action).await,
+        Command::Policy(action) => policy::policy(&mut way.host().await?, out, action).await,
+        Command::Jobs => jobs::jobs(&mut way.host().await?, out).await,
         Command::Abort { job } => {
-            let mut client = connect(&home).await?;
+            let mut client = way.host().await?;
             let done = jobs::abort(&mut client, out, job.clone()).await;
             suggest::job(&mut client, "abort", &job, done).await
         }
-        Command::History(query) => jobs::history(&mut connect(&home).await?, out, query).await,
-        Command::Earnings => jobs::earnings(&mut connect(&home).await?, out).await,
-        Command::Price(action) => books::price(&home, out, action).await,
+        Command::History(query) => jobs::history(&mut way.host().await?, out, query).await,
+        Command::Earnings => jobs::earnings(&mut way.host().await?, out).await,
+        Command::Price(action) => books::price(&way, out, action).await,
         Command::Log(asked) => logs::log(&home, out, asked).await,
         Command::Journal(asked) => logs::journal(&home, out, asked).await,
         Command::Report(asked) => books::report(&home, out, asked).await,
         Command::Export(asked) => books::export(&home, out, asked).await,
         Command::Statement(action) => statement::statement(&home, out, action).await,
         Command::Why { job } => {
-            let mut client = connect(&home).await?;
+            let mut client = way.host().await?;
             let done = jobs::why(&mut client, out, job.clone()).await;
             suggest::job(&mut client, "why", &job, done).await
         }
-        Command::Refusals(query) => missed::refusals(&mut connect(&home).await?, out, query).await,
-        Command::Missed(query) => missed::missed(&mut connect(&home).await?, out, query).await,
-        Command::Withdraw(wish) => withdraw::withdraw(&mut connect(&home).await?, out, wish).await,
+        Command::Refusals(query) => missed::refusals(&mut way.host().await?, out, query).await,
+        Command::Missed(query) => missed::missed(&mut way.host().await?, out, query).await,
+        Command::Withdraw(wish) => withdraw::withdraw(&mut way.host().await?, out, wish).await,
         Command::Receipt { payment_hash } => receipt::receipt(&home, out, &payment_hash).await,
-        Command::Wallet(action) => wallet::wallet(&mut connect(&home).await?, out, action).await,
-        Command::Debts => debts::debts(&mut connect(&home).await?, out).await,
-        Command::Refund(order) => debts::refund(&mut connect(&home).await?, out, order).await,
-        Command::Alerts(action) => alerts::alerts(&mut connect(&home).await?, out, action).await,
-        Command::Activity(asked) => alerts::activity(&mut connect(&home).await?, out, asked).await,
+        Command::Wallet(action) => wallet::wallet(&mut way.host().await?, out, action).await,
+        Command::Debts => debts::debts(&mut way.host().await?, out).await,
+        Command::Refund(order) => debts::refund(&mut way.host().await?, out, order).await,
+        Command::Alerts(action) => alerts::alerts(&mut way.host().await?, out, action).await,
+        Command::Activity(asked) => alerts::activity(&mut way.host().await?, out, asked).await,
         Command::Forget(order) => {
             let job = order.job.clone().unwrap_or_default();
-            let mut client = connect(&home).await?;
+            let mut client = way.host().await?;
             let done = forget::forget(&mut client, out, order).await;
             match job.is_empty() {
                 true => done,
                 false => suggest::job(&mut client, "forget --job", &job, done).await,
             }
         }
-        Command::Relays => status::relays(&mut connect(&home).await?, out).await,
-        Command::Buy(order) => buy::buy(&mut connect(&home).await?, out, order).await,
-        Command::BuyMode(action) => buy_mode::buy_mode(&mut connect(&home).await?, out, action).await,
-        Command::Canary(order) => canary::canary(&mut connect(&home).await?, out, order).await,
+        Command::Relays => status::relays(&mut way.host().await?, out).await,
+        Command::Buy(order) => buy::buy(&mut way.host().await?, out, order).await,
+        Command::BuyMode(action) => buy_mode::buy_mode(&mut way.host().await?, out, action).await,
+        Command::Canary(order) => canary::canary(&mut way.host().await?, out, order).await,
         Command::Wait(wait) => wait::wait(&home, out, wait).await,
-        Command::Model(action) => model::model(&home, out, action).await,
+        Command::Model(action) => model::model(&home, &way, out, action).await,
         Command::Identity(action) => identity::identity(&home, out, action).await,
         Command::DebugBundle(wish) => bundle::bundle(&home, out, wish).await,
         Command::Uninstall(wish) => uninstall::uninstall(&home, out, wish).await,
@@ -193,10 +196,10 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Ledger(Ledger::Head) => ledger::head(&home, out).await,
         Command::Ledger(Ledger::Verify) => ledger::verify(&home, out).await,
         Command::Ledger(Ledger::Replay { at, state }) => ledger::replay(&home, out, at, state).await,
-        Command::Ledger(Ledger::Heads) => heads::show(&mut connect(&home).await?, out).await,
-        Command::Ledger(Ledger::SignHead) => heads::sign(&mut connect(&home).await?, out).await,
+        Command::Ledger(Ledger::Heads) => heads::show(&mut way.host().await?, out).await,
+        Command::Ledger(Ledger::SignHead) => heads::sign(&mut way.host().await?, out).await,
         Command::Ledger(Ledger::OverruleHead(wish)) => {
-            heads::overrule(&mut connect(&home).await?, out, wish).await
+            heads::overrule(&mut way.host().await?, out, wish).await
         }
         Command::Ledger(Ledger::Tail(tail)) | Command::Events(tail) => ledger::tail(&home, out, tail).await,
         Command::Pane(action) => desk::pane(&mut connect(&home).await?, out, action).await,

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use crate::{
     args::Model,
-    connect::{call_waiting, connect},
+    connect::call_waiting,
     failure::{Failure, Kind, Outcome},
     output::{Out, bytes, clean_line, fields, table},
     progress::Progress,
+    start::Way,
     suggest,
 };
 
@@ -102,13 +103,13 @@ impl From<Pinned> for KnownLine {
     }
 }
 
-pub async fn model(home: &Path, out: Out, action: Model) -> Outcome {
+pub async fn model(home: &Path, way: &Way, out: Out, action: Model) -> Outcome {
     match action {
         Model::Pull { source, sha256, name } => pull(home, out, &source, sha256, name).await,
         Model::List => list(home, out).await,
-        Model::Warm => at_host(home, out, "warm").await,
-        Model::Unload => at_host(home, out, "unload").await,
-        Model::Show => at_host(home, out, "describe").await,
+        Model::Warm => at_host(way, out, "warm").await,
+        Model::Unload => at_host(way, out, "unload").await,
+        Model::Show => at_host(way, out, "describe").await,
     }
 }
 
@@ -237,8 +238,8 @@ async fn list(home: &Path, out: Out) -> Outcome {
     )
 }
 
-async fn at_host(home: &Path, out: Out, action: &str) -> Outcome {
-    let mut client = connect(home).await?;
+async fn at_host(way: &Way, out: Out, action: &str) -> Outcome {
+    let mut client = way.host().await?;
     let request = ModelRequest {
         action: action.to_owned(),
     };

@@ -19,6 +19,8 @@ pub enum Command {
     Hub(Host),
     /// A wallet, a model and a place in the market: what earns
     Provider(Host),
+    /// The app's host without its window: panes open and close by command. A new home folder is made as for `provider`
+    Desktop(Host),
     /// A wallet that buys jobs
     Buyer(Host),
     /// A local world (chain, relay, hub, provider, buyer) until Ctrl-C; prints one JSON line. Regtest: no value

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
             Command::Relay(args) => hosts::relay(args).await,
             Command::Hub(args) => hosts::host(args, "hub").await,
             Command::Provider(args) => hosts::host(args, "provider").await,
+            Command::Desktop(args) => hosts::host(args, "provider").await,
             Command::Buyer(args) => hosts::host(args, "buyer").await,
             Command::Sandbox(args) => world::sandbox(args).await,
             Command::Demo(args) => demo::demo(args).await,

@@ -1,6 +1,4 @@
 //! `price record`: what a bitcoin cost, by a person's word.
-use std::path::Path;
-
 use autopilot_host::books::Valuing;
 use autopilot_proto::control::v1::RecordPriceRequest;
 use jiff::Timestamp;
@@ -8,12 +6,13 @@ use jiff::Timestamp;
 use super::moment_ms;
 use crate::{
     args::{Price, Worth},
-    connect::{call, connect},
+    connect::call,
     failure::{Failure, Outcome},
     output::Out,
+    start::Way,
 };
 
-pub async fn price(home: &Path, out: Out, action: Price) -> Outcome {
+pub async fn price(way: &Way, out: Out, action: Price) -> Outcome {
     let Price::Record {
         currency,
         per_btc,
@@ -32,7 +31,7 @@ pub async fn price(home: &Path, out: Out, action: Price) -> Outcome {
         source,
         observed_at_ms,
     };
-    let reply = call(connect(home).await?.record_price(request)).await?;
+    let reply = call(way.host().await?.record_price(request)).await?;
     out.show(&reply, |_| {
         format!("Recorded: 1 BTC = {per_btc} {}", currency.to_uppercase())
     })

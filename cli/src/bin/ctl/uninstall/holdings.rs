@@ -20,12 +20,13 @@ const OURS: [(&str, &str); 10] = [
     ("wallet", "the wallet: channels and keys"),
     ("models", "models"),
     ("logs", "logs"),
-    ("run", "sockets"),
+    ("run", "sockets, and how the host is reached"),
     ("cache", "copies that can be made again"),
 ];
-const PROGRAMS: [&str; 4] = [
+const PROGRAMS: [&str; 5] = [
     "autopilotctl",
     "autopilot-headless",
+    "autopilot-mcp",
     "autopilot-walletd",
     "autopilot-inference-worker",
 ];

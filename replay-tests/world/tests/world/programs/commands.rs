@@ -39,7 +39,7 @@ async fn every_command_answers() {
         Some(1),
         "a world that lost a host ends, and not well"
     );
-    refused(provider, &["status"], 3, "unreachable").await;
+    refused(provider, &["--no-start", "status"], 3, "unreachable").await;
     refused(
         provider,
         &["wait", "job-paid", "--timeout", "1"],
