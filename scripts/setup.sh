@@ -135,6 +135,10 @@ setup_python_crypto() {
     phase "python packages" "$ROOT/scripts/python-crypto.sh"
 }
 
+setup_python_mcp() {
+    phase "MCP client" "$ROOT/scripts/python-mcp.sh"
+}
+
 setup_bitcoind() {
     local bin
     bin="$("$ROOT/scripts/bitcoind.sh" --where)"

@@ -202,11 +202,20 @@ impl Service {
 
 /// Ages in coarse steps.
 fn coarse(answer: &mut Answer) {
-    if let Answer::Status(status) = answer {
-        status.uptime_ms -= status.uptime_ms % AGES_MS;
-        if let Some(age) = &mut status.heartbeat_age_ms {
-            *age -= *age % AGES_MS;
+    let step = |age: &mut u64| *age -= *age % AGES_MS;
+    match answer {
+        Answer::Status(status) => {
+            step(&mut status.uptime_ms);
+            status.heartbeat_age_ms.iter_mut().for_each(step);
         }
+        Answer::Provider(provider) => {
+            let ages = [&mut provider.heartbeat_age_ms, &mut provider.canary_age_ms];
+            ages.into_iter().flatten().for_each(step);
+            [&mut provider.uptime_ms, &mut provider.uptime_today_ms]
+                .into_iter()
+                .for_each(step);
+        }
+        _ => {}
     }
 }
 
@@ -223,16 +232,7 @@ fn lasting(answer: &Answer) -> pb::WatchUpdate {
         Answer::Activity(activity) => activity.basis = None,
         Answer::Alerts(alerts) => alerts.basis = None,
         Answer::Inbox(inbox) => inbox.basis = None,
-        Answer::Provider(provider) => {
-            provider.basis = None;
-            let ages = [&mut provider.heartbeat_age_ms, &mut provider.canary_age_ms];
-            for age in ages.into_iter().flatten() {
-                *age -= *age % AGES_MS;
-            }
-            for age in [&mut provider.uptime_ms, &mut provider.uptime_today_ms] {
-                *age -= *age % AGES_MS;
-            }
-        }
+        Answer::Provider(provider) => provider.basis = None,
         Answer::Purchases(purchases) => purchases.basis = None,
         Answer::Trouble(_) | Answer::Relays(_) | Answer::Token(_) | Answer::Tailnet(_) => {}
     }

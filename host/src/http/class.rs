@@ -13,7 +13,7 @@ pub(super) enum Class {
     Once,
 }
 
-const FREE: [&str; 24] = [
+const FREE: [&str; 31] = [
     "status",
     "get_policy",
     "jobs",
@@ -35,13 +35,20 @@ const FREE: [&str; 24] = [
     "heads",
     "panes",
     "activity",
+    "alerts",
+    "provider",
+    "inbox",
+    "earnings_chart",
+    "job_log",
+    "purchases",
+    "at",
     "open_pane",
     "close_pane",
     // Who asks for the end twice gets one.
     "stop",
 ];
 
-const AGAIN: [&str; 15] = [
+const AGAIN: [&str; 17] = [
     "go_online",
     "go_offline",
     "set_policy",
@@ -57,6 +64,8 @@ const AGAIN: [&str; 15] = [
     "forget",
     "identity",
     "overrule_head",
+    "acknowledge_alert",
+    "celebrate",
 ];
 
 /// The class of a call by its name in snake case. One that is not listed is taken for the strictest.

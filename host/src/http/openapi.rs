@@ -100,13 +100,18 @@ impl Contract {
         let all = sent.iter().copied().chain(self.closure(replies));
         let schema = |name: &str| {
             let (index, message) = self.message(name)?;
-            let fields = message.field.iter().enumerate().map(|(number, field)| {
+            let alone = message
+                .field
+                .iter()
+                .enumerate()
+                .filter(|(_, field)| choice_of(field).is_none());
+            let fields = alone.map(|(number, field)| {
                 let mut schema = of_field(field);
                 let comment = self.comment(&[MESSAGES, place(index), FIELDS, place(number)]);
                 describe(&mut schema, comment);
                 (field.name().to_owned(), schema)
             });
-            let fields: Map<String, Value> = fields.collect();
+            let fields: Map<String, Value> = fields.chain(choices(message)).collect();
             let required = match requests.contains(name) {
                 true => Vec::new(),
                 false => fields.keys().cloned().collect(),
@@ -254,8 +259,8 @@ fn command(call: &Described<'_>) -> (String, Value) {
     (format!("command.{}", call.name), schema)
 }
 
-fn of_field(field: &FieldDescriptorProto) -> Value {
-    let scalar = match field.r#type() {
+fn of_scalar(field: &FieldDescriptorProto) -> Value {
+    match field.r#type() {
         Type::Message => reference(short(field.type_name())),
         Type::Bool => json!({ "type": "boolean" }),
         Type::Uint64 => json!({ "type": "integer", "format": "uint64", "minimum": 0 }),
@@ -264,7 +269,11 @@ fn of_field(field: &FieldDescriptorProto) -> Value {
         Type::Int32 => json!({ "type": "integer", "format": "int32" }),
         Type::Double | Type::Float => json!({ "type": "number" }),
         _ => json!({ "type": "string" }),
-    };
+    }
+}
+
+fn of_field(field: &FieldDescriptorProto) -> Value {
+    let scalar = of_scalar(field);
     match field.label() {
         Label::Repeated => json!({ "type": "array", "items": scalar }),
         _ if field.proto3_optional() || field.r#type() == Type::Message => {
@@ -272,6 +281,43 @@ fn of_field(field: &FieldDescriptorProto) -> Value {
         }
         _ => scalar,
     }
+}
+
+/// The choice that a field is one of, as a place among the message's.
+fn choice_of(field: &FieldDescriptorProto) -> Option<i32> {
+    field.oneof_index.filter(|_| !field.proto3_optional())
+}
+
+/// Choices read as an object with one field, that is named after what was chosen: `{"Status": {…}}`.
+fn choices(message: &DescriptorProto) -> impl Iterator<Item = (String, Value)> {
+    let choices = message.oneof_decl.iter().enumerate().map(|(index, choice)| {
+        let fields = message
+            .field
+            .iter()
+            .filter(|field| choice_of(field) == Some(place(index)));
+        let mut schemas = Vec::from_iter(fields.map(|field| {
+            let name = field.name().split('_').map(capital).collect::<String>();
+            json!({
+                "type": "object", "properties": { &name: of_scalar(field) }, "required": [&name],
+                "additionalProperties": false,
+            })
+        }));
+        schemas.push(json!({ "type": "null" }));
+        (choice.name().to_owned(), schemas)
+    });
+    // A field that may be absent is a choice of its own in the descriptors.
+    let real = choices.filter(|(_, schemas)| schemas.len() > 1);
+    real.map(|(name, schemas)| (name, json!({ "oneOf": schemas })))
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters
+        .next()
+        .map(|first| first.to_ascii_uppercase())
+        .into_iter()
+        .chain(letters)
+        .collect()
 }
 
 fn describe(schema: &mut Value, comment: &str) {

@@ -100,6 +100,9 @@ async fn answers_are_what_the_description_says() {
         json!({"command": "identity", "key": "i", "params": {"backed_up_to": "file"}}),
         json!({"command": "open-pane", "params": {"id": "wallet"}}),
         json!({"command": "missed"}),
+        json!({"command": "at", "params": {"sequence": 1, "view": "status"}}),
+        json!({"command": "alerts"}),
+        json!({"command": "inbox"}),
     ];
     for order in orders {
         fits(&document, request, &order).unwrap();

@@ -78,6 +78,8 @@ impl World {
             payees: PayeeResolver::new("regtest", None).unwrap(),
             plans: Arc::default(),
             desk: Desk::default(),
+            chart: Arc::default(),
+            marks: Default::default(),
             connecting: Arc::default(),
         };
         let served = Served::start(service.clone(), secrets.control_key())

@@ -5,6 +5,7 @@
     reason = "in a test a panic is the verdict"
 )]
 mod adversity;
+mod agents;
 mod core;
 mod crash;
 mod disk;
