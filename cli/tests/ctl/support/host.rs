@@ -1,6 +1,8 @@
 //! A host of a few words: real gRPC over a real socket, with answers that a test chooses.
 #![allow(clippy::unwrap_used)] // In tests a panic is the verdict.
 
+mod answers;
+
 use std::{
     os::unix::fs::DirBuilderExt,
     path::Path,
@@ -17,6 +19,8 @@ use autopilot_proto::control::v1::{
 use tokio::{net::UnixListener, sync::broadcast, task::JoinHandle};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tonic::{Request, Response, Status};
+
+use answers::{alerts, basis, heads, panes, refused};
 
 /// What the fake knows.
 #[derive(Clone)]
@@ -61,22 +65,6 @@ pub fn serve(home: &Path) -> (Host, Served) {
     (host, Served(task))
 }
 
-fn refused<T>(code: &'static str, sentence: &str) -> Result<Response<T>, Status> {
-    let mut status = Status::failed_precondition(sentence);
-    status
-        .metadata_mut()
-        .insert("autopilot-code", code.parse().unwrap());
-    Err(status)
-}
-
-fn basis() -> Option<Basis> {
-    Some(Basis {
-        sequence: 7,
-        chain: "00".repeat(32),
-        source: "ledger".into(),
-    })
-}
-
 impl Host {
     fn count(&self, dry_run: bool) {
         self.done.fetch_add(usize::from(!dry_run), Ordering::SeqCst);
@@ -97,69 +85,6 @@ impl Host {
             earned_msat: 123_456,
             ..Default::default()
         }
-    }
-}
-
-/// Fifty facts are here, and a relay holds a head over sixty.
-fn heads() -> HeadsReply {
-    let held = HeldHead {
-        size: 60,
-        held_by: "wss://relay\u{1b}[2J.example".into(),
-        verdict: "rolled-back".into(),
-        first_different: 51,
-        ..Default::default()
-    };
-    let asked = |relay: &str, failure: &str| AskedRelay {
-        relay: relay.into(),
-        heads: 1,
-        failure: failure.into(),
-    };
-    HeadsReply {
-        size: 40,
-        note: "autopilot.ledger/07\n40\n".into(),
-        asked: vec![asked("wss://one", ""), asked("wss://two", "timeout")],
-        compared_at_ms: Some(1),
-        disputed: vec![held],
-        ..Default::default()
-    }
-}
-
-/// Wallet and ledger differ.
-fn alerts(state: &str) -> AlertsReply {
-    let line = AlertLine {
-        id: "wallet-difference".into(),
-        severity: "critical".into(),
-        state: state.into(),
-        what: "wallet and ledger differ by 7 msat".into(),
-        next: "autopilotctl report".into(),
-        can_earn: true,
-        source: "ledger".into(),
-        times: 2,
-        ..Default::default()
-    };
-    AlertsReply {
-        basis: basis(),
-        alerts: vec![line],
-        active: u32::from(state == "active"),
-    }
-}
-
-fn panes(open: &str) -> PanesReply {
-    let line = PaneLine {
-        id: "pane.wallet".into(),
-        label: "Wallet".into(),
-        title: "LDK Lightning Wallet".into(),
-        source: "wallet".into(),
-        open: open == "pane.wallet",
-        state: "error".into(),
-        sentence: "The wallet does not start. Earning is not possible now.".into(),
-        next: "Refresh.".into(),
-        ..Default::default()
-    };
-    PanesReply {
-        basis: basis(),
-        panes: vec![line],
-        window: false,
     }
 }
 

@@ -1,0 +1,82 @@
+//! What the fake answers, where that takes more than a line.
+use autopilot_proto::control::v1::*;
+use tonic::{Response, Status};
+
+pub(super) fn refused<T>(code: &'static str, sentence: &str) -> Result<Response<T>, Status> {
+    let mut status = Status::failed_precondition(sentence);
+    status
+        .metadata_mut()
+        .insert("autopilot-code", code.parse().unwrap());
+    Err(status)
+}
+
+pub(super) fn basis() -> Option<Basis> {
+    Some(Basis {
+        sequence: 7,
+        chain: "00".repeat(32),
+        source: "ledger".into(),
+    })
+}
+
+/// Fifty facts are here, and a relay holds a head over sixty.
+pub(super) fn heads() -> HeadsReply {
+    let held = HeldHead {
+        size: 60,
+        held_by: "wss://relay\u{1b}[2J.example".into(),
+        verdict: "rolled-back".into(),
+        first_different: 51,
+        ..Default::default()
+    };
+    let asked = |relay: &str, failure: &str| AskedRelay {
+        relay: relay.into(),
+        heads: 1,
+        failure: failure.into(),
+    };
+    HeadsReply {
+        size: 40,
+        note: "autopilot.ledger/07\n40\n".into(),
+        asked: vec![asked("wss://one", ""), asked("wss://two", "timeout")],
+        compared_at_ms: Some(1),
+        disputed: vec![held],
+        ..Default::default()
+    }
+}
+
+/// Wallet and ledger differ.
+pub(super) fn alerts(state: &str) -> AlertsReply {
+    let line = AlertLine {
+        id: "wallet-difference".into(),
+        severity: "critical".into(),
+        state: state.into(),
+        what: "wallet and ledger differ by 7 msat".into(),
+        next: "autopilotctl report".into(),
+        can_earn: true,
+        source: "ledger".into(),
+        times: 2,
+        ..Default::default()
+    };
+    AlertsReply {
+        basis: basis(),
+        alerts: vec![line],
+        active: u32::from(state == "active"),
+    }
+}
+
+pub(super) fn panes(open: &str) -> PanesReply {
+    let line = PaneLine {
+        id: "pane.wallet".into(),
+        label: "Wallet".into(),
+        title: "LDK Lightning Wallet".into(),
+        source: "wallet".into(),
+        open: open == "pane.wallet",
+        state: "error".into(),
+        sentence: "The wallet does not start. Earning is not possible now.".into(),
+        next: "Refresh.".into(),
+        ..Default::default()
+    };
+    PanesReply {
+        basis: basis(),
+        panes: vec![line],
+        window: false,
+    }
+}
