@@ -17,20 +17,28 @@ macro_rules! scene_and_screens {
 }
 
 mod desk;
+mod joy;
+mod stage;
 mod update;
 mod view;
 
-use std::path::PathBuf;
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
-use autopilot_host::secrets::Key;
-use autopilot_proto::control::v1::{PanesReply, StatusReply};
+use autopilot_host::{secrets::Key, setup::Fetched};
+use autopilot_proto::control::v1::{Celebration, PanesReply, StatusReply};
 use iced::{Subscription, Task, window};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    bus, celebration,
     command::Command,
+    ending,
     engine::{self, Engine},
     face::{self, Answer, Face, News, Views},
+    first_run::{self, Proposed},
     palette::{self, Palette},
     panes::{self, Scene, Screens},
     prefs::Prefs,
@@ -42,8 +50,11 @@ use crate::{
         toast::Toasts,
     },
     shortcuts::{self, Stroke},
+    unlock,
     words::{self, Amounts},
 };
+
+use stage::Stage;
 
 /// Views that are always watched: what is always in sight.
 const ALWAYS: [&str; 6] = ["status", "earnings", "balance", "jobs", "panes", "tokens"];
@@ -57,12 +68,37 @@ pub struct Start {
     pub home: PathBuf,
     /// Its control socket.
     pub socket: PathBuf,
-    /// What opens the identity; none where a host runs already, which is only looked at and driven.
-    pub key: Option<Key>,
+    /// How the home folder is.
+    pub begin: Begin,
+    /// Held by whoever started it: told when everything runs, and ended with standard input.
+    pub leash: bool,
+    /// Where the host is put, for whoever waits for its end.
+    pub ending: Ending,
+}
+
+/// A place for the host beside the window.
+pub type Ending = Arc<Mutex<Option<Engine>>>;
+
+/// Where a window begins.
+#[derive(Clone, Debug)]
+pub enum Begin {
+    /// There is no home yet.
+    FirstRun(Proposed),
+    /// The identity is locked; why the keyring does not open it, where there is one.
+    Locked(Option<String>),
+    /// A host is started with this key.
+    Host(Key),
+    /// A host runs already, which is only looked at and driven.
+    Attached,
+    /// The home can't be used: why, and what can be done.
+    Broken(String, String),
 }
 
 /// The window.
 pub struct App {
+    stage: Stage,
+    leash: bool,
+    ending: Ending,
     home: PathBuf,
     face: Face,
     engine: Option<Engine>,
@@ -86,6 +122,17 @@ pub struct App {
     stopping: bool,
     /// Why the host did not start, or had to stop.
     failed: Option<String>,
+    /// What opens the identity, where it was opened here.
+    key: Option<Key>,
+    /// A model on its way.
+    fetching: Option<stage::Fetching>,
+    /// What is being celebrated.
+    celebration: Option<Celebration>,
+    /// The icon in the tray, and what it says.
+    tray: Option<bus::Tray>,
+    said_in_tray: String,
+    /// What was earned when it was last looked at.
+    earned_msat: Option<u64>,
 }
 
 /// What can happen.
@@ -117,27 +164,43 @@ pub enum Message {
     Toggled(Answer<StatusReply>),
     /// The answer to opening or closing a pane.
     Confirmed(Answer<PanesReply>),
+    /// In the first run.
+    FirstRun(first_run::Message),
+    /// In front of a locked identity.
+    Unlock(unlock::Message),
+    /// A model is on its way.
+    Fetched(Fetched),
+    /// A fetch that ended early is to go on.
+    FetchAgain,
+    /// In a celebration.
+    Celebration(celebration::Message),
+    /// The answer to what nobody waits for.
+    Noted,
+    /// The tray.
+    Tray(bus::Event),
     /// Time passed.
     Tick,
     /// The window is to be closed.
     CloseRequested,
+    /// The program is to end, and nobody is there to be asked.
+    EndRequested,
 }
 
 impl App {
     /// Opens the window, and starts the host where none runs.
     pub fn new(start: Start) -> (App, Task<Message>) {
         let prefs = Prefs::read(&start.home);
-        let (engine, events) = match start.key {
-            Some(key) => {
-                let (engine, events) = Engine::start(start.home.clone(), key);
-                (Some(engine), events.map(Message::Engine))
-            }
-            None => (None, Task::none()),
+        let key = match &start.begin {
+            Begin::Host(key) => Some(key.clone()),
+            _ => None,
         };
-        let app = App {
+        let mut app = App {
+            stage: Stage::of(start.begin, &start.home),
+            leash: start.leash,
+            ending: start.ending,
             face: Face::new(start.socket),
             home: start.home,
-            engine,
+            engine: None,
             views: Views::default(),
             screens: Screens::default(),
             grid: Grid::new(prefs.layout.as_ref()),
@@ -156,8 +219,16 @@ impl App {
             introduced: false,
             stopping: false,
             failed: None,
+            key: None,
+            fetching: None,
+            celebration: None,
+            tray: None,
+            said_in_tray: String::new(),
+            earned_msat: None,
         };
-        (app, events)
+        let ending = Task::future(ending::asked(start.leash)).map(|()| Message::EndRequested);
+        let host = key.map_or(Task::none(), |key| app.start_host(key));
+        (app, Task::batch([host, ending, bus::tray().map(Message::Tray)]))
     }
 
     /// The title of the window.
@@ -192,15 +263,27 @@ impl App {
             Message::Screen(message) => self.in_pane(message),
             Message::Toggled(answer) => self.toggled(answer),
             Message::Confirmed(answer) => self.confirmed(answer),
+            Message::FirstRun(message) => self.in_first_run(message),
+            Message::Unlock(message) => self.in_unlock(message),
+            Message::Fetched(fetched) => self.fetched(fetched),
+            Message::FetchAgain => self.fetch_again(),
+            Message::Celebration(message) => self.in_celebration(message),
+            Message::Noted => Task::none(),
+            Message::Tray(event) => self.in_tray(event),
             Message::Tick => self.tick(),
             Message::CloseRequested => self.close_requested(),
+            Message::EndRequested => self.quit(),
         }
     }
 
     /// What the window listens to.
     pub fn subscription(&self) -> Subscription<Message> {
+        let watch = match self.stage {
+            Stage::Desk => face::watch(&self.face, self.watched(), words::day(self.now_ms, &self.zone)),
+            _ => Subscription::none(),
+        };
         Subscription::batch([
-            face::watch(&self.face, self.watched(), words::day(self.now_ms, &self.zone)).map(Message::News),
+            watch.map(Message::News),
             iced::event::listen_with(on_event),
             iced::time::every(std::time::Duration::from_secs(TICK_S)).map(|_| Message::Tick),
             window::close_requests().map(|_| Message::CloseRequested),
@@ -228,11 +311,6 @@ impl App {
             now_ms: self.now_ms,
             zone: &self.zone,
         }
-    }
-
-    /// The host beside the window, for whoever has to wait for its end.
-    pub fn engine_handle(&self) -> Option<Engine> {
-        self.engine.clone()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The host, run beside the window: on threads of its own, so that a slow frame never holds up a payment.
 use std::{
+    io::Write,
     path::PathBuf,
     sync::{Arc, Mutex},
     thread::JoinHandle,
@@ -36,12 +37,12 @@ struct Running {
 }
 
 impl Engine {
-    /// Starts the host of a home folder.
-    pub fn start(home: PathBuf, key: Key) -> (Engine, Task<Event>) {
+    /// Starts the host of a home folder. With `announced`, it says on standard output what it is once everything runs.
+    pub fn start(home: PathBuf, key: Key, announced: bool) -> (Engine, Task<Event>) {
         let (tell, told) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
-            let outcome = serve(home, key, tell.clone(), stopped);
+            let outcome = serve(home, key, announced, tell.clone(), stopped);
             let event = match outcome {
                 Ok(()) => Event::Ended,
                 Err(error) => Event::Failed(error.to_string()),
@@ -78,6 +79,7 @@ impl Engine {
 fn serve(
     home: PathBuf,
     key: Key,
+    announced: bool,
     tell: mpsc::UnboundedSender<Event>,
     stopped: oneshot::Receiver<()>,
 ) -> anyhow::Result<()> {
@@ -97,7 +99,13 @@ fn serve(
     });
     // Told by the sender's end too: a window that is gone wants no host.
     let stop = async { drop(stopped.await) };
-    let done = runtime.block_on(run::run(options, |_| {}, stop));
+    let ready = |ready: run::Ready| {
+        if announced && let Ok(line) = serde_json::to_string(&ready) {
+            // Whoever asked for it may be gone already.
+            let _ = writeln!(std::io::stdout(), "{line}");
+        }
+    };
+    let done = runtime.block_on(run::run(options, ready, stop));
     runtime.shutdown_background();
     Ok(done?)
 }

@@ -1,35 +1,34 @@
 //! The window: reads views, writes commands. It holds no sum of money, no ledger, no wallet and no relay: everything that
 //! it shows is an answer of the host, and everything that it does is a command to it.
 pub mod app;
+pub mod bus;
+pub mod celebration;
 pub mod command;
 pub mod design;
+mod ending;
 pub mod engine;
 pub mod face;
 pub mod paging;
+pub mod first_run;
 pub mod palette;
 pub mod panes;
 pub mod prefs;
 pub mod shell;
 pub mod shortcuts;
+pub mod unlock;
 pub mod words;
 
 use app::App;
-pub use app::Start;
+pub use app::{Begin, Ending, Start};
+pub use first_run::Proposed;
 
 /// Opens the window and runs until it is closed. The host beside it has ended by then.
 ///
 /// # Errors
 /// Where there is no display, or it can't be drawn on.
 pub fn run(start: Start) -> iced::Result {
-    let engine = std::sync::Arc::new(std::sync::Mutex::new(None));
-    let started = engine.clone();
-    let boot = move || {
-        let (app, task) = App::new(start.clone());
-        if let Ok(mut place) = started.lock() {
-            *place = app.engine_handle();
-        }
-        (app, task)
-    };
+    let ending = start.ending.clone();
+    let boot = move || App::new(start.clone());
     let mut window = iced::application(boot, App::update, App::view)
         .title(App::title)
         .theme(App::theme)
@@ -47,7 +46,7 @@ pub fn run(start: Start) -> iced::Result {
     }
     let done = window.run();
     // However the window ended, the host ends in good order.
-    let engine = engine.lock().ok().and_then(|mut engine| engine.take());
+    let engine = ending.lock().ok().and_then(|mut engine| engine.take());
     if let Some(engine) = engine {
         engine.join();
     }

@@ -1,9 +1,14 @@
 //! `autopilot`: the window.
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, bail};
-use autopilot_app::Start;
-use autopilot_host::{home::Home, secrets::Key};
+use anyhow::Context;
+use autopilot_app::{Begin, Proposed, Start};
+use autopilot_host::{
+    config::Chain,
+    home::{self, Home},
+    secrets::Key,
+    setup::{self, Standing},
+};
 use clap::Parser;
 
 /// Earns sats with this machine: takes jobs, runs them on a local model, is paid over Lightning.
@@ -13,9 +18,33 @@ struct Args {
     /// Home folder: one identity, one wallet, one ledger [default: the XDG data folder].
     #[arg(long, env = "AUTOPILOT_HOME", hide_env_values = true)]
     home: Option<PathBuf>,
-    /// File with the passphrase of the identity; without it the home folder's own is used.
+    /// File with the passphrase of the identity; without it the keyring's or the home folder's own is used.
     #[arg(long, env = "AUTOPILOT_PASSPHRASE_FILE", hide_env_values = true)]
     passphrase_file: Option<PathBuf>,
+    /// Proposed in a first run: the Bitcoin network.
+    #[arg(long, value_parser = setup::NETWORKS)]
+    network: Option<String>,
+    /// The same: a relay, repeatable.
+    #[arg(long)]
+    relay: Vec<String>,
+    /// The same: where the wallet gets blocks, https://… of Esplora or ssl://host:port of Electrum.
+    #[arg(long, conflicts_with = "bitcoind")]
+    blocks: Option<String>,
+    /// The same: Bitcoin Core's RPC, host:port; user and password come from AUTOPILOT_BITCOIND_USER and _PASSWORD.
+    #[arg(long)]
+    bitcoind: Option<std::net::SocketAddr>,
+    /// The same: a peer to stay connected to, node-id@host:port, repeatable.
+    #[arg(long)]
+    peer: Vec<String>,
+    /// The same: node id of a peer whose channels are used before they are confirmed.
+    #[arg(long)]
+    trust_0conf: Vec<String>,
+    /// The same: a GGUF file to serve.
+    #[arg(long, env = "AUTOPILOT_MODEL", hide_env_values = true)]
+    model: Option<PathBuf>,
+    /// Say on standard output when everything runs, and end when standard input closes.
+    #[arg(long, hide = true)]
+    leash: bool,
 }
 
 fn main() -> ExitCode {
@@ -37,22 +66,46 @@ fn main() -> ExitCode {
 }
 
 fn open(args: Args) -> anyhow::Result<()> {
-    let path = args.home.context("name a home folder with --home")?;
-    if !Home::is_set_up(&path) {
-        bail!("{} is not set up", path.display());
-    }
-    let home = Home::open(&path)?;
-    let socket = home.control_socket();
-    // A host that answers already is only looked at and driven.
-    let runs = std::os::unix::net::UnixStream::connect(&socket).is_ok();
-    let key = match args.passphrase_file {
-        Some(file) => Key::File(file),
-        None => Key::Own,
+    let path = home::resolve(args.home.as_deref()).context("name a home folder with --home")?;
+    let begin = match (setup::inspect(&path), &args.passphrase_file) {
+        (Standing::New, _) => Begin::FirstRun(proposed(&args)?),
+        (Standing::Running { .. }, _) => Begin::Attached,
+        (Standing::Broken { what, next }, _) => Begin::Broken(what, next),
+        (_, Some(file)) => Begin::Host(Key::File(file.clone())),
+        (Standing::Ready, None) => Begin::Host(Key::of(&Home::open(&path)?)),
+        (Standing::NeedsPassphrase { keyring }, None) => Begin::Locked(keyring),
     };
     autopilot_app::run(Start {
-        home: home.path().to_owned(),
-        socket,
-        key: (!runs).then_some(key),
+        socket: home::control_socket(&path),
+        home: path,
+        begin,
+        leash: args.leash,
+        ending: autopilot_app::Ending::default(),
     })?;
     Ok(())
+}
+
+/// What the command line proposes for a new home.
+fn proposed(args: &Args) -> anyhow::Result<Proposed> {
+    let blocks = match (&args.blocks, args.bitcoind) {
+        (Some(address), _) => Some(setup::blocks_of(address)?),
+        (None, Some(address)) => {
+            let named = |name: &str| std::env::var(name).with_context(|| format!("{name} is not set"));
+            Some(Chain::Bitcoind {
+                host: address.ip().to_string(),
+                port: address.port(),
+                user: named("AUTOPILOT_BITCOIND_USER")?,
+                password: named("AUTOPILOT_BITCOIND_PASSWORD")?,
+            })
+        }
+        (None, None) => None,
+    };
+    Ok(Proposed {
+        network: args.network.clone(),
+        relays: args.relay.clone(),
+        blocks,
+        peers: args.peer.clone(),
+        trusted_0conf: args.trust_0conf.clone(),
+        model: args.model.clone(),
+    })
 }

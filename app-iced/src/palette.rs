@@ -7,7 +7,7 @@ use iced::{
 use crate::{
     command::Command,
     design::{Element, body, caption, fill, size, space, theme},
-    panes, shortcuts,
+    first_run, panes, shortcuts, unlock,
 };
 
 /// Id of the field, for the keyboard's focus.
@@ -31,6 +31,10 @@ pub enum Does {
     Command(Command),
     /// An action of the pane in front.
     InPane(panes::Message),
+    /// An action of the first run.
+    FirstRun(first_run::Message),
+    /// An action in front of a locked identity.
+    Unlock(unlock::Message),
 }
 
 /// The open palette.
@@ -115,7 +119,7 @@ impl Palette {
             let entry = &self.entries[*number];
             let shortcut = match &entry.does {
                 Does::Command(command) => shortcuts::of(*command),
-                Does::InPane(_) => None,
+                Does::InPane(_) | Does::FirstRun(_) | Does::Unlock(_) => None,
             };
             let line = row![body(entry.label.as_str()), fill()].push(shortcut.map(caption));
             button(line)

@@ -1,9 +1,13 @@
 //! The home folder: one identity, one wallet, one ledger.
+mod resolve;
+
 use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+
+pub use resolve::{NoHome, control_socket, resolve};
 
 /// The longest path of a Unix socket, in bytes (`sockaddr_un` on Linux, without the final zero).
 pub const MAX_SOCKET_PATH_BYTES: usize = 107;

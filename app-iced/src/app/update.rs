@@ -3,12 +3,13 @@ use autopilot_host::desk::Pane;
 use autopilot_proto::control::v1::{GoOfflineRequest, GoOnlineRequest, StatusReply};
 use iced::{Task, widget::operation};
 
-use super::{App, Message, now_ms};
+use super::{App, Message, now_ms, stage::Stage};
 use crate::{
+    celebration,
     command::Command,
     engine::Event,
     face::{Answer, News},
-    palette::{self, Does, Palette},
+    palette::{self, Does, Entry, Palette},
     panes::{self, Action, Wish},
     shell::{
         bar,
@@ -27,7 +28,7 @@ impl App {
         self.now_ms = now_ms();
         self.views.take(news);
         let desk = self.follow_desk();
-        Task::batch([desk, self.tell_panes()])
+        Task::batch([desk, self.tell_panes(), self.rejoice(), self.say_in_tray()])
     }
 
     /// Open panes look at what changed.
@@ -56,6 +57,8 @@ impl App {
     pub(super) fn command(&mut self, command: Command) -> Task<Message> {
         self.prefs.used(command.id());
         let task = match command {
+            // Before the desk there is nothing to open.
+            Command::Open(_) | Command::Toggle if !matches!(self.stage, Stage::Desk) => Task::none(),
             Command::Open(pane) => self.open(pane),
             Command::Toggle => self.toggle(),
             Command::HideAmounts => self.hide_amounts(),
@@ -81,6 +84,9 @@ impl App {
                 Task::none()
             }
             (Stroke::Enter, Some(_)) => self.in_palette(palette::Message::Enter),
+            (Stroke::Enter, None) if self.celebration.is_some() => {
+                self.in_celebration(celebration::Message::Seen)
+            }
             (Stroke::Enter, None) => self.default_answer(),
             (Stroke::Field { back: false }, _) => operation::focus_next(),
             (Stroke::Field { back: true }, _) => operation::focus_previous(),
@@ -93,6 +99,9 @@ impl App {
     }
 
     fn escape(&mut self) -> Task<Message> {
+        if self.palette.is_none() && self.dialog.is_none() && self.celebration.is_some() {
+            return self.in_celebration(celebration::Message::Seen);
+        }
         match self.dialog {
             Some(Dialog::CloseOnline) => self.dialog = None,
             // What is being stopped can't be called back.
@@ -114,12 +123,36 @@ impl App {
         if self.palette.take().is_some() {
             return Task::none();
         }
-        let (scene, screens) = scene_and_screens!(self);
-        let in_pane = self.grid.front().map(|pane| screens.actions(pane, &scene));
-        let entries = palette::entries(in_pane.unwrap_or_default(), &self.prefs.recent);
+        let entries = self.entries();
         let (palette, task) = Palette::open(entries);
         self.palette = Some(palette);
         task
+    }
+
+    /// What the palette offers: before the desk what can be done there, and then everything.
+    fn entries(&mut self) -> Vec<Entry> {
+        let made = |label, does| Entry { label, does };
+        let mut entries: Vec<_> = match &self.stage {
+            Stage::FirstRun(page) => {
+                let actions = page.actions().into_iter();
+                actions.map(|(label, message)| made(label, Does::FirstRun(message))).collect()
+            }
+            Stage::Locked(page) => {
+                let actions = page.actions().into_iter();
+                actions.map(|(label, message)| made(label, Does::Unlock(message))).collect()
+            }
+            Stage::Broken(..) => Vec::new(),
+            Stage::Desk => {
+                let (scene, screens) = scene_and_screens!(self);
+                let in_pane = self.grid.front().map(|pane| screens.actions(pane, &scene));
+                return palette::entries(in_pane.unwrap_or_default(), &self.prefs.recent);
+            }
+        };
+        entries.extend(
+            [Command::SwitchTheme, Command::Larger, Command::Smaller, Command::Quit]
+                .map(|command| made(command.label().to_owned(), Does::Command(command))),
+        );
+        entries
     }
 
     pub(super) fn in_palette(&mut self, message: palette::Message) -> Task<Message> {
@@ -129,6 +162,8 @@ impl App {
         match does {
             Does::Command(command) => self.command(command),
             Does::InPane(message) => self.in_pane(message),
+            Does::FirstRun(message) => self.in_first_run(message),
+            Does::Unlock(message) => self.in_unlock(message),
         }
     }
 
@@ -278,7 +313,7 @@ impl App {
     }
 
     /// Asks the host to stop; its end ends the program. A host that was only looked at goes on.
-    fn quit(&mut self) -> Task<Message> {
+    pub(super) fn quit(&mut self) -> Task<Message> {
         self.remember();
         match &self.engine {
             Some(engine) if !self.stopping && self.failed.is_none() => {

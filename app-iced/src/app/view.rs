@@ -1,34 +1,39 @@
 //! What the window shows: the bars, the panes, and what lies over them.
 use iced::{
     Length,
-    widget::{center, column, container, mouse_area, opaque, stack},
+    widget::{center, column, container, mouse_area, opaque, progress_bar, row, stack},
 };
 
-use super::{App, Message};
+use super::{
+    App, Message,
+    stage::{Fetching, Stage},
+};
 use crate::{
-    design::{Element, Tone, body, caption, heading, space, theme, toned},
+    celebration,
+    design::{Element, Tone, body, caption, choice, heading, space, theme, toned},
     shell::{bar, hotbar},
+    words::span,
 };
 
 impl App {
     /// Everything.
     pub fn view(&self) -> Element<'_, Message> {
-        let scene = self.scene();
-        let content: Element<'_, Message> = match &self.failed {
-            Some(words) => failed(words),
-            None => self.grid.view(&self.screens, &scene).map(Message::Grid),
+        let base = match &self.stage {
+            Stage::FirstRun(page) => page.view().map(Message::FirstRun),
+            Stage::Locked(page) => page.view().map(Message::Unlock),
+            Stage::Broken(what, next) => broken(what, next),
+            Stage::Desk => self.desk(),
         };
-        let base = column![
-            bar::view(&scene, self.going_online).map(Message::Bar),
-            container(hotbar::view(&self.grid.open_panes()).map(Message::Hotbar)).padding([0.0, space::M]),
-            container(content).padding(space::M).height(Length::Fill),
-        ]
-        .spacing(space::S);
         let toasts = container(self.toasts.view())
             .align_right(Length::Fill)
             .align_bottom(Length::Fill)
             .padding(space::L);
         let mut layers = stack![base, toasts];
+        if let Some(celebration) = &self.celebration {
+            let asks = self.prefs.notify.is_none();
+            let content = celebration::view(celebration, asks).map(Message::Celebration);
+            layers = layers.push(opaque(container(center(content)).style(theme::veil)));
+        }
         if let Some(palette) = &self.palette {
             let content = container(palette.view().map(Message::Palette))
                 .center_x(Length::Fill)
@@ -41,6 +46,61 @@ impl App {
         }
         layers.into()
     }
+
+    /// The bars and the panes.
+    fn desk(&self) -> Element<'_, Message> {
+        let scene = self.scene();
+        let content: Element<'_, Message> = match &self.failed {
+            Some(words) => failed(words),
+            None => self.grid.view(&self.screens, &scene).map(Message::Grid),
+        };
+        column![
+            bar::view(&scene, self.going_online).map(Message::Bar),
+            container(hotbar::view(&self.grid.open_panes()).map(Message::Hotbar)).padding([0.0, space::M]),
+        ]
+        .push(self.fetching.as_ref().map(fetching))
+        .push(container(content).padding(space::M).height(Length::Fill))
+        .spacing(space::S)
+        .into()
+    }
+}
+
+/// A model on its way.
+fn fetching(fetching: &Fetching) -> Element<'_, Message> {
+    const MIB: u64 = 1 << 20;
+    let fetched = &fetching.last;
+    if let Some(Err(problem)) = &fetched.ended {
+        let again = choice("Go on", Some(Message::FetchAgain));
+        return row![toned(problem.sentence.as_str(), Tone::Bad), again]
+            .spacing(space::S)
+            .padding([0.0, space::M])
+            .into();
+    }
+    let total = fetched.total_bytes.unwrap_or(0);
+    let left = fetched.left_s().map_or(String::new(), |s| format!(", {} left", span(s.saturating_mul(1_000))));
+    let words = format!(
+        "Fetching the model: {} of {} MiB, {} MiB/s{left}",
+        fetched.have_bytes / MIB,
+        total / MIB,
+        fetched.bytes_per_s / MIB
+    );
+    // A share of a bar: what is lost in it is less than a pixel.
+    let share = if total == 0 { 0.0 } else { fetched.have_bytes as f32 / total as f32 };
+    column![caption(words), progress_bar(0.0..=1.0, share).girth(space::XS)]
+        .spacing(space::XS)
+        .padding([0.0, space::M])
+        .into()
+}
+
+/// The home can't be used.
+fn broken<'a>(what: &'a str, next: &'a str) -> Element<'a, Message> {
+    let lines = column![
+        heading("This home folder can't be used as it is"),
+        toned(what, Tone::Bad),
+        body(next),
+        caption("Nothing was changed."),
+    ];
+    center(lines.spacing(space::M).max_width(620.0)).into()
 }
 
 /// Something over everything else; a click beside it ends it.
