@@ -7,6 +7,7 @@ macro_rules! scene_and_screens {
                 views: &$app.views,
                 face: &$app.face,
                 home: &$app.home,
+                key: $app.key.as_ref(),
                 amounts: &$app.amounts,
                 now_ms: $app.now_ms,
                 zone: &$app.zone,
@@ -28,12 +29,13 @@ use std::{
 };
 
 use autopilot_host::{secrets::Key, setup::Fetched};
-use autopilot_proto::control::v1::{Celebration, PanesReply, StatusReply};
+use autopilot_proto::control::v1::{PanesReply, StatusReply};
 use iced::{Subscription, Task, window};
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    bus, celebration,
+    bus,
+    celebration::{self, Celebration},
     command::Command,
     ending,
     engine::{self, Engine},
@@ -307,6 +309,7 @@ impl App {
             views: &self.views,
             face: &self.face,
             home: &self.home,
+            key: self.key.as_ref(),
             amounts: &self.amounts,
             now_ms: self.now_ms,
             zone: &self.zone,

@@ -56,7 +56,12 @@ impl Unlock {
     pub fn update(&mut self, message: Message) -> (Task<Message>, Option<Key>) {
         match message {
             Message::Typed(typed) => self.passphrase = typed,
-            Message::Open => return (self.try_key(Key::Typed(SecretString::from(self.passphrase.clone()))), None),
+            Message::Open => {
+                return (
+                    self.try_key(Key::Typed(SecretString::from(self.passphrase.clone()))),
+                    None,
+                );
+            }
             Message::Keyring => return (self.try_key(Key::Keyring), None),
             Message::Opened(Ok(key)) => return (Task::none(), Some(key)),
             Message::Opened(Err(why)) => {
@@ -89,7 +94,10 @@ impl Unlock {
         let content: Element<'_, Message> = match &self.keyring {
             Some(why) => column![
                 toned(why.as_str(), Tone::Attention),
-                action("Ask the keyring again", (!self.working).then_some(Message::Keyring)),
+                action(
+                    "Ask the keyring again",
+                    (!self.working).then_some(Message::Keyring)
+                ),
             ]
             .spacing(space::M)
             .into(),
@@ -114,7 +122,9 @@ impl Unlock {
         ]
         .push(self.wrong.as_deref().map(|why| toned(why, Tone::Bad)))
         .push(caption(self.home.display().to_string()));
-        center(card(lines.spacing(space::M))).padding(space::L * 4.0).into()
+        center(card(lines.spacing(space::M)))
+            .padding(space::L * 4.0)
+            .into()
     }
 
     /// What can be done, for the keyboard.

@@ -18,6 +18,7 @@ pub mod milestones;
 pub mod missed;
 pub mod movements;
 pub mod outbox;
+pub mod price;
 pub mod prices;
 pub mod provider;
 pub mod purchases;

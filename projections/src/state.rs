@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Projection, accounts::Accounts, alerts::Alerts, buy_modes::BuyModes, canaries::Canaries,
     custody::Custody, earnings::Earnings, heads::Heads, jobs::Jobs, kept_heads::KeptHeads,
-    milestones::Milestones, missed::Missed, outbox::Outbox, provider::Provider, purchases::Purchases,
-    serving::Serving, wallet::Wallet,
+    milestones::Milestones, missed::Missed, outbox::Outbox, price::Price, provider::Provider,
+    purchases::Purchases, serving::Serving, wallet::Wallet,
 };
 
 macro_rules! folds {
@@ -69,6 +69,8 @@ folds! {
     alerts: Alerts;
     /// Round sums that were earned.
     milestones: Milestones;
+    /// What a bitcoin cost when somebody last looked.
+    price: Price;
 }
 
 impl State {

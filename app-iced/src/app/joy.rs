@@ -4,7 +4,11 @@ use autopilot_proto::control::v1::CelebrateRequest;
 use iced::{Task, window};
 
 use super::{App, Message};
-use crate::{bus, celebration, shell::bar};
+use crate::{
+    bus,
+    celebration::{self, Celebration},
+    shell::bar,
+};
 
 impl App {
     /// Looks at what was reached and arrived since it was last looked at.
@@ -13,14 +17,16 @@ impl App {
             return Task::none();
         };
         if self.celebration.is_none() {
-            // The largest of several: they were reached together.
-            self.celebration = earnings.to_celebrate.last().cloned();
+            self.celebration = Celebration::of(&earnings.to_celebrate);
         }
         let before = self.earned_msat.replace(earnings.earned_msat);
         // What was earned before this window was open is no news.
         let arrived = before.map_or(0, |before| earnings.earned_msat.saturating_sub(before));
         match arrived > 0 && self.prefs.notify == Some(true) {
-            true => bus::notify(format!("{} received", self.amounts.show(arrived)), "Paid for a job, and in your wallet.".to_owned()),
+            true => bus::notify(
+                format!("{} received", self.amounts.show(arrived)),
+                "Paid for a job, and in your wallet.".to_owned(),
+            ),
             false => Task::none(),
         }
     }
@@ -39,15 +45,20 @@ impl App {
 
     /// Records that it was shown: it is never shown again, here or elsewhere.
     fn celebrated(&mut self) -> Task<Message> {
-        let Some(shown) = self.celebration.take() else {
-            return Task::none();
-        };
+        let shown = self.celebration.take().map_or(Vec::new(), |shown| shown.reached);
         if let Some(earnings) = &mut self.views.earnings.value {
-            earnings.to_celebrate.retain(|reached| reached.sats > shown.sats);
+            earnings
+                .to_celebrate
+                .retain(|reached| !shown.contains(&reached.sats));
         }
-        let request = CelebrateRequest { sats: shown.sats };
-        let noted = self.face.ask(move |mut host| async move { host.celebrate(request).await });
-        noted.map(|_| Message::Noted)
+        let noted = shown.into_iter().map(|sats| {
+            let request = CelebrateRequest { sats };
+            let noted = self
+                .face
+                .ask(move |mut host| async move { host.celebrate(request).await });
+            noted.map(|_| Message::Noted)
+        });
+        Task::batch(noted.collect::<Vec<_>>())
     }
 
     pub(super) fn in_tray(&mut self, event: bus::Event) -> Task<Message> {
@@ -72,7 +83,12 @@ impl App {
             return Task::none();
         };
         let (word, _) = bar::state(&self.views, self.going_online, self.now_ms);
-        let today = self.views.earnings.value.as_ref().map_or(0, |earnings| earnings.today_msat);
+        let today = self
+            .views
+            .earnings
+            .value
+            .as_ref()
+            .map_or(0, |earnings| earnings.today_msat);
         let words = format!("{word}, {} today", self.amounts.show(today));
         match words == self.said_in_tray {
             true => Task::none(),

@@ -18,6 +18,7 @@ use crate::{
         toast::Toast,
     },
     shortcuts::Stroke,
+    words::Rate,
 };
 
 /// How long going online waits for blockers to vanish, in seconds.
@@ -27,6 +28,7 @@ impl App {
     pub(super) fn news(&mut self, news: News) -> Task<Message> {
         self.now_ms = now_ms();
         self.views.take(news);
+        self.rate();
         let desk = self.follow_desk();
         Task::batch([desk, self.tell_panes(), self.rejoice(), self.say_in_tray()])
     }
@@ -135,11 +137,15 @@ impl App {
         let mut entries: Vec<_> = match &self.stage {
             Stage::FirstRun(page) => {
                 let actions = page.actions().into_iter();
-                actions.map(|(label, message)| made(label, Does::FirstRun(message))).collect()
+                actions
+                    .map(|(label, message)| made(label, Does::FirstRun(message)))
+                    .collect()
             }
             Stage::Locked(page) => {
                 let actions = page.actions().into_iter();
-                actions.map(|(label, message)| made(label, Does::Unlock(message))).collect()
+                actions
+                    .map(|(label, message)| made(label, Does::Unlock(message)))
+                    .collect()
             }
             Stage::Broken(..) => Vec::new(),
             Stage::Desk => {
@@ -149,8 +155,13 @@ impl App {
             }
         };
         entries.extend(
-            [Command::SwitchTheme, Command::Larger, Command::Smaller, Command::Quit]
-                .map(|command| made(command.label().to_owned(), Does::Command(command))),
+            [
+                Command::SwitchTheme,
+                Command::Larger,
+                Command::Smaller,
+                Command::Quit,
+            ]
+            .map(|command| made(command.label().to_owned(), Does::Command(command))),
         );
         entries
     }
@@ -285,7 +296,24 @@ impl App {
 
     fn switch_unit(&mut self) -> Task<Message> {
         self.prefs.money = !self.prefs.money;
-        Task::none()
+        self.rate();
+        match self.prefs.money && self.amounts.rate.is_none() {
+            true => self.say(Toast::bad(
+                "No price is recorded: `autopilotctl price record` keeps one, with its source",
+            )),
+            false => Task::none(),
+        }
+    }
+
+    /// Amounts are shown in money only by a price that was recorded.
+    fn rate(&mut self) {
+        let status = self.views.status.value.as_ref();
+        let price = status.and_then(|status| status.price.as_ref());
+        self.amounts.rate = price.filter(|_| self.prefs.money).map(|price| Rate {
+            currency: price.currency.clone(),
+            per_btc: price.per_btc,
+            decimals: price.decimals,
+        });
     }
 
     fn switch_theme(&mut self) -> Task<Message> {

@@ -77,7 +77,9 @@ fn fetching(fetching: &Fetching) -> Element<'_, Message> {
             .into();
     }
     let total = fetched.total_bytes.unwrap_or(0);
-    let left = fetched.left_s().map_or(String::new(), |s| format!(", {} left", span(s.saturating_mul(1_000))));
+    let left = fetched.left_s().map_or(String::new(), |s| {
+        format!(", {} left", span(s.saturating_mul(1_000)))
+    });
     let words = format!(
         "Fetching the model: {} of {} MiB, {} MiB/s{left}",
         fetched.have_bytes / MIB,
@@ -85,7 +87,11 @@ fn fetching(fetching: &Fetching) -> Element<'_, Message> {
         fetched.bytes_per_s / MIB
     );
     // A share of a bar: what is lost in it is less than a pixel.
-    let share = if total == 0 { 0.0 } else { fetched.have_bytes as f32 / total as f32 };
+    let share = if total == 0 {
+        0.0
+    } else {
+        fetched.have_bytes as f32 / total as f32
+    };
     column![caption(words), progress_bar(0.0..=1.0, share).girth(space::XS)]
         .spacing(space::XS)
         .padding([0.0, space::M])

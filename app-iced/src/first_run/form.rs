@@ -1,8 +1,8 @@
 //! What is typed and chosen, and the wish that it makes.
 use autopilot_host::{
     config::Chain,
-    setup::{Choice, Field, Protect, Serve, SetupError, Wish, blocks_of},
     secrets::SecretString,
+    setup::{Choice, Field, Protect, Serve, SetupError, Wish, blocks_of},
 };
 
 use super::{Proposed, Protection};
@@ -84,7 +84,9 @@ impl Form {
         let blocks = match self.takes_bitcoind(proposed) {
             true => proposed.blocks.clone(),
             false if self.blocks.trim().is_empty() => None,
-            false => blocks_of(&self.blocks).map_err(|error| wrong(error.field, error.sentence)).ok(),
+            false => blocks_of(&self.blocks)
+                .map_err(|error| wrong(error.field, error.sentence))
+                .ok(),
         };
         let price_msat = msat_of(&self.price).unwrap_or_else(|words| {
             wrong(Field::Price, words.to_owned());

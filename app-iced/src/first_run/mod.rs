@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use autopilot_host::{
     config::Chain,
-    secrets::{Key, SecretString},
-    setup::{self, Choice, Field, Machine, NETWORKS, Protect, Serve, SetupError, Wish, blocks_of},
+    secrets::Key,
+    setup::{self, Choice, Field, Machine, NETWORKS, SetupError, Wish},
 };
 use iced::Task;
 
@@ -120,7 +120,9 @@ impl FirstRun {
     /// Something happened; `Some`: the home is made.
     pub fn update(&mut self, message: Message) -> (Task<Message>, Option<Prepared>) {
         match message {
-            Message::Network(place) => self.form.choose_network(NETWORKS[place % NETWORKS.len()], &self.proposed),
+            Message::Network(place) => self
+                .form
+                .choose_network(NETWORKS[place % NETWORKS.len()], &self.proposed),
             Message::Risks => self.form.risks_accepted = !self.form.risks_accepted,
             Message::Protect(protection) => self.form.protection = protection,
             Message::Passphrase(typed) => self.form.passphrase = typed,
@@ -146,7 +148,8 @@ impl FirstRun {
     }
 
     fn wish(&self) -> Result<Wish, Vec<SetupError>> {
-        self.form.wish(&self.proposed, self.models.as_deref().unwrap_or_default())
+        self.form
+            .wish(&self.proposed, self.models.as_deref().unwrap_or_default())
     }
 
     /// Makes the home, beside the window: sealing an identity takes a second of a processor.

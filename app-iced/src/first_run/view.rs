@@ -31,7 +31,8 @@ impl FirstRun {
             true => action("Setting up …", None),
             false => action("Set up", Some(Message::SetUp)),
         };
-        let against = (!self.problems.is_empty()).then(|| toned("Something is missing: it is told above, in red", Tone::Bad));
+        let against = (!self.problems.is_empty())
+            .then(|| toned("Something is missing: it is told above, in red", Tone::Bad));
         let lines = column![
             hero("Earn with this machine", Tone::Accent),
             body("Jobs come over the network, a model on this machine works on them, and sats come to a wallet that is yours alone."),
@@ -51,7 +52,9 @@ impl FirstRun {
     /// What is wrong with a field.
     fn wrong(&self, field: Field) -> Option<&str> {
         let mut problems = self.problems.iter();
-        problems.find(|problem| problem.field == field).map(|problem| problem.sentence.as_str())
+        problems
+            .find(|problem| problem.field == field)
+            .map(|problem| problem.sentence.as_str())
     }
 
     fn told(&self, field: Field) -> Option<Element<'_, Message>> {
@@ -71,7 +74,11 @@ impl FirstRun {
         let risks = (self.form.network == "bitcoin").then(|| {
             column![
                 toned(RISKS, Tone::Attention),
-                pick("I have read this, and want it so", self.form.risks_accepted, Message::Risks),
+                pick(
+                    "I have read this, and want it so",
+                    self.form.risks_accepted,
+                    Message::Risks
+                ),
             ]
             .spacing(space::S)
         });
@@ -98,16 +105,32 @@ impl FirstRun {
                 Some(path) => caption(path.display().to_string()).into(),
                 None => caption("No model is known: one can be named in config.toml later.").into(),
             },
-            Ok(models) => Column::with_children(models.iter().enumerate().map(|(place, model)| self.one(place, model)))
-                .spacing(space::XS)
-                .into(),
+            Ok(models) => Column::with_children(
+                models
+                    .iter()
+                    .enumerate()
+                    .map(|(place, model)| self.one(place, model)),
+            )
+            .spacing(space::XS)
+            .into(),
             Err(words) => toned(words.as_str(), Tone::Bad).into(),
         };
-        let price = field("Price of a job (sats)", &self.form.price, "10", self.wrong(Field::Price), Message::Price);
+        let price = field(
+            "Price of a job (sats)",
+            &self.form.price,
+            "10",
+            self.wrong(Field::Price),
+            Message::Price,
+        );
         card(
-            column![heading("Which model works?"), found, models, container(price).max_width(240.0)]
-                .push(self.told(Field::Model))
-                .spacing(space::S),
+            column![
+                heading("Which model works?"),
+                found,
+                models,
+                container(price).max_width(240.0)
+            ]
+            .push(self.told(Field::Model))
+            .spacing(space::S),
         )
     }
 
@@ -117,19 +140,25 @@ impl FirstRun {
             From::Fetch { licence } => format!("{} to fetch, {licence}", gib(model.bytes)),
             From::Server(url) => url.clone(),
         };
-        let recommended = model.recommended.then(|| toned("fits this machine best", Tone::Good));
+        let recommended = model
+            .recommended
+            .then(|| toned("fits this machine best", Tone::Good));
         let against = model.why_not.as_deref().map(|why| caption(why));
-        row![pick(&model.name, self.form.model == Some(place), Message::Model(place)), caption(source)]
-            .push(recommended)
-            .push(against)
-            .spacing(space::S)
-            .align_y(Alignment::Center)
-            .wrap()
-            .into()
+        row![
+            pick(&model.name, self.form.model == Some(place), Message::Model(place)),
+            caption(source)
+        ]
+        .push(recommended)
+        .push(against)
+        .spacing(space::S)
+        .align_y(Alignment::Center)
+        .wrap()
+        .into()
     }
 
     fn protection(&self) -> Element<'_, Message> {
-        let ways = PROTECTIONS.map(|(name, way)| pick(name, self.form.protection == way, Message::Protect(way)));
+        let ways =
+            PROTECTIONS.map(|(name, way)| pick(name, self.form.protection == way, Message::Protect(way)));
         let more: Element<'_, Message> = match self.form.protection {
             Protection::Keyring => caption("Opens by itself while you are logged in.").into(),
             Protection::Folder => toned("Whoever can read the folder has your sats.", Tone::Attention).into(),
@@ -160,12 +189,24 @@ impl FirstRun {
 
     fn connections(&self) -> Element<'_, Message> {
         let form = &self.form;
-        let relays = field("Relays: where jobs come from", &form.relays, "wss://…", self.wrong(Field::Relays), Message::Relays);
+        let relays = field(
+            "Relays: where jobs come from",
+            &form.relays,
+            "wss://…",
+            self.wrong(Field::Relays),
+            Message::Relays,
+        );
         let hint = match form.takes_bitcoind(&self.proposed) {
             true => "the Bitcoin Core of the command line",
             false => "https://… of Esplora, or ssl://host:port of Electrum",
         };
-        let blocks = field("Source of blocks", &form.blocks, hint, self.wrong(Field::Blocks), Message::Blocks);
+        let blocks = field(
+            "Source of blocks",
+            &form.blocks,
+            hint,
+            self.wrong(Field::Blocks),
+            Message::Blocks,
+        );
         let public = PUBLIC_BLOCKS.iter().find(|(network, _)| *network == form.network);
         let public = public.filter(|(_, url)| form.blocks != *url).map(|(_, url)| {
             row![

@@ -1,6 +1,6 @@
 //! Who this is: the public key, the words behind it, and whether they are backed up. The words are read from the home
 //! folder by this program alone and shown for a moment; they never travel over control.
-use autopilot_host::{home::Home, secrets::{Key, Secrets}};
+use autopilot_host::{home::Home, secrets::Key, setup};
 use autopilot_proto::control::v1::{IdentityReply, IdentityRequest, Trouble};
 use iced::{
     Task,
@@ -131,11 +131,16 @@ fn ask(scene: &Scene<'_>, request: IdentityRequest) -> Action<Message> {
 /// Reads the words; unsealing takes a moment of a processor, so it is done beside the window.
 fn reveal(scene: &Scene<'_>) -> Action<Message> {
     let (home, until_ms) = (scene.home.to_owned(), scene.now_ms + SHOWN_MS);
+    let key = scene.key.cloned();
     let read = Task::future(async move {
         let read = tokio::task::spawn_blocking(move || {
-            let home = Home::open(&home).map_err(|error| error.to_string())?;
-            let secrets = Secrets::open(&home, &Key::Own).map_err(|error| error.to_string())?;
-            let list = secrets.words().split_whitespace().map(str::to_owned).collect();
+            let key = match key {
+                Some(key) => key,
+                // A host that somebody else started: its identity is opened as that one opens it.
+                None => Key::of(&Home::open(&home).map_err(|error| error.to_string())?),
+            };
+            let words = setup::reveal(&home, &key).map_err(|error| error.to_string())?;
+            let list = words.list();
             Ok(Words { list, until_ms })
         });
         read.await.unwrap_or_else(|error| Err(error.to_string()))

@@ -1,5 +1,5 @@
 //! What a pane is, what it is given, and what it may ask for.
-use autopilot_host::desk::Pane;
+use autopilot_host::{desk::Pane, secrets::Key};
 use iced::Task;
 use jiff::tz::TimeZone;
 
@@ -18,6 +18,8 @@ pub struct Scene<'a> {
     pub face: &'a Face,
     /// The home folder.
     pub home: &'a std::path::Path,
+    /// What opens the identity, where it was opened here.
+    pub key: Option<&'a Key>,
     /// How amounts are shown.
     pub amounts: &'a Amounts,
     /// The clock, in milliseconds since the Unix epoch.

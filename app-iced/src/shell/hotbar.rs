@@ -4,7 +4,7 @@ use iced::widget::{button, row, text};
 
 use crate::{
     command::Command,
-    design::{Element, caption, choice, fill, size, space, theme},
+    design::{Element, caption, choice, size, space, theme},
     shortcuts,
 };
 
@@ -43,9 +43,8 @@ pub fn view<'a>(open: &[Pane]) -> Element<'a, Message> {
             .on_press(Message::Command(command))
             .into()
     });
-    row(panes)
-        .push(fill())
-        .push(choice("Find: Ctrl+K", Some(Message::Palette)))
+    row![choice("Find: Ctrl+K", Some(Message::Palette))]
+        .extend(panes)
         .spacing(space::XS)
         .wrap()
         .into()

@@ -199,6 +199,13 @@ fn of_engine(engine: &Engine, beat: Option<Beat>, now_ms: i64) -> pb::StatusRepl
         relays_connected: engine.readiness().relays_connected,
         earned_msat: state.earnings.earned_msat,
         spendable_msat: state.wallet.figures.spendable_msat,
+        price: state.price.newest.as_ref().map(|price| pb::RecordedPrice {
+            currency: price.currency.clone(),
+            per_btc: price.per_btc,
+            decimals: price.decimals,
+            source: price.source.clone(),
+            observed_at_ms: price.observed_at_ms,
+        }),
         canary: canary::words(state, now_ms),
         ..pb::StatusReply::default()
     }
