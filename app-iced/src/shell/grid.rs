@@ -1,7 +1,7 @@
 //! The panes side by side: sizes by the mouse, places by dragging, the front one by a click or the keyboard.
 use autopilot_host::desk::Pane;
 use iced::{
-    Alignment, Length,
+    Alignment, Length, Size,
     widget::{PaneGrid, center, column, container, pane_grid, row},
 };
 
@@ -13,6 +13,8 @@ use crate::{
 
 /// Pixels between panes, which can be dragged.
 const SPACING: f32 = 8.0;
+/// Proportion of a usual window, by which panes are cut in two.
+const PROPORTION: Size = Size::new(1_600.0, 900.0);
 /// Pixels beside them that count as between.
 const LEEWAY: f32 = 6.0;
 
@@ -80,16 +82,10 @@ impl Grid {
             }
             return false;
         }
-        let beside = before
-            .and_then(|before| self.place(before))
-            .or_else(|| self.largest());
-        match (&mut self.state, beside) {
-            (Some(state), Some(beside)) => {
+        let roomiest = self.roomiest();
+        match (&mut self.state, roomiest) {
+            (Some(state), Some((beside, axis))) => {
                 state.restore();
-                let axis = match state.len() % 2 {
-                    0 => pane_grid::Axis::Horizontal,
-                    _ => pane_grid::Axis::Vertical,
-                };
                 state.split(axis, beside, pane);
             }
             _ => self.state = Some(pane_grid::State::new(pane).0),
@@ -97,8 +93,17 @@ impl Grid {
         true
     }
 
-    fn largest(&self) -> Option<pane_grid::Pane> {
-        self.state.as_ref()?.iter().map(|(place, _)| *place).next()
+    /// The pane with the most room, and which way it is cut in two.
+    fn roomiest(&self) -> Option<(pane_grid::Pane, pane_grid::Axis)> {
+        let regions = self.state.as_ref()?.layout().pane_regions(0.0, 0.0, PROPORTION);
+        let (place, region) = regions
+            .into_iter()
+            .max_by(|(_, a), (_, b)| a.area().total_cmp(&b.area()))?;
+        let axis = match region.width >= region.height {
+            true => pane_grid::Axis::Vertical,
+            false => pane_grid::Axis::Horizontal,
+        };
+        Some((place, axis))
     }
 
     /// Closes a pane.
