@@ -44,6 +44,8 @@ pub struct Palette {
     entries: Vec<Entry>,
     found: Vec<usize>,
     chosen: usize,
+    /// Something was typed, or the choice was moved: Enter alone does nothing, since the first entry may pay.
+    touched: bool,
 }
 
 /// What can happen in it.
@@ -66,6 +68,7 @@ impl Palette {
             entries,
             found,
             chosen: 0,
+            touched: false,
         };
         (palette, operation::focus(FIELD))
     }
@@ -78,13 +81,17 @@ impl Palette {
                 None
             }
             Message::Chose(place) => self.entry(place),
-            Message::Enter => self.entry(self.chosen),
+            Message::Enter if self.touched => self.entry(self.chosen),
+            Message::Enter => None,
         }
     }
 
     /// Moves the choice; it stops at the ends.
     pub fn step(&mut self, by: isize) {
         let last = self.found.len().saturating_sub(1);
+        // The first step down from nothing chosen is to the first entry.
+        let by = if self.touched { by } else { 0 };
+        self.touched = true;
         self.chosen = self.chosen.saturating_add_signed(by).min(last);
     }
 
@@ -102,6 +109,7 @@ impl Palette {
             .collect();
         scored.sort();
         self.found = scored.into_iter().map(|(_, number)| number).collect();
+        self.touched = !typed.is_empty();
         self.typed = typed;
         self.chosen = 0;
     }
@@ -125,7 +133,7 @@ impl Palette {
             button(line)
                 .width(Length::Fill)
                 .padding([space::S, space::M])
-                .style(theme::row(place == self.chosen))
+                .style(theme::row(self.touched && place == self.chosen))
                 .on_press(Message::Chose(place))
                 .into()
         });
@@ -211,6 +219,8 @@ mod tests {
             Some(Does::Command(command)) => command,
             other => panic!("{other:?}"),
         };
+        assert!(palette.update(Message::Enter).is_none(), "nothing is chosen yet");
+        palette.step(1);
         assert_eq!(chosen(&mut palette), Command::Open(Pane::Settings));
         palette.step(1);
         assert_eq!(chosen(&mut palette), Command::Quit);

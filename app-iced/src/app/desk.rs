@@ -68,7 +68,7 @@ impl App {
         self.unconfirmed = self.unconfirmed.saturating_sub(1);
         match answer {
             Ok(panes) => {
-                self.views.panes.value = Some(panes);
+                self.views.newer_panes(panes);
                 self.follow_desk()
             }
             // A host that is gone says so in the bar.

@@ -113,7 +113,11 @@ impl Views {
                 updates.into_iter().for_each(|update| self.update(update));
             }
             News::Lost(trouble) if self.link == Link::Starting => drop(trouble),
-            News::Lost(trouble) => self.link = Link::Lost(trouble),
+            News::Lost(trouble) => {
+                self.link = Link::Lost(trouble);
+                // A host that comes back counts anew.
+                self.panes = Shown::default();
+            }
         }
     }
 
@@ -126,6 +130,7 @@ impl Views {
     fn update(&mut self, update: WatchUpdate) {
         match update.answer {
             Some(Answer::Trouble(trouble)) => self.troubled(&update.view, trouble),
+            Some(Answer::Panes(panes)) => self.newer_panes(panes),
             Some(answer) => {
                 let jobs = matches!(answer, Answer::Jobs(_));
                 self.answered(answer);
@@ -134,6 +139,14 @@ impl Views {
                 }
             }
             None => {}
+        }
+    }
+
+    /// Answers and updates overtake each other: the layout that was changed last stands.
+    pub fn newer_panes(&mut self, panes: PanesReply) {
+        let known = self.panes.value.as_ref().map_or(0, |panes| panes.revision);
+        if panes.revision >= known {
+            self.panes.answered(panes);
         }
     }
 

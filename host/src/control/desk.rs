@@ -24,6 +24,11 @@ impl Service {
                 .map(|pane| line(*pane, &layout, standing(*pane, engine, &setting, clock::now_ms())))
                 .collect(),
             window,
+        Ok(pb::PanesReply {
+            basis: Some(self.look(|engine| basis(engine, "local")).await?),
+            panes: Pane::ALL.iter().map(line).collect(),
+            window: layout.window,
+            revision: layout.revision,
         })
         .await
     }

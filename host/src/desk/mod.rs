@@ -16,6 +16,8 @@ pub struct Layout {
     pub focused: Option<Pane>,
     /// Whether a window shows them.
     pub window: bool,
+    /// Counts changes: of two layouts the one with the larger number is the newer.
+    pub revision: u64,
 }
 
 /// A handle to the desk. Cheap to clone.
@@ -35,32 +37,37 @@ impl Desk {
 
     /// Opens a pane, or brings it to the front.
     pub fn open(&self, pane: Pane) {
-        self.0.send_if_modified(|layout| {
-            let before = layout.clone();
+        self.change(|layout| {
             if !layout.open.contains(&pane) {
                 layout.open.push(pane);
             }
             layout.focused = Some(pane);
-            *layout != before
         });
     }
 
     /// Closes a pane; the one opened last before it comes to the front.
     pub fn close(&self, pane: Pane) {
-        self.0.send_if_modified(|layout| {
-            let open = layout.open.len();
+        self.change(|layout| {
             layout.open.retain(|other| *other != pane);
             if layout.focused == Some(pane) {
                 layout.focused = layout.open.last().copied();
             }
-            layout.open.len() != open
         });
     }
 
     /// A window shows the panes from now on, or no more.
     pub fn set_window(&self, window: bool) {
-        self.0
-            .send_if_modified(|layout| std::mem::replace(&mut layout.window, window) != window);
+        self.change(|layout| layout.window = window);
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Layout)) {
+        self.0.send_if_modified(|layout| {
+            let before = layout.clone();
+            change(layout);
+            let changed = *layout != before;
+            layout.revision += u64::from(changed);
+            changed
+        });
     }
 }
 
@@ -80,6 +87,10 @@ mod tests {
         assert_eq!(desk.layout().focused, Some(Pane::JobInbox));
         desk.close(Pane::Wallet);
         desk.close(Pane::JobInbox);
-        assert_eq!(desk.layout(), Layout::default());
+        assert_eq!((desk.layout().open, desk.layout().focused), (vec![], None));
+        let revision = desk.layout().revision;
+        desk.close(Pane::JobInbox);
+        assert_eq!(desk.layout().revision, revision, "nothing changed");
+        assert_eq!(revision, 5);
     }
 }
