@@ -52,6 +52,7 @@ impl<S: Screen> Stage<S> {
             views,
             face,
             home,
+            key: None,
             amounts,
             now_ms: NOW_MS,
             zone,

@@ -16,7 +16,7 @@ impl Service {
             serves: self.config.model.is_some(),
             tailnet: self.tailnet.known(),
         };
-        let window = layout.window;
+        let (window, revision) = (layout.window, layout.revision);
         self.look(move |engine| pb::PanesReply {
             basis: Some(basis(engine, "local")),
             panes: Pane::ALL
@@ -24,11 +24,7 @@ impl Service {
                 .map(|pane| line(*pane, &layout, standing(*pane, engine, &setting, clock::now_ms())))
                 .collect(),
             window,
-        Ok(pb::PanesReply {
-            basis: Some(self.look(|engine| basis(engine, "local")).await?),
-            panes: Pane::ALL.iter().map(line).collect(),
-            window: layout.window,
-            revision: layout.revision,
+            revision,
         })
         .await
     }

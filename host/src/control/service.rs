@@ -10,10 +10,7 @@ use tokio::sync::{Notify, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{at::Marks, chart::Drawn, withdraw::Plans};
-use super::{perf::Meters, tailnet::Glance, withdraw::Plans};
-use super::{errors, withdraw::Plans};
-use super::{at::Marks, chart::Drawn, errors, withdraw::Plans};
+use super::{at::Marks, chart::Drawn, errors, perf::Meters, tailnet::Glance, withdraw::Plans};
 use crate::{config::Config, desk::Desk, heads::Heads, home::Home, outside::Outside, pulse::Beat};
 
 /// What the faces talk to.

@@ -4,6 +4,6 @@
     clippy::expect_used,
     reason = "in a test a panic is the verdict"
 )]
-mod keyring;
 mod agreeing;
+mod keyring;
 mod starting;

@@ -40,6 +40,7 @@ impl Filter {
             role: self.role.to_owned(),
             work: self.work.to_owned(),
             money: self.money.to_owned(),
+            search: String::new(),
         }
     }
 

@@ -88,67 +88,6 @@ impl Host {
     }
 }
 
-/// Fifty facts are here, and a relay holds a head over sixty.
-fn heads() -> HeadsReply {
-    let held = HeldHead {
-        size: 60,
-        held_by: "wss://relay\u{1b}[2J.example".into(),
-        verdict: "rolled-back".into(),
-        first_different: 51,
-        ..Default::default()
-    };
-    let asked = |relay: &str, failure: &str| AskedRelay {
-        relay: relay.into(),
-        heads: 1,
-        failure: failure.into(),
-    };
-    HeadsReply {
-        size: 40,
-        note: "autopilot.ledger/07\n40\n".into(),
-        asked: vec![asked("wss://one", ""), asked("wss://two", "timeout")],
-        compared_at_ms: Some(1),
-        disputed: vec![held],
-        ..Default::default()
-    }
-}
-
-/// Wallet and ledger differ.
-fn alerts(state: &str) -> AlertsReply {
-    let line = AlertLine {
-        id: "wallet-difference".into(),
-        severity: "critical".into(),
-        state: state.into(),
-        what: "wallet and ledger differ by 7 msat".into(),
-        next: "autopilotctl report".into(),
-        can_earn: true,
-        source: "ledger".into(),
-        times: 2,
-        ..Default::default()
-    };
-    AlertsReply {
-        basis: basis(),
-        alerts: vec![line],
-        active: u32::from(state == "active"),
-    }
-}
-
-fn panes(open: &str) -> PanesReply {
-    let line = PaneLine {
-        id: "pane.wallet".into(),
-        label: "Wallet".into(),
-        title: "LDK Lightning Wallet".into(),
-        source: "wallet".into(),
-        open: open == "pane.wallet",
-        ..Default::default()
-    };
-    PanesReply {
-        basis: basis(),
-        panes: vec![line],
-        window: false,
-        revision: 0,
-    }
-}
-
 type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]

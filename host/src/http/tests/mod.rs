@@ -60,7 +60,6 @@ impl World {
             wallet: WalletClient::new(&home.wallet_socket()).unwrap(),
             ledger,
             market: None,
-            relays: Arc::new([]),
             model: None,
             embedder: None,
             tokens: broadcast::channel(8).0,
@@ -81,6 +80,9 @@ impl World {
             chart: Arc::default(),
             marks: Default::default(),
             connecting: Arc::default(),
+            settings: Arc::default(),
+            meters: Arc::default(),
+            tailnet: Default::default(),
         };
         let served = Served::start(service.clone(), secrets.control_key())
             .await

@@ -78,5 +78,6 @@ pub(super) fn panes(open: &str) -> PanesReply {
         basis: basis(),
         panes: vec![line],
         window: false,
+        revision: 0,
     }
 }
