@@ -59,7 +59,9 @@ use crate::{
 use stage::Stage;
 
 /// Views that are always watched: what is always in sight.
-const ALWAYS: [&str; 6] = ["status", "earnings", "balance", "jobs", "panes", "tokens"];
+const ALWAYS: [&str; 7] = [
+    "status", "earnings", "balance", "jobs", "panes", "tokens", "alerts",
+];
 /// Ages on the screen move on this often, in seconds.
 const TICK_S: u64 = 5;
 

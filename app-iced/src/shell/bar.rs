@@ -100,13 +100,33 @@ fn against<'a>(views: &'a Views) -> Option<Element<'a, Message>> {
         return Some(toned(format!("{}: {}", trouble.sentence, trouble.next), Tone::Bad).into());
     }
     let status = views.status.value.as_ref()?;
-    let first = status.blockers.first()?;
+    let Some(first) = status.blockers.first() else {
+        return alarm(views);
+    };
     let more = status.blockers.len() - 1;
     let more = (more > 0).then(|| caption(format!("and {more} more: Go Online shows all")));
     let line = row![toned(first.as_str(), Tone::Attention), fill()]
         .push(more)
         .spacing(space::S);
     Some(mouse_area(line).on_press(Message::Open(Pane::GoOnline)).into())
+}
+
+/// The gravest alert that nobody has acknowledged.
+fn alarm<'a>(views: &'a Views) -> Option<Element<'a, Message>> {
+    let alerts = views.alerts.value.as_ref()?;
+    let active = |severity: &str| {
+        let mut lines = alerts.alerts.iter();
+        lines.find(|alert| alert.state == "active" && alert.severity == severity)
+    };
+    let (alert, tone) = active("critical")
+        .map(|alert| (alert, Tone::Bad))
+        .or_else(|| active("warning").map(|alert| (alert, Tone::Attention)))?;
+    let line = row![toned(alert.what.as_str(), tone), fill()];
+    Some(
+        mouse_area(line)
+            .on_press(Message::Open(Pane::AlertsRecovery))
+            .into(),
+    )
 }
 
 fn scoreboard<'a>(scene: &Scene<'a>) -> Vec<(Pane, Element<'a, Message>)> {

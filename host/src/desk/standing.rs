@@ -153,7 +153,10 @@ impl Scene<'_> {
                 "No model is chosen yet, so nobody would answer.",
                 "Choose a model in Settings.",
             ),
-            (true, Some(_)) => empty("Nothing was said yet.", "Write a first message."),
+            (true, Some(_)) => empty(
+                "There is no agent on this machine to talk to yet.",
+                "The model works on jobs meanwhile: see Active Job.",
+            ),
             (true, None) => self.model_missing(),
         }
     }

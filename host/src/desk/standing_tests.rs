@@ -274,7 +274,7 @@ fn cases() -> Vec<(Pane, Kind, &'static str, Story)> {
     use Kind::*;
     vec![
         (Pane::AutopilotChat, Empty, "No model is chosen", Story::new()),
-        (Pane::AutopilotChat, Empty, "Nothing was said", Story::provider()),
+        (Pane::AutopilotChat, Empty, "There is no agent", Story::provider()),
         (
             Pane::AutopilotChat,
             Empty,
