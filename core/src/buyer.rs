@@ -264,7 +264,7 @@ fn payable(
         .map(|i| i.network.as_str())
         .unwrap_or_default();
     let used = state.wallet.outgoing_by_hash(&bill.payment_hash).is_some()
-        || state.purchases.by_payment_hash(&bill.payment_hash).is_some()
+        || state.purchases.was_won(&bill.payment_hash)
         || state.purchases.is_candidate(&bill.payment_hash)
         || state.jobs.by_payment_hash(&bill.payment_hash).is_some();
     match bill.amount {

@@ -24,7 +24,8 @@ pub fn choose(state: &State, id: &JobId, purchase: &Purchase, now_ms: i64) -> Ve
         return Vec::new();
     }
     let payable = purchase.candidates.iter().filter(|(_, offer)| {
-        let free = state.wallet.outgoing_by_hash(&offer.payment_hash).is_none();
+        let hash = &offer.payment_hash;
+        let free = state.wallet.outgoing_by_hash(hash).is_none() && !state.purchases.was_won(hash);
         free && offer.expires_at_ms > now_ms
     });
     let best = payable.min_by_key(|(_, offer)| (offer.amount_msat, offer.sequence));

@@ -123,6 +123,14 @@ impl Purchases {
         self.open.iter().chain(&self.recent)
     }
 
+    /// Whether an invoice with this hash won a purchase that is open or was so lately: it is no other one's to pay.
+    pub fn was_won(&self, hash: &PaymentHash) -> bool {
+        let mut winners = self
+            .listened()
+            .filter_map(|(_, purchase)| purchase.winner.as_ref());
+        winners.any(|winner| winner.payment_hash == *hash)
+    }
+
     /// Whether an invoice with this hash waits for a choice.
     pub fn is_candidate(&self, hash: &PaymentHash) -> bool {
         let mut candidates = self

@@ -211,6 +211,22 @@ fn a_payment_that_failed_and_then_went_through_is_the_purchase_s_price() {
     assert_eq!(state.purchases.paid_count, 1);
 }
 
+/// The wallet pays a hash once: an invoice that won a purchase is no offer to another, open or over.
+#[test]
+fn an_invoice_that_won_before_wins_nothing_else() {
+    let mut ledger = bought();
+    ledger.check(result(1, 20, 20, 7), WON);
+    ledger.check(
+        sent(hash(7), 5_000),
+        &["wallet.payment_sent", "purchase.paid", "purchase.closed paid"],
+    );
+    ledger.check(
+        buy(2, purchase(2)),
+        &["purchase.requested", "event.signed request"],
+    );
+    ledger.check(result(2, 20, 21, 7), &["purchase.rejected reused-invoice"]);
+}
+
 #[test]
 fn an_approved_payment_outlives_the_deadline() {
     let mut ledger = bought();
