@@ -7,6 +7,7 @@ mod heads;
 mod market;
 mod model;
 mod payees;
+mod statements;
 
 /// A decoder by name: a target of `fuzz/`, and a folder of its corpus.
 pub type Decoder = (&'static str, fn(&[u8]));
@@ -22,6 +23,7 @@ pub const DECODERS: &[Decoder] = &[
     ("proof", heads::proof),
     ("relay_frame", market::relay_frame),
     ("signed_head", heads::signed_head),
+    ("statement", statements::statement),
 ];
 
 /// Runs the decoder of this name.
