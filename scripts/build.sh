@@ -2,7 +2,7 @@
 # Sourced after setup.sh.
 # shellcheck shell=bash
 
-PROGRAMS=(autopilot-headless autopilotctl autopilot-mcp autopilot-walletd autopilot-inference-worker)
+PROGRAMS=(autopilot autopilot-headless autopilotctl autopilot-mcp autopilot-walletd autopilot-inference-worker)
 WALLET_WORKSPACE="adapters/lightning/walletd"
 
 # One folder for both workspaces and for every clone of the same compiler: a dependency is compiled once. CARGO_TARGET_DIR

@@ -41,6 +41,8 @@ tests_wallet() {
     fi
 }
 
+packages() { "$ROOT/scripts/package-test.sh" "$AUTOPILOT_BIN_DIR"; }
+
 # The processes that this run started and that still live, beside this shell and its parents: "PID COMMAND" lines.
 marked_processes() {
     local environ pid

@@ -6,6 +6,9 @@ CACHE="${AUTOPILOT_CACHE:-${HOME:-/root}/.cache/autopilot}"
 LOGS="$CACHE/logs"
 BITCOIND_VERSION_CRATE="0.4.1"
 RUST_MINIMUM="1.95"
+# The window draws on X11 by libraries that it loads by name while it runs: no linker and no dpkg-shlibdeps sees them.
+# The machine's setup installs them, and the package depends on them.
+WINDOW_LIBRARIES=(libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon0 libxkbcommon-x11-0)
 mkdir -p "$LOGS" || { echo "autopilot: cannot create $LOGS: set AUTOPILOT_CACHE to a folder you can write" >&2; exit 1; }
 
 say() { printf '%s\n' "$*" >&2; }

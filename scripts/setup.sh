@@ -56,7 +56,12 @@ apt_lists() {
 
 apt_install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; }
 
-# The missing system packages: named first, then installed.
+# What only the tests need: a display without a screen, keys and pictures for it, and judges of the package's files.
+declare -A TEST_TOOLS=(
+    [Xvfb]=xvfb [xdotool]=xdotool [import]=imagemagick [desktop-file-validate]=desktop-file-utils [appstreamcli]=appstream
+)
+
+# The missing system packages: named first, then installed. `tests`: what the tests need too.
 install_packages() {
     local missing=() tool package
     local -A package_of=(
@@ -67,7 +72,12 @@ install_packages() {
     for tool in "${!package_of[@]}"; do
         command -v "$tool" >/dev/null || missing+=("${package_of[$tool]}")
     done
-    for package in libclang-dev libboost-dev ca-certificates; do
+    if [[ "${1:-}" == tests ]]; then
+        for tool in "${!TEST_TOOLS[@]}"; do
+            command -v "$tool" >/dev/null || missing+=("${TEST_TOOLS[$tool]}")
+        done
+    fi
+    for package in libclang-dev libboost-dev ca-certificates "${WINDOW_LIBRARIES[@]}"; do
         installed "$package" || missing+=("$package")
     done
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
@@ -103,9 +113,10 @@ check_rust() {
         die "Rust $RUST_MINIMUM or later is needed and this is $(rust_version): run 'rustup update stable', then run this again"
 }
 
+# setup_machine [tests]
 setup_machine() {
     check_machine
-    install_packages
+    install_packages "$@"
     check_rust
     # rustup asks about a missing component instead of saying so; scripts are never asked.
     export RUSTUP_AUTO_INSTALL=0 CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-auto}"

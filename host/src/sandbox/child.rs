@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::SandboxError;
+use super::{SandboxError, Window};
 use crate::{
     config::Config,
     control::{Client, client},
@@ -38,9 +38,35 @@ pub struct Child {
     pub node_id: String,
     /// Where it listens for peers.
     pub node_addresses: Vec<String>,
-    program: PathBuf,
+    program: Program,
     process: tokio::process::Child,
     leash: Option<ChildStdin>,
+}
+
+/// What a host runs in.
+#[derive(Clone, Debug)]
+enum Program {
+    /// Started with its role.
+    Headless(PathBuf),
+    /// It knows one role only.
+    Window(Window),
+}
+
+impl Program {
+    fn command(&self, role: &str) -> Command {
+        match self {
+            Program::Headless(program) => {
+                let mut command = Command::new(program);
+                command.arg(role);
+                command
+            }
+            Program::Window(window) => {
+                let mut command = Command::new(&window.program);
+                command.envs(window.environment.iter().cloned());
+                command
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -67,12 +93,36 @@ impl Child {
         Child::start_again(program, role, home, environment).await
     }
 
+    /// Writes the configuration and opens a window as the host of this home.
+    ///
+    /// # Errors
+    /// [`SandboxError::Host`].
+    pub async fn open(
+        window: &Window,
+        role: &'static str,
+        path: &Path,
+        config: &Config,
+    ) -> Result<Child, SandboxError> {
+        let home = Home::open(path)?;
+        config.write(&home.config_file())?;
+        Child::run(Program::Window(window.clone()), role, home, &[]).await
+    }
+
     /// Starts a host on a home that is there already.
     ///
     /// # Errors
     /// [`SandboxError::Host`].
     pub async fn start_again(
         program: &Path,
+        role: &'static str,
+        home: Home,
+        environment: &[(&str, &str)],
+    ) -> Result<Child, SandboxError> {
+        Child::run(Program::Headless(program.to_owned()), role, home, environment).await
+    }
+
+    async fn run(
+        program: Program,
         role: &'static str,
         home: Home,
         environment: &[(&str, &str)],
@@ -88,8 +138,8 @@ impl Child {
             .append(true)
             .open(&log)
             .map_err(|e| failed(e.to_string()))?;
-        let mut process = Command::new(program)
-            .arg(role)
+        let mut process = program
+            .command(role)
             .arg("--home")
             .arg(home.path())
             .arg("--leash")
@@ -133,7 +183,7 @@ impl Child {
             pubkey: said.pubkey,
             node_id: said.node_id,
             node_addresses: said.node_addresses,
-            program: program.to_owned(),
+            program,
             process,
             leash,
         })
@@ -169,7 +219,7 @@ impl Child {
     /// [`SandboxError::Host`].
     pub async fn restart(&mut self, environment: &[(&str, &str)]) -> Result<(), SandboxError> {
         self.stop_in_order().await;
-        *self = Child::start_again(&self.program.clone(), self.role, self.home.clone(), environment).await?;
+        *self = Child::run(self.program.clone(), self.role, self.home.clone(), environment).await?;
         Ok(())
     }
 

@@ -1,12 +1,14 @@
 //! A whole local world: chain, relays, hub, provider and buyer. Regtest: these sats have no value.
 mod chain;
 mod child;
+mod window;
 mod world;
 
 use std::path::PathBuf;
 
 pub use chain::ChainKind;
 pub use child::Child;
+pub use window::Window;
 pub use world::World;
 
 use crate::{
@@ -39,6 +41,8 @@ pub struct Options {
     pub buyer_serves: bool,
     /// The program to run hosts with; it must know `hub`, `provider` and `buyer`.
     pub program: PathBuf,
+    /// The provider is this window, for a person to drive; none: it is a host without one.
+    pub window: Option<Window>,
 }
 
 /// Sats that the hub opens a channel to the provider with.

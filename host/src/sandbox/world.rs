@@ -58,6 +58,14 @@ fn hold(folder: &Path) -> Result<File, SandboxError> {
     }
 }
 
+async fn start_provider(options: &Options, path: &Path, config: &Config) -> Result<Child, SandboxError> {
+    let role = "provider";
+    match &options.window {
+        Some(window) => Child::open(window, role, path, config).await,
+        None => Child::start(&options.program, role, path, config, &[]).await,
+    }
+}
+
 /// A world that is continued has its policy in the ledger: price and order are set anew where they differ.
 async fn agree_on_terms(provider: &Child, options: &Options) -> Result<(), SandboxError> {
     let mut client = provider.client()?;
@@ -176,13 +184,7 @@ impl World {
             (buyer_config.model, buyer_config.provider) = (model, serving);
         }
         let (provider_home, buyer_home) = (options.home.join("provider"), options.home.join("buyer"));
-        let provider = Child::start(
-            &options.program,
-            "provider",
-            &provider_home,
-            &provider_config,
-            &[],
-        );
+        let provider = start_provider(&options, &provider_home, &provider_config);
         let buyer = Child::start(&options.program, "buyer", &buyer_home, &buyer_config, &[]);
         let (provider, buyer) = tokio::try_join!(provider, buyer)?;
         agree_on_terms(&provider, &options).await?;

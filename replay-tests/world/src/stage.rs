@@ -89,6 +89,7 @@ pub fn options(home: PathBuf, chain: ChainKind) -> Result<Options> {
         embedding: None,
         buyer_serves: false,
         program: program("autopilot-headless")?,
+        window: None,
     })
 }
 

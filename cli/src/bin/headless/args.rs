@@ -151,9 +151,12 @@ pub struct Sandbox {
 
 #[derive(Debug, clap::Args)]
 pub struct Demo {
-    /// Jobs to send
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=500))]
-    pub jobs: u32,
+    /// Jobs to send [default: 5; with a window, as many as there is time for]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub jobs: Option<u32>,
+    /// The provider is a window for you to drive; closing it ends the world
+    #[arg(long)]
+    pub window: bool,
     #[command(flatten)]
     pub sandbox: Sandbox,
 }

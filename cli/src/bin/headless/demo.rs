@@ -6,14 +6,17 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use autopilot_host::{control::Client, sandbox::World};
+use autopilot_host::{
+    control::Client,
+    sandbox::{Options, World},
+};
 use autopilot_proto::control::v1 as pb;
 
 use crate::{
     args,
     hosts::{STOPPING, asked_to_stop, end_at_next_signal},
     ladder::Ladder,
-    world,
+    shown, world,
 };
 
 /// What a job is asked; varied by number so that no two requests are alike.
@@ -24,13 +27,19 @@ const QUESTIONS: [&str; 5] = [
     "What is two plus two?",
     "Say hello in French.",
 ];
+/// Jobs of a story, where nobody says how many.
+const JOBS: u32 = 5;
 const TOKENS: u32 = 24;
 const CATCH_UP: Duration = Duration::from_secs(10);
-const DEADLINE_S: u32 = 300;
+/// How long a job of the demo may take, in seconds.
+pub const DEADLINE_S: u32 = 300;
 /// Fee ceiling of a payment within the sandbox, in msat.
 pub const FEE_CEILING_MSAT: u64 = 5_000;
 
 pub async fn demo(args: args::Demo) -> anyhow::Result<()> {
+    if args.window {
+        return shown::shown(args).await;
+    }
     let options = world::options(&args.sandbox)?;
     println!(
         "Autopilot on a local {} chain. regtest: these sats have no value.\n",
@@ -39,7 +48,7 @@ pub async fn demo(args: args::Demo) -> anyhow::Result<()> {
     let started = Instant::now();
     let world = World::start(options, |step| println!("  starting {step} …")).await?;
     let told = tokio::select! {
-        told = tell(&world, args.jobs) => told,
+        told = tell(&world, args.jobs.unwrap_or(JOBS)) => told,
         () = asked_to_stop(false) => Err(anyhow::anyhow!("interrupted; {STOPPING}")),
     };
     end_at_next_signal();
@@ -48,9 +57,7 @@ pub async fn demo(args: args::Demo) -> anyhow::Result<()> {
     println!("\nStopping everything …");
     world.stop().await;
     told?;
-    println!("Checking the ledger without the program that wrote it:");
-    ledger(&provider, "verify")?;
-    ledger(&provider, "replay")?;
+    check(&provider)?;
     println!(
         "\nDone in {} s. Everything is left to look at in {}:",
         started.elapsed().as_secs(),
@@ -99,25 +106,30 @@ async fn tell(world: &World, jobs: u32) -> anyhow::Result<()> {
 }
 
 async fn buy(buyer: &mut Client, world: &World, number: u32) -> anyhow::Result<String> {
-    let question = QUESTIONS[(number as usize - 1) % QUESTIONS.len()];
-    let pay_first = world.options.order == "pay-first";
-    let request = pb::BuyRequest {
-        input: format!("{question} ({number})"),
-        kind: 5050,
-        budget_msat: world.options.price_msat,
-        fee_ceiling_msat: FEE_CEILING_MSAT,
-        deadline_s: DEADLINE_S,
-        provider: world.provider.pubkey.clone(),
-        pay_first_ceiling_msat: if pay_first { world.options.price_msat } else { 0 },
-        max_tokens: TOKENS,
-        ..pb::BuyRequest::default()
-    };
+    let request = request(&world.options, &world.provider.pubkey, number);
     Ok(buyer
         .buy(request)
         .await
         .context("the buyer could not order")?
         .into_inner()
         .purchase_id)
+}
+
+/// The job of a number, ordered of a provider.
+pub fn request(options: &Options, provider: &str, number: u32) -> pb::BuyRequest {
+    let question = QUESTIONS[(number as usize - 1) % QUESTIONS.len()];
+    let pay_first = options.order == "pay-first";
+    pb::BuyRequest {
+        input: format!("{question} ({number})"),
+        kind: 5050,
+        budget_msat: options.price_msat,
+        fee_ceiling_msat: FEE_CEILING_MSAT,
+        deadline_s: DEADLINE_S,
+        provider: provider.to_owned(),
+        pay_first_ceiling_msat: if pay_first { options.price_msat } else { 0 },
+        max_tokens: TOKENS,
+        ..pb::BuyRequest::default()
+    }
 }
 
 /// The balance once the channel has caught up with what is settled: the last payment's commitment is on its way for
@@ -180,6 +192,13 @@ async fn withdraw(world: &World, provider: &mut Client) -> anyhow::Result<()> {
         sats(before.earned_msat)
     );
     Ok(())
+}
+
+/// Verifies and replays what a host left.
+pub fn check(home: &Path) -> anyhow::Result<()> {
+    println!("Checking the ledger without the program that wrote it:");
+    ledger(home, "verify")?;
+    ledger(home, "replay")
 }
 
 /// `autopilotctl`, beside this program.

@@ -4,6 +4,7 @@ mod demo;
 mod hosts;
 mod ladder;
 mod roundtrip;
+mod shown;
 mod world;
 
 use std::{io::Write, process::ExitCode};

@@ -56,6 +56,7 @@ pub fn options(args: &args::Sandbox) -> anyhow::Result<Options> {
         embedding: args.embedding_model.clone(),
         buyer_serves: false,
         program: std::env::current_exe().context("this program's own place")?,
+        window: None,
     })
 }
 
