@@ -107,8 +107,7 @@ async fn run(program: &str) -> Result<Vec<u8>, Failed> {
         return Err(Failed::Because("tailscale has no output".to_owned()));
     };
     let (mut output, mut words) = (Vec::new(), Vec::new());
-    let (mut stdout, mut stderr) = (stdout.take(OUTPUT_BYTES_MAX + 1), stderr.take(OUTPUT_BYTES_MAX));
-    let (read, _) = tokio::join!(stdout.read_to_end(&mut output), stderr.read_to_end(&mut words));
+    let read = stdout.take(OUTPUT_BYTES_MAX + 1).read_to_end(&mut output).await;
     read.map_err(because)?;
     if output.len() as u64 > OUTPUT_BYTES_MAX {
         return Err(Failed::Because(format!(
@@ -116,6 +115,8 @@ async fn run(program: &str) -> Result<Vec<u8>, Failed> {
             OUTPUT_BYTES_MAX >> 20
         )));
     }
+    // Whoever fills both pipes is out of time instead.
+    let _ = stderr.take(OUTPUT_BYTES_MAX).read_to_end(&mut words).await;
     let status = process.wait().await.map_err(because)?;
     match status.success() || !output.is_empty() {
         true => Ok(output),

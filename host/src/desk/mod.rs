@@ -1,6 +1,9 @@
 //! The desk: which panes are open. One for the window and for everybody who drives it, so that they can't disagree.
 mod pane;
+mod scene;
 mod standing;
+#[cfg(test)]
+mod story;
 
 use tokio::sync::watch;
 

@@ -65,9 +65,7 @@ impl Host {
         };
         let stage = options.stage.subscribe();
         let (stop, stopped) = oneshot::channel::<()>();
-        let running = tokio::spawn(run::run(options, |_| panic!("it is not ready"), async move {
-            drop(stopped.await)
-        }));
+        let running = tokio::spawn(run::run(options, |_| {}, async move { drop(stopped.await) }));
         Host {
             home,
             stage,
