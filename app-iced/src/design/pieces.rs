@@ -25,6 +25,11 @@ pub fn caption<'a>(words: impl text::IntoFragment<'a>) -> Text<'a> {
     toned(words, Tone::Quiet).size(size::CAPTION)
 }
 
+/// Text of a row in a list, which has room for one line.
+pub fn flat<'a>(words: impl text::IntoFragment<'a>, tone: Tone) -> Text<'a> {
+    toned(words, tone).wrapping(text::Wrapping::None)
+}
+
 /// The title of a pane or a group.
 pub fn heading<'a>(words: impl text::IntoFragment<'a>) -> Text<'a> {
     text(words).size(size::HEADING).font(fonts::BOLD)
@@ -67,7 +72,10 @@ pub fn line<'a, M: 'a>(
 ) -> Element<'a, M> {
     row![
         caption(name).width(Length::FillPortion(2)),
-        body(value).width(Length::FillPortion(3))
+        // Ids have no spaces to wrap at.
+        body(value)
+            .width(Length::FillPortion(3))
+            .wrapping(text::Wrapping::WordOrGlyph)
     ]
     .spacing(space::S)
     .align_y(Alignment::Center)

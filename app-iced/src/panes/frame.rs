@@ -51,7 +51,10 @@ pub fn told<'a, M: 'a>(scene: &Scene<'a>, pane: Pane, what: &'a str, next: &'a s
             ];
             center(lines.spacing(space::XS)).into()
         }
-        Some(line) if !line.sentence.is_empty() => empty(&line.sentence, &line.next),
+        Some(line) if !line.sentence.is_empty() => match line.next.as_str() {
+            "" => empty(&line.sentence, next),
+            next => empty(&line.sentence, next),
+        },
         _ => empty(what, next),
     }
 }

@@ -11,7 +11,7 @@ use iced::{
 use super::{Action, Scene, Screen, Wish, demand, frame, tones};
 use crate::{
     design::{
-        Element, Tone, badge, body, caption, card, choice, entry, fill, flow, heading, line,
+        Element, Tone, badge, body, caption, card, choice, entry, flat, flow, heading, line,
         list::{self, Window},
         mono, page, space, toned,
     },
@@ -208,7 +208,7 @@ impl JobInbox {
         .push(body(format!("kind {}", line.kind)))
         .push(body(bid))
         .push(mono(short(&line.requester)))
-        .push((!line.reason.is_empty()).then(|| caption(one_line(&line.reason))))
+        .push((!line.reason.is_empty()).then(|| flat(one_line(&line.reason), Tone::Quiet)))
         .spacing(space::S)
         .align_y(Alignment::Center);
         let chosen = self.opened.as_ref().is_some_and(|opened| opened.job_id == line.job_id);
@@ -281,9 +281,8 @@ fn detail<'a>(scene: &Scene<'a>, request: &'a InboxLine) -> Element<'a, Message>
         heading("Request"),
         mono(short(&request.native_id)),
         badge(request.decision.as_str(), decision_tone(&request.decision)),
-        badge(request.work.as_str(), tones::work(&request.work)),
-        fill(),
     ]
+    .push((!request.work.is_empty()).then(|| badge(request.work.as_str(), tones::work(&request.work))))
     .spacing(space::S)
     .align_y(Alignment::Center);
     let why = (!request.reason.is_empty()).then(|| {

@@ -145,8 +145,8 @@ fn filters_ask_anew_and_what_comes_for_the_former_ones_is_dropped() {
 #[test]
 fn an_id_is_judged_as_it_is_typed() {
     let mut stage = listed();
-    stage.update(Message::Typed("xyz".into()));
-    stage.shows(&["an id has the digits 0–9 and a–f only"]);
+    stage.update(Message::Typed("abc".into()));
+    stage.shows(&["an id is found by at least 6 of its digits"]);
     stage.update(Message::Typed("0123abcd".into()));
     stage.choose("Job History: explain the typed job");
     stage.shows(&["0123abcd", "Reading its facts"]);
@@ -158,4 +158,16 @@ fn amounts_can_be_hidden() {
     stage.amounts.hidden = true;
     stage.hides(&["21 sats"]);
     stage.shows(&["••••"]);
+}
+
+#[test]
+fn what_is_searched_is_said_and_can_be_ended() {
+    let mut stage = listed();
+    stage.update(Message::Typed("qwen".into()));
+    stage.click("Search");
+    stage.shows(&["Loading", "Only “qwen” is listed"]);
+    stage.update(Message::Typed(String::new()));
+    stage.click("Search");
+    stage.shows(&["Loading"]);
+    stage.hides(&["Only “qwen”"]);
 }

@@ -15,3 +15,4 @@ mod provider;
 mod relays;
 mod requests;
 mod stage;
+mod tailnet;

@@ -1,7 +1,10 @@
-use autopilot_app::panes::relay_connections::RelayConnections;
+use autopilot_app::panes::{
+    Wish,
+    relay_connections::{Message, RelayConnections},
+};
 use autopilot_proto::control::v1::{RelayLine, RelaysReply, watch_update::Answer};
 
-use crate::stage::{NOW_MS, Stage};
+use crate::stage::{NOW_MS, Stage, trouble};
 
 #[test]
 fn it_loads_breaks_is_empty_or_lists() {
@@ -33,4 +36,33 @@ fn it_loads_breaks_is_empty_or_lists() {
         "reset by peer",
         "answers nothing",
     ]);
+}
+
+#[test]
+fn relays_are_added_tried_anew_and_removed_after_a_second_word() {
+    let mut stage = Stage::<RelayConnections>::new();
+    let relay = RelayLine {
+        relay: "wss://one".into(),
+        state: "disconnected".into(),
+        ..RelayLine::default()
+    };
+    let reply = RelaysReply { relays: vec![relay] };
+    stage.tell("relays", Answer::Relays(reply.clone()));
+    stage.shows(&["No relay serves now"]);
+    stage.update(Message::Typed("one".into()));
+    stage.shows(&["an address begins with wss:// or ws://"]);
+    stage.update(Message::Typed("wss://one".into()));
+    stage.choose("Relays: add the typed one");
+    stage.update(Message::Done("added", Err(trouble())));
+    stage.shows(&["the ledger can't be read now", "look at the disk"]);
+    stage.click("Add");
+    let said = stage.update(Message::Done("added", Ok(reply)));
+    assert!(matches!(&said[..], [Wish::Say(toast)] if toast.words == "added"));
+    stage.click("Remove");
+    stage.shows(&["Requests that only this relay carries are heard no more."]);
+    stage.choose("Relays: keep it");
+    stage.hides(&["Remove it"]);
+    stage.choose("Relays: remove wss://one");
+    stage.click("Remove it");
+    stage.choose("Relays: try wss://one anew");
 }

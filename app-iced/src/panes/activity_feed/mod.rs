@@ -11,7 +11,7 @@ use iced::{
 use super::{Action, Scene, Screen, Wish, frame};
 use crate::{
     design::{
-        Element, Tone, badge, body, caption, chip, choice, entry, field, flow,
+        Element, Tone, badge, caption, chip, choice, entry, field, flat, flow,
         list::{self, Window},
         space,
     },
@@ -254,7 +254,7 @@ impl ActivityFeed {
             caption(time(line.at_ms, scene.now_ms, scene.zone)).width(Length::Fixed(120.0)),
             badge(line.domain.as_str(), Tone::Quiet),
             badge(line.source.as_str(), Tone::Quiet),
-            body(one_line(&line.sentence)),
+            flat(one_line(&line.sentence), Tone::Plain),
         ]
         .spacing(space::S)
         .align_y(Alignment::Center);

@@ -22,6 +22,8 @@ pub struct Filter {
     role: &'static str,
     work: &'static str,
     money: &'static str,
+    /// What is looked for: a kind, the beginning of an id, a key or a model's name.
+    search: String,
     /// Whether the filters of work and money are shown.
     pub(super) open: bool,
 }
@@ -29,7 +31,7 @@ pub struct Filter {
 impl Filter {
     /// Whether every row is listed.
     pub fn is_any(&self) -> bool {
-        [self.role, self.work, self.money] == [""; 3]
+        [self.role, self.work, self.money, &self.search] == [""; 4]
     }
 
     /// The request of a page.
@@ -40,7 +42,15 @@ impl Filter {
             role: self.role.to_owned(),
             work: self.work.to_owned(),
             money: self.money.to_owned(),
-            search: String::new(),
+            search: self.search.clone(),
+        }
+    }
+
+    /// The same, narrowed to what was typed; nothing typed widens it again.
+    pub(super) fn searching(&self, typed: &str) -> Filter {
+        Filter {
+            search: typed.trim().to_owned(),
+            ..self.clone()
         }
     }
 
@@ -66,13 +76,18 @@ impl Filter {
         });
         let narrowed = !self.work.is_empty() || !self.money.is_empty();
         let more = chip(if self.open { "Fewer filters" } else { "More filters" }, narrowed, Message::MoreFilters);
-        let wrong = id(typed).err().filter(|_| !typed.is_empty());
+        let judged = search(typed);
+        let wrong = judged.err().filter(|_| !typed.is_empty());
+        let changed = typed.trim() != self.search && (judged.is_ok() || typed.trim().is_empty());
         let found = row![
-            field("Job id, or its first 8 digits", typed, "0123abcd", wrong, Message::Typed),
+            field("Look for", typed, "job, market id, buyer, payment hash, kind or model", wrong, Message::Typed),
+            choice("Search", changed.then_some(Message::Search)),
             choice("Why wasn't I paid?", id(typed).is_ok().then_some(Message::Find)),
         ]
         .spacing(space::S)
         .align_y(Alignment::End);
+        let only = (!self.search.is_empty())
+            .then(|| caption(format!("Only “{}” is listed; search nothing to list all", self.search)));
         let top = flow(roles.chain([more]).collect());
         let works = WORK.into_iter().map(|work| {
             let filter = Filter { work, ..self.clone() };
@@ -86,7 +101,7 @@ impl Filter {
         let open = self.open.then(|| {
             column![line("Work", works.collect()), line("Money", moneys.collect())].spacing(space::XS)
         });
-        column![found, top].push(open).spacing(space::XS).into()
+        column![found].push(only).push(top).push(open).spacing(space::XS).into()
     }
 }
 
@@ -97,7 +112,7 @@ fn named(word: &'static str) -> &'static str {
     }
 }
 
-/// Whether a job can be looked for by this.
+/// Whether a job can be explained by this.
 ///
 /// # Errors
 /// What is wrong with it, in words.
@@ -113,6 +128,20 @@ pub(super) fn id(typed: &str) -> Result<(), &'static str> {
     }
 }
 
+/// Whether the history can be searched by this.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub(super) fn search(typed: &str) -> Result<(), &'static str> {
+    let typed = typed.trim();
+    let digits = typed.chars().all(|c| c.is_ascii_hexdigit());
+    match typed.len() {
+        0 => Err("there is nothing to search"),
+        1..=5 if digits && typed.parse::<u32>().is_err() => Err("an id is found by at least 6 of its digits"),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +152,9 @@ mod tests {
         assert!(id("0123abc").is_err());
         assert!(id("0123abcg").is_err());
         assert!(id(&"a".repeat(65)).is_err());
+        assert!(search("5050").is_ok());
+        assert!(search("abc").is_err());
+        assert!(search("qwen").is_ok());
     }
 
     #[test]
@@ -130,6 +162,9 @@ mod tests {
         let any = Filter::default();
         let choices = any.actions();
         assert_eq!(choices.len(), ROLES.len() + WORK.len() + MONEY.len() - 3);
+        let found = any.searching(" 0123abcd ");
+        assert_eq!((found.request(1, 0).search.as_str(), found.is_any()), ("0123abcd", false));
+        assert!(found.searching("").is_any());
         let sold = Filter { role: "provider", money: "settled", ..any };
         let request = sold.request(10, 7);
         assert_eq!((request.role.as_str(), request.work.as_str(), request.money.as_str()), ("provider", "", "settled"));

@@ -12,7 +12,7 @@ use iced::{
 
 use super::{Action, Scene, Screen, Wish, frame, tones};
 use crate::{
-    design::{Element, badge, body, caption, choice, entry, list::{self, Window}, mono, space},
+    design::{Element, Tone, badge, body, caption, choice, entry, flat, list::{self, Window}, mono, space},
     face::Answer,
     paging::{Ask, PAGE, Page, Pages},
     words::{one_line, short, time},
@@ -45,8 +45,10 @@ pub enum Message {
     Filter(Filter),
     /// Show the filters of work and money, or hide them.
     MoreFilters,
-    /// An id was typed.
+    /// Something to search was typed.
     Typed(String),
+    /// List only what it is found by.
+    Search,
     /// Explain the job whose id was typed.
     Find,
     /// Open a row.
@@ -101,6 +103,10 @@ impl Screen for JobHistory {
             }
             Message::MoreFilters => self.filter.open = !self.filter.open,
             Message::Typed(typed) => self.typed = typed,
+            Message::Search => {
+                self.filter = self.filter.searching(&self.typed);
+                self.pages.restart();
+            }
             Message::Find if filter::id(&self.typed).is_ok() => {
                 return self.explain(self.typed.trim().to_owned(), scene);
             }
@@ -151,6 +157,9 @@ impl Screen for JobHistory {
             ("Job History: load again".to_owned(), Message::Again),
             ("Job History: filters".to_owned(), Message::MoreFilters),
         ];
+        if filter::search(&self.typed).is_ok() {
+            actions.push(("Job History: search".to_owned(), Message::Search));
+        }
         if filter::id(&self.typed).is_ok() {
             actions.push(("Job History: explain the typed job".to_owned(), Message::Find));
         }
@@ -200,7 +209,7 @@ impl JobHistory {
     fn row<'a>(&'a self, scene: &Scene<'a>, line: &'a HistoryLine) -> Element<'a, Message> {
         let price = line.settled_msat.or(line.price_msat);
         let amount = price.map_or("–".to_owned(), |msat| scene.amounts.show(msat));
-        let reason = (!line.reason.is_empty()).then(|| caption(one_line(&line.reason)));
+        let reason = (!line.reason.is_empty()).then(|| flat(one_line(&line.reason), Tone::Quiet));
         let content = row![
             caption(time(line.received_at_ms, scene.now_ms, scene.zone)).width(Length::Fixed(120.0)),
             caption(match line.role.as_str() {

@@ -7,7 +7,7 @@ use iced::{
 
 use super::{super::{frame, tones}, Message, NetworkRequests, Scene};
 use crate::{
-    design::{Element, Tone, badge, body, caption, card, choice, entry, fill, flow, heading, line, mono, page, space, toned},
+    design::{Element, Tone, badge, body, caption, card, choice, entry, fill, flat, flow, heading, line, mono, page, space, toned},
     face::Answer,
     words::{one_line, short, time},
 };
@@ -55,7 +55,7 @@ impl NetworkRequests {
         ]
         .push(line.buy_mode.then(|| badge("buy mode", Tone::Quiet)))
         .push(winner)
-        .push(caption(one_line(words)))
+        .push(flat(one_line(words), Tone::Quiet))
         .spacing(space::S)
         .align_y(Alignment::Center);
         let chosen = self.opened.as_ref().is_some_and(|opened| opened.id == line.purchase_id);

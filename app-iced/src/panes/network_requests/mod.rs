@@ -8,7 +8,7 @@ use autopilot_proto::control::v1::{
     PurchasesRequest, StopBuyModeRequest, Trouble,
 };
 use iced::{
-    Task,
+    Alignment, Task,
     widget::{column, row},
 };
 
@@ -346,7 +346,8 @@ impl NetworkRequests {
         };
         let label = if self.part == Part::Mode { "Approve and start" } else { "Approve and send" };
         let doings = row![action(label, Some(Message::Approve)), choice("Back", Some(Message::Back))];
-        column![toned(words.unwrap_or_default(), Tone::Attention), doings.spacing(space::S)]
+        column![toned(words.unwrap_or_default(), Tone::Attention), doings.spacing(space::S).align_y(Alignment::Center)
+        ]
             .spacing(space::S)
             .into()
     }
