@@ -140,6 +140,10 @@ pub struct App {
 }
 
 /// What can happen.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a message lives for a moment, and there are few at a time"
+)]
 #[derive(Clone, Debug)]
 pub enum Message {
     /// Views changed.

@@ -25,6 +25,10 @@ pub struct Entry {
 }
 
 /// What an entry does.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a message lives for a moment, and there are few at a time"
+)]
 #[derive(Clone, Debug)]
 pub enum Does {
     /// A command of the window.
@@ -138,7 +142,7 @@ impl Palette {
                 .into()
         });
         let none = self.found.is_empty().then(|| caption("Nothing is called that."));
-        let list = container(scrollable(column(entries).push(none))).max_height(LIST_MOST);
+        let list = container(scrollable(column(entries).push(none)).spacing(space::XS)).max_height(LIST_MOST);
         container(column![field, list].spacing(space::S))
             .padding(space::M)
             .width(560.0)
@@ -147,23 +151,36 @@ impl Palette {
     }
 }
 
-/// How well the typed letters fit a label, the least first; `None`: they don't. Letters must come in order; a match at
-/// the beginnings of words is better than one within, an early one better than a late one.
+/// Letters that are looked for, at most: no label is longer.
+const TYPED_MOST: usize = 48;
+
+/// How well the typed letters fit a label, the least first; `None`: they don't. Letters come in order; the beginning of a
+/// word is better than the next letter, and that better than one further on. Of all ways to fit the best one counts.
 fn score(typed: &str, label: &str) -> Option<usize> {
     let label: Vec<char> = label.to_lowercase().chars().collect();
-    let (mut score, mut at) = (0, 0);
-    for letter in typed.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
-        let place = at + label[at..].iter().position(|c| *c == letter)?;
-        let begins = place == 0 || label[place - 1] == ' ';
-        let follows = place == at && at > 0;
-        score += match (begins, follows) {
-            (true, _) => 0,
-            (_, true) => 1,
-            _ => 10 + place - at,
-        };
-        at = place + 1;
+    let step = |from: usize, to: usize| match () {
+        () if to == 0 || label[to - 1] == ' ' => 0,
+        () if to == from => 1,
+        () => 10 + to - from,
+    };
+    // The best score of the letters so far, by the place after the last of them.
+    let mut ways = vec![(0, 0)];
+    for letter in typed
+        .to_lowercase()
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .take(TYPED_MOST)
+    {
+        let places = (0..label.len()).filter(|place| label[*place] == letter);
+        ways = places
+            .filter_map(|place| {
+                let before = ways.iter().filter(|(after, _)| *after <= place);
+                let best = before.map(|(after, score)| score + step(*after, place)).min()?;
+                Some((place + 1, best))
+            })
+            .collect();
     }
-    Some(score)
+    ways.into_iter().map(|(_, score)| score).min()
 }
 
 /// Commands as entries: what the pane in front can do, what was used lately, then everything else.

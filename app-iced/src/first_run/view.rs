@@ -92,7 +92,7 @@ impl FirstRun {
     }
 
     fn model(&self) -> Element<'_, Message> {
-        let gib = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), |bytes| gib(bytes));
+        let gib = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), gib);
         let found = caption(format!(
             "Found: {}, {} cores, {} of memory, {} free on the disk",
             self.machine.cpu,
@@ -143,7 +143,7 @@ impl FirstRun {
         let recommended = model
             .recommended
             .then(|| toned("fits this machine best", Tone::Good));
-        let against = model.why_not.as_deref().map(|why| caption(why));
+        let against = model.why_not.as_deref().map(caption);
         row![
             pick(&model.name, self.form.model == Some(place), Message::Model(place)),
             caption(source)

@@ -82,7 +82,8 @@ fn one<'a>(scene: &Scene<'a>, job: &'a JobLine) -> Element<'a, Message> {
         caption(format!("received {}, {deadline}", ago(job.received_at_ms, scene.now_ms))),
     ]
     .spacing(space::S)
-    .align_y(Alignment::Center);
+    .align_y(Alignment::Center)
+    .wrap();
     let reason = (!job.reason.is_empty()).then(|| toned(job.reason.as_str(), Tone::Bad));
     let invoice: Option<Element<'a, Message>> = (!job.payment_hash.is_empty()).then(|| {
         let copied = Message::Copy(job.payment_hash.clone(), "Payment hash");

@@ -63,7 +63,7 @@ impl Screen for CreateInvoice {
 
     /// Money that arrives changes the balance: then the payment is looked for.
     fn news(&mut self, scene: &Scene<'_>) -> Action<Message> {
-        if !self.open.as_ref().is_some_and(|open| open.paid.is_none()) {
+        if self.open.as_ref().is_none_or(|open| open.paid.is_some()) {
             return Action::none();
         }
         let request = PaymentsRequest {

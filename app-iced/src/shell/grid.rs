@@ -26,6 +26,10 @@ pub struct Grid {
 }
 
 /// What can happen in it.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a message lives for a moment, and there are few at a time"
+)]
 #[derive(Clone, Debug)]
 pub enum Message {
     /// A pane was clicked.
@@ -210,8 +214,14 @@ fn title_bar<'a>(
         choice("Close", Some(Message::Close(pane))),
     ]
     .spacing(space::XS);
+    // Beside a title that leaves no room for words.
+    let signs = row![
+        choice(if maximized { "–" } else { "+" }, Some(Message::Maximize(pane))),
+        choice("×", Some(Message::Close(pane))),
+    ]
+    .spacing(space::XS);
     pane_grid::TitleBar::new(title)
-        .controls(pane_grid::Controls::new(controls))
+        .controls(pane_grid::Controls::dynamic(controls, signs))
         .padding(space::S)
         .always_show_controls()
 }

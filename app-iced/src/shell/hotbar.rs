@@ -1,6 +1,9 @@
 //! Common panes, one click away.
 use autopilot_host::desk::Pane;
-use iced::widget::{button, row, text};
+use iced::{
+    Length,
+    widget::{button, container, row, text},
+};
 
 use crate::{
     command::Command,
@@ -43,9 +46,11 @@ pub fn view<'a>(open: &[Pane]) -> Element<'a, Message> {
             .on_press(Message::Command(command))
             .into()
     });
-    row![choice("Find: Ctrl+K", Some(Message::Palette))]
-        .extend(panes)
-        .spacing(space::XS)
-        .wrap()
-        .into()
+    let panes = row(panes).spacing(space::XS).wrap();
+    row![
+        container(panes).width(Length::Fill),
+        choice("Find: Ctrl+K", Some(Message::Palette))
+    ]
+    .spacing(space::S)
+    .into()
 }

@@ -15,7 +15,7 @@ use crate::control::watch::trouble;
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     pub(super) trouble: Trouble,
-    header: Option<(HeaderName, &'static str)>,
+    header: Option<Box<(HeaderName, &'static str)>>,
 }
 
 #[derive(Serialize)]
@@ -37,7 +37,7 @@ impl Problem {
     }
 
     pub(super) fn with(mut self, name: HeaderName, value: &'static str) -> Problem {
-        self.header = Some((name, value));
+        self.header = Some(Box::new((name, value)));
         self
     }
 
@@ -106,7 +106,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let document = Json(Document { error: self.trouble });
         match self.header {
-            Some(header) => (self.status, [header], document).into_response(),
+            Some(header) => (self.status, [*header], document).into_response(),
             None => (self.status, document).into_response(),
         }
     }

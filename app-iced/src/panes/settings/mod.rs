@@ -332,10 +332,10 @@ mod tests {
         let edited = draft.policy().unwrap();
         assert_eq!((edited.min_price_msat, edited.order.as_str()), (21_000, "pay-first"));
         assert_eq!(edited.refused_words, ["casino", "lottery"]);
-        for place in 0..FIELDS.len() {
+        for (place, field) in FIELDS.iter().enumerate() {
             let mut wrong = draft.clone();
             wrong.typed[place] = "-1".into();
-            assert_eq!(wrong.policy(), None, "{}", FIELDS[place].name);
+            assert_eq!(wrong.policy(), None, "{}", field.name);
         }
     }
 }

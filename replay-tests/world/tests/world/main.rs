@@ -22,3 +22,4 @@ mod services;
 mod statement;
 mod stranger;
 mod wallet;
+mod window;
