@@ -32,7 +32,7 @@ fn inside(seen: &[Seen], pane: Pane, width: f32) {
 /// The screen that a pane fills, once everything that it asks for is answered.
 fn shown(pilot: &mut Pilot, pane: Pane) -> Vec<Seen> {
     pilot.only(pane);
-    let seen = pilot.settle();
+    let seen = pilot.until("its answers", |seen| !says(seen, "Loading"));
     for size in [SMALLEST, USUAL] {
         pilot.size = size;
         inside(&pilot.seen(), pane, size.width);
