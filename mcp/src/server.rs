@@ -20,6 +20,8 @@ use crate::{
 };
 
 const DAY_MS: u64 = 24 * 3_600_000;
+/// Milliseconds of an hour.
+const HOUR_MS: u64 = 3_600_000;
 const PAY_WAIT_S: u64 = 60;
 const INSTRUCTIONS: &str = "Autopilot earns sats with jobs on a local model. Every figure comes from recorded facts; 1 sat is \
     1000 msat. A refusal carries a code, a sentence and what can be done next: tell the owner the sentence, and do not try to \
@@ -93,9 +95,9 @@ impl Server {
 
     async fn report(&self, window: Window) -> Told {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let to_ms = window
-            .to_ms
-            .unwrap_or(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+        // The host counts in parts of an hour and leaves the one that `to_ms` lies in out: now is within the window.
+        let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        let to_ms = window.to_ms.unwrap_or((now_ms / HOUR_MS + 1) * HOUR_MS);
         let from_ms = window.from_ms.unwrap_or(to_ms.saturating_sub(DAY_MS));
         let params = json!({ "day_start_ms": from_ms, "day_end_ms": to_ms });
         let mut reply = self.host.question("earnings", params).await?;

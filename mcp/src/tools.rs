@@ -126,7 +126,7 @@ fn looking() -> Vec<Tool> {
             "What was earned in all and in a window, counted from settled payments that are bound to a job.",
             json!({
                 "from_ms": number("begin of the window, Unix milliseconds; left out: a day ago", 0, i64::MAX as u64),
-                "to_ms": number("its end; left out: now", 0, i64::MAX as u64),
+                "to_ms": number("its end; left out: the end of this hour", 0, i64::MAX as u64),
             }),
             &[],
         ),

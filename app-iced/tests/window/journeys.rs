@@ -21,7 +21,11 @@ fn the_palette_opens_what_is_typed() {
     )));
     pilot.does(Message::Stroke(Stroke::Enter));
     let seen = pilot.reads(Pane::RelayConnections.title());
-    assert!(!says(&seen, "Starter Jobs"), "the palette is closed:\n{}", lines(&seen));
+    assert!(
+        !says(&seen, "Starter Jobs"),
+        "the palette is closed:\n{}",
+        lines(&seen)
+    );
 }
 
 /// A model that is missing and a network without relays stand against going online: in words, before and after it is tried.
