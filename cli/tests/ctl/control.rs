@@ -476,6 +476,6 @@ async fn panes_are_driven_and_the_host_says_what_it_costs() {
     assert_eq!(tailnet["state"], "not-installed");
     // Both names of one command: neither finds a ledger in an empty home.
     for name in ["log", "logs"] {
-        assert_eq!(run(home.path(), &[name]).await.exit, 8, "{name}");
+        assert_eq!(run(home.path(), &[name]).await.exit, 9, "{name}");
     }
 }

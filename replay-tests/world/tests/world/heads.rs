@@ -48,6 +48,13 @@ async fn status(client: &mut Client) -> pb::StatusReply {
     client.status(pb::StatusRequest {}).await.unwrap().into_inner()
 }
 
+/// Events are dated in seconds: of two heads of one second nobody can say which is the later.
+async fn later_than(at_ms: i64) {
+    let next_s = at_ms / 1_000 + 1;
+    let left_ms = next_s * 1_000 - autopilot_host::clock::now_ms();
+    tokio::time::sleep(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))).await;
+}
+
 /// Signs a head and waits until relays have it.
 async fn publish_head(client: &mut Client) -> pb::HeadsReply {
     let mut facts = Facts::of(client).await;
@@ -228,6 +235,7 @@ async fn an_old_copy_of_a_ledger_is_told_from_the_heads_that_relays_and_buyers_h
         Code::NotFound
     );
     assert_eq!(overrule(&mut client, missing).await.unwrap().disputed, Vec::new());
+    later_than(second.signed_at_ms).await;
     let third = publish_head(&mut client).await;
     stage.world.go_online().await.unwrap();
     // The relay hands out again what this ledger does not know of.
