@@ -1,7 +1,7 @@
 //! `autopilot`: the window.
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use autopilot_app::{Begin, Proposed, Start};
 use autopilot_host::{
     config::Chain,
@@ -66,6 +66,11 @@ fn main() -> ExitCode {
 }
 
 fn open(args: Args) -> anyhow::Result<()> {
+    let display = ["DISPLAY", "WAYLAND_DISPLAY"].map(std::env::var_os);
+    ensure!(
+        display.iter().flatten().any(|name| !name.is_empty()),
+        "there is no display (DISPLAY is not set): start this from a desktop, or without a window by `autopilot-headless desktop`"
+    );
     let path = home::resolve(args.home.as_deref()).context("name a home folder with --home")?;
     let begin = match (setup::inspect(&path), &args.passphrase_file) {
         (Standing::New, _) => Begin::FirstRun(proposed(&args)?),

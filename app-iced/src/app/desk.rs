@@ -1,10 +1,13 @@
 //! The panes that are open: here, and as the host knows them for everybody who drives it.
 use autopilot_host::desk::Pane;
 use autopilot_proto::control::v1::{PaneRequest, PanesReply};
-use iced::Task;
+use iced::{Task, widget::operation};
 
 use super::{App, Message};
-use crate::face::{Answer, Link};
+use crate::{
+    face::{Answer, Link},
+    panes::Screens,
+};
 
 impl App {
     /// Opens a pane here, and tells the host.
@@ -16,7 +19,8 @@ impl App {
             false => Task::none(),
         };
         self.remember();
-        Task::batch([told, began])
+        let focus = Screens::field(pane).map_or(Task::none(), operation::focus);
+        Task::batch([told, began, focus])
     }
 
     /// Closes a pane here, and tells the host.

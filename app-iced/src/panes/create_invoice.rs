@@ -61,6 +61,8 @@ pub enum Message {
 impl Screen for CreateInvoice {
     type Message = Message;
 
+    const FIELD: Option<&'static str> = Some("How much (sats)");
+
     /// Money that arrives changes the balance: then the payment is looked for.
     fn news(&mut self, scene: &Scene<'_>) -> Action<Message> {
         if self.open.as_ref().is_none_or(|open| open.paid.is_some()) {
@@ -164,7 +166,7 @@ impl CreateInvoice {
             });
         let create = action("Create invoice", amount.filter(|_| !self.asking).map(|_| Message::Create));
         let lines = column![
-            field("Amount (sats)", &self.amount, "1 000", wrong, Message::Amount),
+            field("How much (sats)", &self.amount, "1 000", wrong, Message::Amount),
             field("What for", &self.memo, "is seen by the payer", None, Message::Memo),
             row![caption("Good for"), choice(EXPIRIES[self.expiry].1, Some(Message::Expiry))]
                 .spacing(space::S)

@@ -122,8 +122,11 @@ impl GoOnline {
 
 fn blockers<'a>(status: &'a StatusReply) -> Element<'a, Message> {
     if status.blockers.is_empty() {
-        let standing = caption(status.earning.as_str());
-        return card(column![toned("Nothing stands against earning", Tone::Good), standing].spacing(space::XS));
+        let words = match status.can_earn || status.state == "offline" {
+            true => toned("Nothing stands against earning", Tone::Good),
+            false => toned(status.earning.as_str(), Tone::Attention),
+        };
+        return card(words);
     }
     let lines = status.blockers.iter().map(|words| toned(words.as_str(), Tone::Attention).into());
     let lines = iced::widget::column(lines).spacing(space::S);

@@ -57,6 +57,11 @@ macro_rules! screens {
                 }
             }
 
+            /// The field that the keyboard is in when a pane comes to the front.
+            pub fn field(pane: Pane) -> Option<&'static str> {
+                match pane { $(Pane::$pane => $module::$screen::FIELD,)* }
+            }
+
             /// Views that a pane shows, beside those that are always watched.
             pub fn views(pane: Pane) -> &'static [&'static str] {
                 match pane { $(Pane::$pane => $module::$screen::VIEWS,)* }

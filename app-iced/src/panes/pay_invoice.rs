@@ -83,6 +83,8 @@ pub enum Message {
 impl Screen for PayInvoice {
     type Message = Message;
 
+    const FIELD: Option<&'static str> = Some("To whom");
+
     fn update(&mut self, message: Message, scene: &Scene<'_>) -> Action<Message> {
         match message {
             Message::Destination(typed) => self.typed(typed),

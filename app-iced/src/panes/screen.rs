@@ -94,6 +94,9 @@ pub trait Screen: Default {
     /// Views that it shows, beside those that are always watched.
     const VIEWS: &'static [&'static str] = &[];
 
+    /// The field that the keyboard is in when it comes to the front: its name, which no other pane has.
+    const FIELD: Option<&'static str> = None;
+
     /// It was opened.
     fn opened(&mut self, _scene: &Scene<'_>) -> Action<Self::Message> {
         Action::none()
