@@ -73,6 +73,10 @@ fn open(args: Args) -> anyhow::Result<()> {
     );
     let path = home::resolve(args.home.as_deref()).context("name a home folder with --home")?;
     let begin = match (setup::inspect(&path), &args.passphrase_file) {
+        // Configured by another program, as a local world does: the host makes what is missing, as it does without a window.
+        (Standing::New, file) if Home::is_set_up(&path) => {
+            Begin::Host(file.clone().map_or(Key::Own, Key::File))
+        }
         (Standing::New, _) => Begin::FirstRun(proposed(&args)?),
         (Standing::Running { .. }, _) => Begin::Attached,
         (Standing::Broken { what, next }, _) => Begin::Broken(what, next),
