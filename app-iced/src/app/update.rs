@@ -58,7 +58,7 @@ impl App {
 
     pub(super) fn command(&mut self, command: Command) -> Task<Message> {
         self.prefs.used(command.id());
-        let task = match command {
+        match command {
             // Before the desk there is nothing to open.
             Command::Open(_) | Command::Toggle if !matches!(self.stage, Stage::Desk) => Task::none(),
             Command::Open(pane) => self.open(pane),
@@ -72,9 +72,7 @@ impl App {
             Command::Maximize => self.maximize(),
             Command::NextPane => self.next_pane(),
             Command::Quit => self.close_requested(),
-        };
-        self.remember();
-        task
+        }
     }
 
     pub(super) fn stroke(&mut self, stroke: Stroke) -> Task<Message> {
@@ -195,14 +193,14 @@ impl App {
     pub(super) fn in_grid(&mut self, message: grid::Message) -> Task<Message> {
         self.grid.update(&message);
         match message {
-            grid::Message::InPane(message) => return self.in_pane(message),
-            grid::Message::Close(pane) => return self.close(pane),
-            grid::Message::Maximize(pane) => self.grid.maximize(pane),
-            grid::Message::Clicked(_) => return Task::none(),
-            grid::Message::Dragged(_) | grid::Message::Resized(_) => {}
+            grid::Message::InPane(message) => self.in_pane(message),
+            grid::Message::Close(pane) => self.close(pane),
+            grid::Message::Maximize(pane) => {
+                self.grid.maximize(pane);
+                Task::none()
+            }
+            grid::Message::Clicked(_) | grid::Message::Dragged(_) | grid::Message::Resized(_) => Task::none(),
         }
-        self.remember();
-        Task::none()
     }
 
     pub(super) fn in_dialog(&mut self, message: dialog::Message) -> Task<Message> {
@@ -329,6 +327,7 @@ impl App {
     pub(super) fn tick(&mut self) -> Task<Message> {
         self.now_ms = now_ms();
         self.toasts.tick(self.now_ms);
+        self.remember();
         self.tell_panes()
     }
 
@@ -354,8 +353,12 @@ impl App {
         }
     }
 
-    pub(super) fn remember(&mut self) {
+    /// Writes what the window remembers, where it changed since.
+    fn remember(&mut self) {
         self.prefs.layout = self.grid.layout();
-        self.prefs.write(&self.home);
+        if self.prefs != self.kept {
+            self.prefs.write(&self.home);
+            self.kept.clone_from(&self.prefs);
+        }
     }
 }

@@ -4,7 +4,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
-use autopilot_host::control::{self, CODE_KEY, Client, NEXT_KEY};
+use autopilot_host::control::{self, Client};
 use autopilot_proto::control::v1::Trouble;
 use iced::Task;
 use tonic::{Response, Status};
@@ -55,21 +55,14 @@ impl Face {
 
 /// What a refusal says.
 pub(crate) fn trouble(status: &Status) -> Trouble {
-    let said = |key| {
-        let value = status.metadata().get(key).and_then(|value| value.to_str().ok());
-        value.unwrap_or_default().to_owned()
-    };
+    let told = control::told(status);
     match status.code() {
         // The transport's own words are of no use to a person.
-        tonic::Code::Unavailable if said(CODE_KEY).is_empty() => Trouble {
+        tonic::Code::Unavailable if told.code.is_empty() => Trouble {
             code: "unavailable".to_owned(),
             sentence: "the engine does not answer".to_owned(),
             next: "it is tried again by itself; if this stays, start Autopilot again".to_owned(),
         },
-        _ => Trouble {
-            code: said(CODE_KEY),
-            sentence: status.message().to_owned(),
-            next: said(NEXT_KEY),
-        },
+        _ => told,
     }
 }

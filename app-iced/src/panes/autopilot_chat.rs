@@ -1,9 +1,8 @@
 //! Conversations with an agent on this machine. There is none yet: the pane says so, as the host knows it.
 use autopilot_host::desk::Pane;
-use iced::widget::{center, column};
 
 use super::{Action, Scene, Screen, frame};
-use crate::design::{Element, caption, heading, space};
+use crate::design::Element;
 
 /// The pane.
 #[derive(Debug, Default)]
@@ -21,11 +20,6 @@ impl Screen for AutopilotChat {
     }
 
     fn view<'a>(&'a self, scene: &Scene<'a>) -> Element<'a, Message> {
-        frame::shown(&scene.views.panes, |panes| {
-            let id = Pane::AutopilotChat.id();
-            let line = panes.panes.iter().find(|line| line.id == id);
-            let words = line.map_or(("", ""), |line| (line.sentence.as_str(), line.next.as_str()));
-            center(column![heading(words.0), caption(words.1)].spacing(space::S).max_width(460.0)).into()
-        })
+        frame::told(scene, Pane::AutopilotChat, "", "")
     }
 }

@@ -8,7 +8,7 @@ use iced::{
 
 use super::Scene;
 use crate::{
-    design::{Element, Tone, caption, heading, space, toned},
+    design::{Element, Tone, caption, choice, heading, space, toned},
     face::Shown,
 };
 
@@ -57,6 +57,14 @@ pub fn told<'a, M: 'a>(scene: &Scene<'a>, pane: Pane, what: &'a str, next: &'a s
         },
         _ => empty(what, next),
     }
+}
+
+/// The same, and the way to another pane.
+pub fn signpost<'a, M: Clone + 'a>(told: Element<'a, M>, label: &'a str, way: M) -> Element<'a, M> {
+    column![told, choice(label, Some(way))]
+        .spacing(space::S)
+        .padding(space::M)
+        .into()
 }
 
 /// Something broke: what, and what can be done.

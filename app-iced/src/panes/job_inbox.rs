@@ -29,7 +29,6 @@ const LIST: &str = "job inbox";
 pub struct JobInbox {
     pages: Pages<InboxLine>,
     opened: Option<InboxLine>,
-    seen: u64,
 }
 
 /// What can happen in it.
@@ -76,12 +75,9 @@ impl Screen for JobInbox {
     fn news(&mut self, scene: &Scene<'_>) -> Action<Message> {
         let basis = scene.views.inbox.value.as_ref().and_then(|inbox| inbox.basis.as_ref());
         let newest = basis.map_or(0, |basis| basis.sequence);
-        match std::mem::replace(&mut self.seen, newest) == newest {
-            true => Action::none(),
-            false => {
-                self.pages.refresh();
-                self.load(scene)
-            }
+        match self.pages.moved(newest) {
+            true => self.load(scene),
+            false => Action::none(),
         }
     }
 

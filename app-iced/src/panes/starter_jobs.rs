@@ -2,7 +2,7 @@
 use autopilot_host::desk::Pane;
 
 use super::{Action, Scene, Screen, Wish, frame};
-use crate::design::{Element, choice, space};
+use crate::design::Element;
 
 /// The pane.
 #[derive(Debug, Default)]
@@ -31,10 +31,7 @@ impl Screen for StarterJobs {
             "No starter program is connected",
             "Nobody funds first jobs here yet, so there is no lease, no budget and nothing to opt out of. Work comes through the relays.",
         );
-        iced::widget::column![told, choice("See what was asked for", Some(Message::Go(Pane::JobInbox)))]
-            .spacing(space::S)
-            .padding(space::M)
-            .into()
+        frame::signpost(told, "See what was asked for", Message::Go(Pane::JobInbox))
     }
 
     fn actions(&self, _: &Scene<'_>) -> Vec<(String, Message)> {

@@ -2,7 +2,7 @@
 use autopilot_host::desk::Pane;
 
 use super::{Action, Scene, Screen, Wish, frame};
-use crate::design::{Element, choice, space};
+use crate::design::Element;
 
 /// The pane.
 #[derive(Debug, Default)]
@@ -31,10 +31,7 @@ impl Screen for SyncHealth {
             "Nothing is shared between devices",
             "This ledger stands alone on this machine: it has no subscription and no cursor that could fall behind, and earning waits for none. What others hold of it are signed heads.",
         );
-        iced::widget::column![told, choice("See the ledger", Some(Message::Go(Pane::ActivityFeed)))]
-            .spacing(space::S)
-            .padding(space::M)
-            .into()
+        frame::signpost(told, "See the ledger", Message::Go(Pane::ActivityFeed))
     }
 
     fn actions(&self, _: &Scene<'_>) -> Vec<(String, Message)> {

@@ -28,7 +28,6 @@ pub struct Wallet {
     next: String,
     address: Option<Answer<NewAddressReply>>,
     trouble: Option<autopilot_proto::control::v1::Trouble>,
-    asked: bool,
     seen: u64,
 }
 
@@ -113,7 +112,6 @@ impl Screen for Wallet {
 
 impl Wallet {
     fn load(&mut self, scene: &Scene<'_>, after: String) -> Action<Message> {
-        self.asked = true;
         let page = after.clone();
         let request = PaymentsRequest { limit: PAGE, page: after };
         let asked = scene.face.ask(move |mut host| async move { host.payments(request).await });

@@ -12,8 +12,8 @@ use crate::{
     words::{ago, span},
 };
 
-/// A canary or a payment that is older proves little about now, in milliseconds.
-pub const RECENT_MS: i64 = 24 * 3_600_000;
+/// A trial or a payment that is older proves little about now, in milliseconds.
+const RECENT_MS: i64 = 24 * 3_600_000;
 /// A heartbeat that is older was missed, in milliseconds.
 const HEARTBEAT_LATE_MS: u64 = 90_000;
 
@@ -43,14 +43,23 @@ pub fn state(views: &Views, going_online: bool, now_ms: i64) -> (&'static str, T
     }
 }
 
-/// Whether a recent payment shows that earning works.
+/// Whether the last outcome, a payment or an end of our own trial, is recent and good.
 pub fn proven(views: &Views, now_ms: i64) -> bool {
-    let last = views
-        .earnings
-        .value
-        .as_ref()
-        .and_then(|earnings| earnings.last_settled_at_ms);
-    last.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < RECENT_MS)
+    let earnings = views.earnings.value.as_ref();
+    let paid = earnings.and_then(|earnings| earnings.last_settled_at_ms);
+    let paid = paid.map(|at_ms| (now_ms.saturating_sub(at_ms), true));
+    let last = paid
+        .into_iter()
+        .chain(trial(views))
+        .min_by_key(|(age_ms, _)| *age_ms);
+    last.is_some_and(|(age_ms, good)| good && age_ms < RECENT_MS)
+}
+
+/// The age of our last trial in milliseconds, and whether it came through.
+fn trial(views: &Views) -> Option<(i64, bool)> {
+    let provider = views.provider.value.as_ref()?;
+    let age_ms = i64::try_from(provider.canary_age_ms?).unwrap_or(i64::MAX);
+    Some((age_ms, provider.canary_good.unwrap_or(false)))
 }
 
 /// The bar.
@@ -159,6 +168,15 @@ fn scoreboard<'a>(scene: &Scene<'a>) -> Vec<(Pane, Element<'a, Message>)> {
         ),
         (Pane::JobHistory, stat("Last paid", last.0, last.1)),
     ];
+    if let Some((age_ms, good)) = trial(scene.views) {
+        let tone = match (good, age_ms < RECENT_MS) {
+            (false, _) => Tone::Bad,
+            (true, true) => Tone::Good,
+            (true, false) => Tone::Attention,
+        };
+        let words = format!("{} ago", span(age_ms.unsigned_abs()));
+        stats.push((Pane::ProviderStatus, stat("Last trial", words, tone)));
+    }
     if let Some(status) = &scene.views.status.value {
         let beat = match status.heartbeat_age_ms.filter(|_| status.state != "offline") {
             Some(age) if age < HEARTBEAT_LATE_MS => (format!("{} ago", span(age)), Tone::Good),

@@ -81,19 +81,17 @@ impl House {
         let folder = tempfile::Builder::new().prefix("ap").tempdir_in("/tmp").unwrap();
         let home = Home::open(&folder.path().join("h")).unwrap();
         let mut config = Config {
-            network: "regtest".into(),
             // Nobody answers there: a provider needs one all the same.
             relays: vec!["ws://127.0.0.1:9".into()],
             chain: Chain::Esplora {
                 url: "http://127.0.0.1:1".into(),
             },
-            wallet: Wallet::default(),
             model: Some(Model::file(folder.path().join("no-model.gguf"))),
-            embedding: None,
             provider: Provider {
                 enabled: true,
                 ..Provider::default()
             },
+            ..Config::bare("regtest")
         };
         change(&mut config);
         config.write(&home.config_file()).unwrap();

@@ -177,6 +177,7 @@ async fn refusals_become_exit_codes_by_their_kind() {
     let (_host, _served) = host::serve(home.path());
     check(home.path(), &["provider", "online"], 4, "not-ready").await;
     check(home.path(), &["abort", "deadbeef"], 4, "too-late").await;
+    check(home.path(), &["cancel", "deadbeef"], 4, "too-late").await;
     check(home.path(), &["why", "12345678"], 5, "not-found").await;
     check(home.path(), &["wallet", "history"], 3, "wallet-unavailable").await;
     check(home.path(), &["wallet", "address"], 1, "wallet-fault").await;

@@ -176,8 +176,6 @@ async fn a_debug_bundle_holds_what_helps_and_no_secret() {
     }
     let passphrase = fs::read_to_string(path.join("passphrase")).unwrap();
     let config = Config {
-        embedding: None,
-        network: "regtest".into(),
         relays: vec!["ws://127.0.0.1:1/path?key=a9b8c7d6e5f4".into()],
         chain: Chain::Bitcoind {
             host: "127.0.0.1".into(),
@@ -185,9 +183,7 @@ async fn a_debug_bundle_holds_what_helps_and_no_secret() {
             user: "someone".into(),
             password: RPC_PASSWORD.into(),
         },
-        wallet: Wallet::default(),
-        model: None,
-        provider: Provider::default(),
+        ..Config::bare("regtest")
     };
     config.write(&host_home.config_file()).unwrap();
     let preimage: String = PREIMAGE.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -26,15 +26,10 @@ impl Place {
         let place = Place { folder };
         let home = Home::open(&place.home()).unwrap();
         let config = Config {
-            network: "regtest".into(),
-            relays: Vec::new(),
             chain: Chain::Esplora {
                 url: "http://127.0.0.1:1".into(),
             },
-            wallet: Wallet::default(),
-            model: None,
-            embedding: None,
-            provider: Provider::default(),
+            ..Config::bare("regtest")
         };
         config.write(&home.config_file()).unwrap();
         let wallet = place.folder.path().join("walletd");

@@ -85,41 +85,19 @@ pub(super) fn line(line: activity::Line) -> pb::ActivityLine {
 
 #[cfg(test)]
 mod tests {
-    use autopilot_events::{Draft, Event, Head, envelope::seal, pb as facts};
-    use autopilot_store_sqlite::{Commit, Store};
+    use autopilot_events::{Event, pb as facts};
+    use autopilot_store_sqlite::Store;
 
     use super::*;
+    use crate::control::tests::stored;
 
     /// Wallet figures, and one policy at this place.
     async fn ledger(folder: &std::path::Path, facts: u64, policy: u64) -> Store {
-        let (mut store, _) = Store::open(&folder.join("ledger.db"), &mut |_| {}).await.unwrap();
-        let mut head = Head::empty();
-        let mut all = Vec::new();
-        for n in 1..=facts {
-            let event: Event = if n == policy {
-                facts::IdentityBackedUp::default().into()
-            } else {
-                facts::WalletBalanceObserved::default().into()
-            };
-            let draft = Draft {
-                event,
-                stream: "wallet".to_owned(),
-                source: facts::Source::Wallet,
-                idempotency_key: String::new(),
-                correlation: Vec::new(),
-            };
-            let fact = seal(&head, n, draft, 0, 1);
-            head = fact.head();
-            all.push(fact);
-        }
-        for facts in all.chunks(500) {
-            let commit = Commit {
-                facts,
-                ..Commit::default()
-            };
-            store.append(commit).await.unwrap();
-        }
-        store
+        let event = |n| match n == policy {
+            true => Event::from(facts::IdentityBackedUp::default()),
+            false => Event::from(facts::WalletBalanceObserved::default()),
+        };
+        stored(folder, (1..=facts).map(event), 500).await.0
     }
 
     #[tokio::test]

@@ -107,43 +107,22 @@ pub(super) async fn engine_at(
 
 #[cfg(test)]
 mod tests {
-    use autopilot_events::{Draft, Event, envelope::seal, pb as facts};
-    use autopilot_store_sqlite::{Commit, Store};
+    use autopilot_events::{Event, pb as facts};
 
     use super::*;
+    use crate::control::tests::stored;
 
     #[tokio::test]
     async fn the_state_after_any_fact_is_what_the_facts_up_to_it_give_whatever_was_asked_before() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("ledger.db");
-        let (mut store, _) = Store::open(&path, &mut |_| {}).await.unwrap();
-        let mut head = Head::empty();
-        let mut all = Vec::new();
         let end = 3 * u64::from(PAGE) + 100;
-        for n in 1..=end {
-            let event: Event = facts::WalletBalanceObserved {
-                spendable_msat: n,
+        let events = (1..=end).map(|spendable_msat| {
+            Event::from(facts::WalletBalanceObserved {
+                spendable_msat,
                 ..facts::WalletBalanceObserved::default()
-            }
-            .into();
-            let draft = Draft {
-                event,
-                stream: "wallet".to_owned(),
-                source: facts::Source::Wallet,
-                idempotency_key: String::new(),
-                correlation: Vec::new(),
-            };
-            let fact = seal(&head, n, draft, 0, 1);
-            head = fact.head();
-            all.push(fact);
-        }
-        for facts in all.chunks(1_000) {
-            let commit = Commit {
-                facts,
-                ..Commit::default()
-            };
-            store.append(commit).await.unwrap();
-        }
+            })
+        });
+        let (store, all) = stored(folder.path(), events, 1_000).await;
         let (reader, marks) = (store.reader(), Marks::default());
         for sequence in [end, 1, 5_000, 4_999, end - 1, 8_192, 8_193, 2] {
             let engine = engine_at(&reader, &marks, sequence, end).await.unwrap();

@@ -14,7 +14,9 @@ use autopilot_events::{
     pb::{self as facts, Purpose},
     words::{JobId, Msat, PublicKey},
 };
-use autopilot_proto::control::v1::{BuyReply, BuyRequest, PurchaseReply, PurchaseRequest};
+use autopilot_proto::control::v1::{
+    BuyReply, BuyRequest, CancelPurchaseRequest, PurchaseReply, PurchaseRequest,
+};
 use tonic::Status;
 
 use super::{Service, errors, views::basis};
@@ -182,6 +184,16 @@ impl Service {
         if let Ok(result) = tokio::time::timeout(wait, over).await {
             result?;
         }
+        self.purchase(id).await
+    }
+
+    /// Stops waiting for an answer, and says how the purchase stands then.
+    pub(super) async fn answer_cancel_purchase(
+        &self,
+        request: CancelPurchaseRequest,
+    ) -> Result<PurchaseReply, Status> {
+        let id = self.find(&request.purchase_id).await?.job_id;
+        self.command(Command::CancelPurchase(id)).await?;
         self.purchase(id).await
     }
 

@@ -4,6 +4,7 @@ use autopilot_core::{
     ports::{market::MarketError, model::ModelError, payee::PayeeError, wallet::WalletError},
     refusal::Code,
 };
+use autopilot_proto::control::v1::Trouble;
 use autopilot_store_sqlite::ReadError;
 use tonic::{Code as Grpc, Status, metadata::MetadataValue};
 
@@ -22,6 +23,19 @@ pub fn coded(grpc: Grpc, code: &'static str, sentence: impl Into<String>) -> Sta
         .metadata_mut()
         .insert(CODE_KEY, MetadataValue::from_static(code));
     status
+}
+
+/// What an error that crossed the socket says: its code and its next step, empty where it names none, and its sentence.
+pub fn told(status: &Status) -> Trouble {
+    let said = |key| {
+        let value = status.metadata().get(key).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
+    Trouble {
+        code: said(CODE_KEY),
+        sentence: status.message().to_owned(),
+        next: said(NEXT_KEY),
+    }
 }
 
 /// The usual next step of a code, where nothing better is known.

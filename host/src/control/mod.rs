@@ -41,7 +41,7 @@ mod why;
 mod withdraw;
 
 pub use client::{Client, client};
-pub use errors::{CODE_KEY, NEXT_KEY, coded, next_of};
+pub use errors::{CODE_KEY, NEXT_KEY, coded, next_of, told};
 pub(crate) use identity::custody_note;
 pub use serve::{bind, serve};
 pub(crate) use service::Call;

@@ -136,6 +136,7 @@ table! {
     debts(DebtsRequest) -> DebtsReply = answer_debts;
     refund(RefundRequest) -> RefundReply = answer_refund;
     purchase(PurchaseRequest) -> PurchaseReply = answer_purchase;
+    cancel_purchase(CancelPurchaseRequest) -> PurchaseReply = answer_cancel_purchase;
     start_buy_mode(StartBuyModeRequest) -> BuyModeReply = answer_start_buy_mode;
     stop_buy_mode(StopBuyModeRequest) -> BuyModeReply = answer_stop_buy_mode;
     buy_mode(BuyModeRequest) -> BuyModeReply = answer_buy_mode;

@@ -5,12 +5,14 @@ use autopilot_core::{
     policy::default_policy,
 };
 use autopilot_events::{
+    Draft, Event, Head, Recorded,
+    envelope::seal,
     pb::{self as facts, Purpose},
     words::{EventId, JobId, Msat, PublicKey},
 };
 use autopilot_projections::{chart::NO_RECEIPT, rows::Role};
 use autopilot_store_sqlite::{
-    MasterKey,
+    Commit, MasterKey, Store,
     rows::{HistoryQuery, HistoryRow},
 };
 use tokio::sync::mpsc;
@@ -19,6 +21,37 @@ use super::{chart, inbox, job_log, provider, story::story};
 use crate::{clock, ledger::Ledger};
 
 const PRICE_MSAT: u64 = 10_000;
+
+/// A ledger of these facts, so many in a commit, and the facts themselves.
+pub(super) async fn stored(
+    folder: &std::path::Path,
+    events: impl Iterator<Item = Event>,
+    at_once: usize,
+) -> (Store, Vec<Recorded>) {
+    let (mut store, _) = Store::open(&folder.join("ledger.db"), &mut |_| {}).await.unwrap();
+    let mut head = Head::empty();
+    let mut all = Vec::new();
+    for (event, n) in events.zip(1..) {
+        let draft = Draft {
+            event,
+            stream: "wallet".to_owned(),
+            source: facts::Source::Wallet,
+            idempotency_key: String::new(),
+            correlation: Vec::new(),
+        };
+        let fact = seal(&head, n, draft, 0, 1);
+        head = fact.head();
+        all.push(fact);
+    }
+    for facts in all.chunks(at_once) {
+        let commit = Commit {
+            facts,
+            ..Commit::default()
+        };
+        store.append(commit).await.unwrap();
+    }
+    (store, all)
+}
 
 struct Provider {
     ledger: Ledger,

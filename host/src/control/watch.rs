@@ -7,7 +7,7 @@ use tokio::{sync::mpsc, time::MissedTickBehavior};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{CODE_KEY, NEXT_KEY, Service, errors};
+use super::{Service, errors};
 
 /// Updates held for a slow reader; the watch itself waits then, and what changed meanwhile becomes one update.
 const HELD: usize = 64;
@@ -242,20 +242,11 @@ fn lasting(answer: &Answer) -> pb::WatchUpdate {
     }
 }
 
-/// An error in words, for a view that can't be answered.
+/// An error in words, for a view that can't be answered; with the usual next step where it names none.
 pub(crate) fn trouble(status: &Status) -> pb::Trouble {
-    let said = |key| {
-        let value = status.metadata().get(key).and_then(|value| value.to_str().ok());
-        value.unwrap_or_default()
-    };
-    let code = said(CODE_KEY);
-    let next = match said(NEXT_KEY) {
-        "" => errors::next_of(code).unwrap_or_default(),
-        next => next,
-    };
-    pb::Trouble {
-        code: code.to_owned(),
-        sentence: status.message().to_owned(),
-        next: next.to_owned(),
+    let mut told = errors::told(status);
+    if told.next.is_empty() {
+        told.next = errors::next_of(&told.code).unwrap_or_default().to_owned();
     }
+    told
 }

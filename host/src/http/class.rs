@@ -53,7 +53,7 @@ const FREE: [&str; 35] = [
     "stop",
 ];
 
-const AGAIN: [&str; 19] = [
+const AGAIN: [&str; 20] = [
     "go_online",
     "go_offline",
     "set_policy",
@@ -65,6 +65,7 @@ const AGAIN: [&str; 19] = [
     "close_channel",
     "mark_refusal",
     "refund",
+    "cancel_purchase",
     "stop_buy_mode",
     "forget",
     "identity",

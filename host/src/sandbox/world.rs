@@ -124,16 +124,12 @@ impl World {
 
         tell("hub wallet");
         let base = Config {
-            network: "regtest".to_owned(),
-            relays: Vec::new(),
             chain: chain.config(),
             wallet: Wallet {
                 listen: vec!["127.0.0.1:0".to_owned()],
                 ..Wallet::default()
             },
-            model: None,
-            embedding: None,
-            provider: Provider::default(),
+            ..Config::bare("regtest")
         };
         let hub_wallet = Wallet {
             alias: "hub".to_owned(),

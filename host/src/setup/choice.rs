@@ -285,6 +285,20 @@ mod tests {
     }
 
     #[test]
+    fn the_pinned_list_has_a_model_for_small_and_usual_machines() {
+        let best = |machine: &Machine| {
+            let all = choices(None, Vec::new(), models::known().unwrap(), machine);
+            all.into_iter()
+                .find(|choice| choice.recommended)
+                .map(|choice| choice.serve)
+        };
+        let pinned = |name: &str| Some(Serve::Pinned(name.to_owned()));
+        assert_eq!(best(&machine(2, 2)), pinned("qwen2.5-0.5b-instruct-q4_k_m"));
+        assert_eq!(best(&machine(8, 2)), pinned("qwen2.5-1.5b-instruct-q4_k_m"));
+        assert_eq!(best(&machine(16, 8)), pinned("qwen3-4b-instruct-2507-q4_k_m"));
+    }
+
+    #[test]
     fn a_server_that_was_set_up_goes_first_and_what_is_here_is_not_fetched() {
         let server = crate::config::ModelServer {
             url: "http://127.0.0.1:8080/v1".to_owned(),

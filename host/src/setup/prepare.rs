@@ -151,6 +151,7 @@ fn merged(before: Option<Config>, wish: Wish, model: Option<Model>) -> Config {
     let chain = wish.blocks.unwrap_or(before.chain);
     Config {
         network: wish.network,
+        risks_accepted: wish.risks_accepted || before.risks_accepted,
         relays: wish.relays,
         chain: trimmed(chain),
         wallet: Wallet {

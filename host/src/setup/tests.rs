@@ -288,3 +288,18 @@ async fn a_backup_without_a_ledger_has_nothing_to_be_recorded_in() {
             .is_err()
     );
 }
+
+#[test]
+fn the_risks_of_the_real_network_are_read_once() {
+    let (_folder, path) = folder();
+    let on = |risks_accepted| Wish {
+        risks_accepted,
+        network: "bitcoin".to_owned(),
+        ..wish()
+    };
+    assert_eq!(fields(&on(false)), [Field::Risks]);
+    assert!(Config::bare("bitcoin").risks_unread() && !Config::bare("signet").risks_unread());
+    prepare(&path, on(true)).unwrap();
+    let kept = Config::read(&path.join("config.toml")).unwrap();
+    assert!(kept.risks_accepted && !kept.risks_unread());
+}

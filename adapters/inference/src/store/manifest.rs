@@ -54,8 +54,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manifest_is_whole() {
-        assert!(pinned().is_ok());
+    fn every_entry_names_a_revision_and_no_branch() {
+        let models = pinned().unwrap();
+        assert!(!models.is_empty());
+        for model in models {
+            let revision = model
+                .url
+                .split_once("/resolve/")
+                .and_then(|(_, rest)| rest.split('/').next());
+            let revision = revision.unwrap_or_default();
+            assert!(
+                hex::decode(revision).is_ok_and(|bytes| bytes.len() == 20),
+                "{}",
+                model.url
+            );
+            assert!(model.url.starts_with("https://"), "{}", model.url);
+        }
     }
 
     #[test]

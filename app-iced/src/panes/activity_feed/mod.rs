@@ -44,7 +44,6 @@ pub struct ActivityFeed {
     typed: String,
     proof: Option<Proof>,
     past: Option<Past>,
-    seen: u64,
 }
 
 /// What can happen in it.
@@ -94,12 +93,9 @@ impl Screen for ActivityFeed {
 
     fn news(&mut self, scene: &Scene<'_>) -> Action<Message> {
         let newest = scene.views.newest_fact();
-        match std::mem::replace(&mut self.seen, newest) == newest {
-            true => Action::none(),
-            false => {
-                self.pages.refresh();
-                self.load(scene)
-            }
+        match self.pages.moved(newest) {
+            true => self.load(scene),
+            false => Action::none(),
         }
     }
 

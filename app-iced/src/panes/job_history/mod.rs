@@ -27,7 +27,6 @@ pub struct JobHistory {
     filter: Filter,
     typed: String,
     detail: Option<Detail>,
-    seen: u64,
 }
 
 /// What can happen in it.
@@ -75,9 +74,7 @@ impl Screen for JobHistory {
 
     /// Any fact may be one of a job in sight.
     fn news(&mut self, scene: &Scene<'_>) -> Action<Message> {
-        let newest = scene.views.newest_fact();
-        if std::mem::replace(&mut self.seen, newest) != newest {
-            self.pages.refresh();
+        if self.pages.moved(scene.views.newest_fact()) {
             let again = self.detail.as_ref().map(|detail| detail.job.clone());
             let list = self.load(scene);
             return match again {

@@ -1,14 +1,15 @@
 //! Requests of ours, newest first, and one of them with its offers.
-use autopilot_proto::control::v1::{OfferLine, PurchaseLine, PurchaseReply};
+use autopilot_proto::control::v1::{CancelPurchaseRequest, OfferLine, PurchaseLine, PurchaseReply};
 use iced::{
-    Alignment, Length,
+    Alignment, Length, Task,
     widget::{column, container, row},
 };
 
-use super::{super::{frame, tones}, Message, NetworkRequests, Scene};
+use super::{super::{Action, Wish, frame, tones}, Message, NetworkRequests, Scene};
 use crate::{
     design::{Element, Tone, badge, body, caption, card, choice, entry, fill, flat, flow, heading, line, mono, page, space, toned},
     face::Answer,
+    shell::toast::Toast,
     words::{one_line, short, time},
 };
 
@@ -89,6 +90,9 @@ impl Opened {
             ("Close request", Message::Close),
         ];
         if let Some(Ok(reply)) = &self.answer {
+            if !reply.over && reply.payment_hash.is_empty() {
+                doings.push(("Cancel it", Message::Cancel(self.id.clone())));
+            }
             if !reply.result.is_empty() {
                 doings.push(("Copy the result", Message::Copy(reply.result.clone(), "Result")));
             }
@@ -119,6 +123,21 @@ impl Opened {
         let doings = flow(doings.map(|(label, message)| choice(label, Some(message)).into()).collect());
         page(column![card(column![title, state, doings].spacing(space::S))].push(terms))
     }
+}
+
+/// Stops waiting. What the facts say then comes as news.
+pub(super) fn cancel(scene: &Scene<'_>, purchase_id: String) -> Task<Message> {
+    let request = CancelPurchaseRequest { purchase_id };
+    let asked = scene.face.ask(move |mut host| async move { host.cancel_purchase(request).await });
+    asked.map(Message::Cancelled)
+}
+
+/// Told of it.
+pub(super) fn cancelled(answer: Answer<PurchaseReply>) -> Action<Message> {
+    Action::wish(Wish::Say(match answer {
+        Ok(_) => Toast::good("Nobody is waited for any more"),
+        Err(trouble) => Toast::bad(trouble.sentence),
+    }))
 }
 
 fn state<'a>(scene: &Scene<'a>, reply: &'a PurchaseReply) -> Element<'a, Message> {

@@ -20,7 +20,7 @@ use crate::{
     shell::toast::Toast,
 };
 pub use form::{Field, Form};
-use list::Opened;
+use list::{Opened, cancel, cancelled};
 
 /// Requests on a page: the most that a host gives.
 const PAGE: u32 = 100;
@@ -54,7 +54,6 @@ pub struct NetworkRequests {
     reviewed: bool,
     trouble: Option<Trouble>,
     mode: Option<Answer<BuyModeReply>>,
-    seen: u64,
 }
 
 /// What can happen in it.
@@ -92,6 +91,10 @@ pub enum Message {
     Purchase(String, Answer<PurchaseReply>),
     /// Why it is or is not paid.
     Explain(String),
+    /// Stop waiting for an answer.
+    Cancel(String),
+    /// Told of it.
+    Cancelled(Answer<PurchaseReply>),
     /// The kill switch of buy mode.
     Stop,
     /// How buy mode stands.
@@ -114,11 +117,9 @@ impl Screen for NetworkRequests {
 
     /// Any fact may be one of a request in sight.
     fn news(&mut self, scene: &Scene<'_>) -> Action<Message> {
-        let newest = scene.views.newest_fact();
-        if std::mem::replace(&mut self.seen, newest) == newest {
+        if !self.pages.moved(scene.views.newest_fact()) {
             return Action::none();
         }
-        self.pages.refresh();
         let opened = self.opened.as_ref().map(|opened| opened.id.clone());
         let again = opened.map_or(Task::none(), |id| ask_purchase(scene, id));
         self.load(scene, [ask_mode(scene), again])
@@ -160,6 +161,8 @@ impl Screen for NetworkRequests {
                 }
             }
             Message::Explain(job) => return Action::wish(Wish::Explain(job)),
+            Message::Cancel(id) => return cancel(scene, id).into(),
+            Message::Cancelled(answer) => return cancelled(answer),
             Message::Stop => {
                 let stopped = scene
                     .face

@@ -115,6 +115,11 @@ pub enum Command {
     Relays,
     /// Buys one answer from a provider, and waits for it.
     Buy(Buy),
+    /// Stops waiting for an answer that is bought; too late once its payment is approved.
+    Cancel {
+        /// Purchase id or market id, or a beginning of at least 8 digits.
+        purchase: String,
+    },
     /// Buys by itself, at a pace and within a budget.
     #[command(subcommand)]
     BuyMode(BuyMode),

@@ -6,7 +6,9 @@ use std::{
 
 use autopilot_cli::money::{network_note, show_msat, show_on};
 use autopilot_host::net::EMBEDDING;
-use autopilot_proto::control::v1::{BuyRequest, PurchaseReply, PurchaseRequest, StatusRequest};
+use autopilot_proto::control::v1::{
+    BuyRequest, CancelPurchaseRequest, PurchaseReply, PurchaseRequest, StatusRequest,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -81,6 +83,13 @@ pub async fn buy(client: &mut Client, out: Out, order: Buy) -> Outcome {
     let reply = outcome(client, bought.purchase_id, until).await?;
     out.show(&reply, |reply| text(reply, &network))?;
     judge(&reply)
+}
+
+pub async fn cancel(client: &mut Client, out: Out, purchase_id: String) -> Outcome {
+    let reply = call(client.cancel_purchase(CancelPurchaseRequest { purchase_id })).await?;
+    out.show(&reply, |_| {
+        "Nobody is waited for any more, and nothing is paid.".to_owned()
+    })
 }
 
 /// From whom, in words.

@@ -2,16 +2,16 @@
 use std::fmt;
 
 use autopilot_host::{
-    audit::AuditError, books::BooksError, control::next_of, identity::NoteError, models::StoreError,
-    secrets::SecretsError, statement::StatementError,
+    audit::AuditError,
+    books::BooksError,
+    control::{CODE_KEY, NEXT_KEY, next_of},
+    identity::NoteError,
+    models::StoreError,
+    secrets::SecretsError,
+    statement::StatementError,
 };
 use autopilot_statement::ComposeError;
 use tonic::{Code, Status};
-
-/// Metadata key under which the host names the kind of a refusal.
-pub const CODE_KEY: &str = "autopilot-code";
-/// Metadata key of the next step, where the code alone does not say it.
-pub const NEXT_KEY: &str = "autopilot-next";
 
 /// The kinds, each with its own exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -184,6 +184,11 @@ async fn run(cli: Cli, out: Out) -> Outcome {
             }
         }
         Command::Relays => status::relays(&mut way.host().await?, out).await,
+        Command::Cancel { purchase } => {
+            let mut client = way.host().await?;
+            let done = buy::cancel(&mut client, out, purchase.clone()).await;
+            suggest::job(&mut client, "cancel", &purchase, done).await
+        }
         Command::Buy(order) => buy::buy(&mut way.host().await?, out, order).await,
         Command::BuyMode(action) => buy_mode::buy_mode(&mut way.host().await?, out, action).await,
         Command::Canary(order) => canary::canary(&mut way.host().await?, out, order).await,

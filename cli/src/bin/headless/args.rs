@@ -110,7 +110,7 @@ pub struct Host {
     /// Go online as soon as everything is ready
     #[arg(long)]
     pub online: bool,
-    /// I know the risks on the real network (they are printed without this)
+    /// I know the risks on the real network (they are printed without this); kept for later starts
     #[arg(long)]
     pub accept_risks: bool,
     /// Never ask for a passphrase: where one is needed and not named, exit code 11

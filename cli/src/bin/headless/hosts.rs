@@ -81,16 +81,18 @@ pub async fn host(args: args::Host, role: &str) -> anyhow::Result<()> {
         false => Some(new_config(&args, role)?),
         true => None,
     };
-    let config = match &fresh {
-        Some(config) => config.clone(),
-        None => kept_config(&path, &args)?,
+    let (mut config, mut changed) = match fresh {
+        Some(config) => (config, true),
+        None => (kept_config(&path, &args)?, false),
     };
     say(&format!("network: {}", config.network));
-    if config.network == "bitcoin" && !args.accept_risks {
-        bail!("{RISKS}\nSay --accept-risks to go on.");
+    if config.risks_unread() {
+        ensure!(args.accept_risks, "{RISKS}\nSay --accept-risks once to go on.");
+        config.risks_accepted = true;
+        changed = true;
     }
     let home = Home::open(&path)?;
-    if let Some(config) = &fresh {
+    if changed {
         config.write(&home.config_file())?;
     }
     let key = match args.keyring {
@@ -231,6 +233,7 @@ fn new_config(args: &args::Host, role: &str) -> anyhow::Result<Config> {
     };
     let config = Config {
         network: network.name().to_owned(),
+        risks_accepted: false,
         relays,
         chain,
         wallet: Wallet {

@@ -136,6 +136,9 @@ impl Control for Host {
     async fn abort(&self, _: Request<AbortRequest>) -> Answer<AbortReply> {
         refused("too-late", "the result is at the relays already")
     }
+    async fn cancel_purchase(&self, _: Request<CancelPurchaseRequest>) -> Answer<PurchaseReply> {
+        refused("too-late", "its payment is approved already")
+    }
     async fn history(&self, request: Request<HistoryRequest>) -> Answer<HistoryReply> {
         // Two pages: the paid job is on the older one.
         let (sequence, money, next) = match request.into_inner().before_sequence {

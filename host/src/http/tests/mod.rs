@@ -157,15 +157,10 @@ impl World {
 
 fn config() -> Config {
     Config {
-        network: "regtest".to_owned(),
-        relays: Vec::new(),
         chain: Chain::Esplora {
             url: "http://127.0.0.1:1".to_owned(),
         },
-        wallet: Default::default(),
-        model: None,
-        embedding: None,
-        provider: Default::default(),
+        ..Config::bare("regtest")
     }
 }
 

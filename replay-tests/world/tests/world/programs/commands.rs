@@ -141,6 +141,18 @@ async fn jobs_and_refusals(provider: &Path, buyer: &Path, key: &str) {
         "--json",
     ];
     assert_eq!(ctl(buyer, &other).await.code, 4, "nobody serves that kind");
+    let nobody = [&other[..3], &["5101", "--budget", "25sat", "--yes", "--no-wait"]].concat();
+    let waiting = json(buyer, &nobody).await["purchase_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let cancelled = json(buyer, &["cancel", &waiting[..10]]).await;
+    assert_eq!(
+        (&cancelled["over"], &cancelled["reason"]),
+        (&true.into(), &"cancelled".into()),
+        "{cancelled}"
+    );
+    refused(buyer, &["cancel", &waiting], 5, "not-found").await;
     refused(
         provider,
         &["buy", "Mine.", "--budget", "25sat", "--provider", key, "--yes"],
