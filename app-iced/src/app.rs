@@ -28,7 +28,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use autopilot_host::{secrets::Key, setup::Fetched};
+use autopilot_host::secrets::Key;
 use autopilot_proto::control::v1::{PanesReply, StatusReply};
 use iced::{Subscription, Task, window};
 use jiff::{Timestamp, tz::TimeZone};
@@ -130,8 +130,6 @@ pub struct App {
     failed: Option<String>,
     /// What opens the identity, where it was opened here.
     key: Option<Key>,
-    /// A model on its way.
-    fetching: Option<stage::Fetching>,
     /// What is being celebrated.
     celebration: Option<Celebration>,
     /// The icon in the tray, and what it says.
@@ -178,10 +176,6 @@ pub enum Message {
     FirstRun(first_run::Message),
     /// In front of a locked identity.
     Unlock(unlock::Message),
-    /// A model is on its way.
-    Fetched(Fetched),
-    /// A fetch that ended early is to go on.
-    FetchAgain,
     /// In a celebration.
     Celebration(celebration::Message),
     /// The answer to what nobody waits for.
@@ -231,7 +225,6 @@ impl App {
             stopping: false,
             failed: None,
             key: None,
-            fetching: None,
             celebration: None,
             tray: None,
             said_in_tray: String::new(),
@@ -276,8 +269,6 @@ impl App {
             Message::Confirmed(answer) => self.confirmed(answer),
             Message::FirstRun(message) => self.in_first_run(message),
             Message::Unlock(message) => self.in_unlock(message),
-            Message::Fetched(fetched) => self.fetched(fetched),
-            Message::FetchAgain => self.fetch_again(),
             Message::Celebration(message) => self.in_celebration(message),
             Message::Noted => Task::none(),
             Message::Tray(event) => self.in_tray(event),

@@ -167,6 +167,14 @@ pub fn date(at_ms: i64, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%a %Y-%m-%d").to_string()
 }
 
+/// Bytes as people say them, in tenths of a GiB from one on.
+pub fn gib(bytes: u64) -> String {
+    match bytes >> 30 {
+        0 => format!("{} MiB", bytes >> 20),
+        whole => format!("{whole}.{} GiB", ((bytes & ((1 << 30) - 1)) * 10) >> 30),
+    }
+}
+
 /// The beginning of an id, which tells it from others.
 pub fn short(id: &str) -> String {
     match id.char_indices().nth(12) {

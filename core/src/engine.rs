@@ -179,6 +179,7 @@ impl Engine {
             Command::NoteAnswered(answered) => Ok(commanded::answered(answered)),
             Command::Forget { subject, reason } => forget::forget(&self.state, subject, reason),
             Command::CancelPurchase(id) => buyer::cancel(&self.state, id),
+            Command::ChooseModel(chosen) => Ok(presence::choose_model(chosen)),
             Command::ChangeRelays(changed) => presence::change_relays(&self.presence, changed),
             Command::AcknowledgeAlert(id) => alerts::acknowledge(&self.state, id),
             Command::Celebrate(sats) => milestones::celebrate(&self.state, sats),

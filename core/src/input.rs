@@ -388,6 +388,8 @@ pub enum Command {
     CancelPurchase(JobId),
     /// Use other relays; the caller checked that they are addresses.
     ChangeRelays(pb::RelaysChanged),
+    /// Another model serves.
+    ChooseModel(pb::ModelChosen),
     /// A person knows of this alert.
     AcknowledgeAlert(String),
     /// A face has shown that this sum of sats was reached.

@@ -103,6 +103,11 @@ pub fn change_relays(presence: &Presence, changed: pb::RelaysChanged) -> Result<
     Ok(vec![fact(STREAM, Source::Person, changed)])
 }
 
+/// Another model serves. What it is worth shows in each job's receipt.
+pub fn choose_model(chosen: pb::ModelChosen) -> Vec<Draft> {
+    vec![fact(STREAM, Source::Person, chosen)]
+}
+
 /// A person says what a refusal was. Saying it twice changes nothing.
 pub fn mark_refusal(state: &State, mark: pb::RefusalMarked) -> Result<Vec<Draft>, Refusal> {
     let id = JobId::of(&mark.job_id);

@@ -172,6 +172,7 @@ catalogue! {
     MilestoneReached = "milestone.reached" 1 false [];
     MilestoneCelebrated = "milestone.celebrated" 1 false [];
     RelaysChanged = "relays.changed" 1 false [];
+    ModelChosen = "model.chosen" 1 false [];
     ControlCommanded = "control.commanded" 1 false [key_digest: 32, params_digest: 32];
     ControlAnswered = "control.answered" 1 false [key_digest: 32];
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use autopilot_core::ports::wallet::NodeId;
 use serde::{Deserialize, Serialize};
 
-pub use model::{Model, ModelServer};
+pub use model::{Missing, Model, ModelServer};
 
 use crate::home::{HomeError, write_private};
 

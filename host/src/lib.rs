@@ -8,6 +8,7 @@ pub mod control;
 pub mod crash;
 pub mod desk;
 mod effects;
+mod fetching;
 pub mod forget;
 pub mod heads;
 pub mod home;

@@ -15,7 +15,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{clock, ledger::Ledger, serving::Serving};
+use crate::{clock, fetching::Fetching, ledger::Ledger, serving::Serving};
 
 /// How long a wallet that does not answer is waited for, and how often it is asked.
 const WALLET_PATIENCE: Duration = Duration::from_secs(20);
@@ -34,6 +34,8 @@ pub struct Outside {
     pub model: Option<Serving>,
     /// The embedding model, where there is one.
     pub embedder: Option<WorkerProcess>,
+    /// The model that is on its way.
+    pub fetching: Fetching,
     /// Output of running jobs, piece by piece. Telemetry: never stored.
     pub tokens: broadcast::Sender<(String, String)>,
     /// What a wallet that does not serve waits for, in words; none while it serves.

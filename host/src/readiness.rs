@@ -38,6 +38,9 @@ pub async fn observe(outside: &Outside) -> Result<Option<Balances>, SubmitError>
         let health = model.health().await;
         readiness.model_problem = health.words();
         readiness.model = health.model.map(|model| model.name);
+        if let Some(words) = outside.fetching.words().filter(|_| readiness.model.is_none()) {
+            readiness.model_problem = Some(words);
+        }
     }
     if let Some(embedder) = &outside.embedder {
         readiness.embedding = embedder.health().await.model.map(|model| EmbeddingModel {

@@ -46,6 +46,7 @@ fn ledger() -> Vec<Event> {
         pb::AlertAcknowledged { id: "head-disputed".into() }.into(),
         pb::MilestoneReached { sats: 10 }.into(),
         pb::MilestoneCelebrated { sats: 10 }.into(),
+        pb::ModelChosen { name: "qwen2.5-1.5b".into(), sha256: vec![6; 32], source: "fetch".into() }.into(),
         pb::RelaysChanged { relays: vec!["wss://one".into()], added: vec![], removed: vec!["wss://two".into()] }.into(),
         pb::ControlCommanded { key_digest: ID.to_vec(), command: "go-online".into(), params_digest: vec![5; 32] }.into(),
         pb::ControlAnswered { key_digest: ID.to_vec(), code: "not-ready".into(), sentence: "no model".into(), next: "autopilotctl status".into(), status: 422, reply: String::new() }.into(),

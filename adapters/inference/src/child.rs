@@ -25,7 +25,7 @@ use tokio::{
 use tonic::transport::{Channel, Endpoint};
 
 use crate::{
-    config::WorkerConfig,
+    config::{ModelFile, WorkerConfig},
     wire::{self, CallError},
 };
 
@@ -121,9 +121,14 @@ impl Worker {
     }
 
     /// Checks and loads the model for that many generations at a time, unless it is loaded and its file unchanged.
-    pub async fn load(&mut self, config: &WorkerConfig, n_seq: u32) -> Result<ModelInfo, ModelError> {
+    pub async fn load(
+        &mut self,
+        config: &WorkerConfig,
+        model: &ModelFile,
+        n_seq: u32,
+    ) -> Result<ModelInfo, ModelError> {
         let before = self.model.take();
-        let request = wire::load_request(config, n_seq);
+        let request = wire::load_request(config, model, n_seq);
         let reply = timeout(config.load_bound, self.client.load(request)).await;
         let reply = match reply {
             Ok(Ok(reply)) => reply.into_inner(),

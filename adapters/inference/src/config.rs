@@ -23,7 +23,7 @@ pub struct WorkerConfig {
     pub program: PathBuf,
     /// Folder for the socket; made with mode 0700 if missing. Short: a socket path has at most 107 bytes.
     pub runtime_dir: PathBuf,
-    /// The model.
+    /// The model, at first: [`crate::WorkerProcess::serve`] serves another one.
     pub model: ModelFile,
     /// Context length in tokens; 0: the smaller of 2,048 and what the model was trained with.
     pub n_ctx: u32,

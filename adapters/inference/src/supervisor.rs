@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     child::{Client, Worker, unavailable},
-    config::WorkerConfig,
+    config::{ModelFile, WorkerConfig},
     wire::description,
 };
 
@@ -38,6 +38,8 @@ pub struct WorkerProcess {
 
 pub(crate) struct Shared {
     pub(crate) config: WorkerConfig,
+    /// What is to be served now; the configuration's at first.
+    pub(crate) model: Mutex<ModelFile>,
     /// Held to start, load or end the worker, and by an embedding.
     pub(crate) slot: Arc<AsyncMutex<Slot>>,
     /// As many as the worker has sequences; held by the generations that run.
@@ -83,6 +85,7 @@ impl WorkerProcess {
             ..Slot::default()
         };
         let shared = Shared {
+            model: Mutex::new(config.model.clone()),
             config,
             slot: Arc::new(AsyncMutex::new(slot)),
             seats: Semaphore::new(seats as usize),
@@ -107,6 +110,17 @@ impl WorkerProcess {
     pub async fn unload(&self) {
         let _all = self.all_seats().await;
         let mut slot = self.shared.slot.lock().await;
+        self.shared.end_worker(&mut slot).await;
+    }
+
+    /// Serves another model from now on, once no request runs. Loads nothing; what is served already stays loaded.
+    pub async fn serve(&self, model: ModelFile) {
+        if *lock(&self.shared.model) == model {
+            return;
+        }
+        let _all = self.all_seats().await;
+        let mut slot = self.shared.slot.lock().await;
+        *lock(&self.shared.model) = model;
         self.shared.end_worker(&mut slot).await;
     }
 
@@ -192,7 +206,8 @@ impl Shared {
             0 => self.in_flight.load(Ordering::SeqCst),
             _ => worker.asked_n_seq,
         };
-        let loaded = worker.load(&self.config, n_seq).await;
+        let model = lock(&self.model).clone();
+        let loaded = worker.load(&self.config, &model, n_seq).await;
         let alive = worker.is_alive();
         lock(&self.glance).problem = loaded.as_ref().err().cloned();
         if let Err(error) = &loaded

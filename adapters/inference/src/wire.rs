@@ -9,17 +9,13 @@ use autopilot_proto::inference::v1 as wire;
 use prost::Message;
 use tonic::Status;
 
-use crate::config::WorkerConfig;
+use crate::config::{ModelFile, WorkerConfig};
 
-/// The load request that a configuration stands for.
-pub fn load_request(config: &WorkerConfig, n_seq: u32) -> wire::LoadRequest {
+/// The load request that a configuration and a model stand for.
+pub fn load_request(config: &WorkerConfig, model: &ModelFile, n_seq: u32) -> wire::LoadRequest {
     wire::LoadRequest {
-        path: config.model.path.display().to_string(),
-        expected_sha256: config
-            .model
-            .sha256
-            .map(|digest| digest.to_vec())
-            .unwrap_or_default(),
+        path: model.path.display().to_string(),
+        expected_sha256: model.sha256.map(|digest| digest.to_vec()).unwrap_or_default(),
         n_ctx: config.n_ctx,
         n_batch: config.n_batch,
         memory_limit_bytes: config.memory_limit_bytes,

@@ -73,8 +73,12 @@ impl App {
                 self.views.newer_panes(panes);
                 self.follow_desk()
             }
-            // A host that is gone says so in the bar.
-            Err(_) => Task::none(),
+            // What it did not hear of is no reason to close a pane: it is told of all of them anew. One that is gone says so
+            // in the bar.
+            Err(_) => {
+                self.introduced = false;
+                Task::none()
+            }
         }
     }
 

@@ -1,16 +1,14 @@
 //! What the window shows: the bars, the panes, and what lies over them.
+use autopilot_proto::control::v1::ModelFetch;
 use iced::{
     Length,
     widget::{center, column, container, mouse_area, opaque, progress_bar, row, stack},
 };
 
-use super::{
-    App, Message,
-    stage::{Fetching, Stage},
-};
+use super::{App, Message, stage::Stage};
 use crate::{
     celebration,
-    design::{Element, Tone, body, caption, choice, heading, space, theme, toned},
+    design::{Element, Tone, body, caption, heading, space, theme, toned},
     shell::{bar, hotbar},
     words::span,
 };
@@ -58,7 +56,14 @@ impl App {
             bar::view(&scene, self.going_online).map(Message::Bar),
             container(hotbar::view(&self.grid.open_panes()).map(Message::Hotbar)).padding([0.0, space::M]),
         ]
-        .push(self.fetching.as_ref().map(fetching))
+        .push(
+            self.views
+                .status
+                .value
+                .as_ref()
+                .and_then(|status| status.model_fetch.as_ref())
+                .map(fetching),
+        )
         .push(container(content).padding(space::M).height(Length::Fill))
         .spacing(space::S)
         .into()
@@ -66,31 +71,31 @@ impl App {
 }
 
 /// A model on its way.
-fn fetching(fetching: &Fetching) -> Element<'_, Message> {
+fn fetching<'a>(fetch: &ModelFetch) -> Element<'a, Message> {
     const MIB: u64 = 1 << 20;
-    let fetched = &fetching.last;
-    if let Some(Err(problem)) = &fetched.ended {
-        let again = choice("Go on", Some(Message::FetchAgain));
-        return row![toned(problem.sentence.as_str(), Tone::Bad), again]
+    if !fetch.problem.is_empty() {
+        let again = fetch.again.then(|| caption("It is tried again by itself."));
+        let words = format!("The model {} is not here yet: {}", fetch.name, fetch.problem);
+        return row![toned(words, Tone::Bad)]
+            .push(again)
             .spacing(space::S)
             .padding([0.0, space::M])
             .into();
     }
-    let total = fetched.total_bytes.unwrap_or(0);
-    let left = fetched.left_s().map_or(String::new(), |s| {
+    let left = fetch.left_s.map_or(String::new(), |s| {
         format!(", {} left", span(s.saturating_mul(1_000)))
     });
     let words = format!(
-        "Fetching the model: {} of {} MiB, {} MiB/s{left}",
-        fetched.have_bytes / MIB,
-        total / MIB,
-        fetched.bytes_per_s / MIB
+        "Fetching the model {}: {} of {} MiB, {} MiB/s{left}",
+        fetch.name,
+        fetch.have_bytes / MIB,
+        fetch.total_bytes / MIB,
+        fetch.bytes_per_s / MIB
     );
     // A share of a bar: what is lost in it is less than a pixel.
-    let share = if total == 0 {
-        0.0
-    } else {
-        fetched.have_bytes as f32 / total as f32
+    let share = match fetch.total_bytes {
+        0 => 0.0,
+        total => fetch.have_bytes as f32 / total as f32,
     };
     column![caption(words), progress_bar(0.0..=1.0, share).girth(space::XS)]
         .spacing(space::XS)

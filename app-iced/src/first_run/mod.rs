@@ -81,16 +81,7 @@ pub enum Message {
     /// Make the home.
     SetUp,
     /// It was made, or not.
-    Prepared(Result<Prepared, SetupError>),
-}
-
-/// A home that was made.
-#[derive(Clone)]
-pub struct Prepared {
-    /// What opens its identity.
-    pub key: Key,
-    /// What has to be fetched for it to serve.
-    pub fetch: Option<autopilot_host::models::Source>,
+    Prepared(Result<Key, SetupError>),
 }
 
 /// No passphrase is ever printed.
@@ -118,7 +109,7 @@ impl FirstRun {
     }
 
     /// Something happened; `Some`: the home is made.
-    pub fn update(&mut self, message: Message) -> (Task<Message>, Option<Prepared>) {
+    pub fn update(&mut self, message: Message) -> (Task<Message>, Option<Key>) {
         match message {
             Message::Network(place) => self
                 .form
@@ -133,7 +124,7 @@ impl FirstRun {
             Message::Peers(typed) => self.form.peers = typed,
             Message::Price(typed) => self.form.price = typed,
             Message::SetUp => return (self.set_up(), None),
-            Message::Prepared(Ok(prepared)) => return (Task::none(), Some(prepared)),
+            Message::Prepared(Ok(key)) => return (Task::none(), Some(key)),
             Message::Prepared(Err(problem)) => {
                 self.working = false;
                 self.problems = vec![problem];
@@ -170,10 +161,7 @@ impl FirstRun {
         Task::future(async move {
             let made = tokio::task::spawn_blocking(move || setup::prepare(&home, wish)).await;
             Message::Prepared(match made {
-                Ok(made) => made.map(|made| Prepared {
-                    key: made.key,
-                    fetch: made.fetch,
-                }),
+                Ok(made) => made.map(|made| made.key),
                 Err(error) => Err(SetupError {
                     field: Field::Home,
                     sentence: error.to_string(),

@@ -6,8 +6,12 @@ use iced::{
 };
 
 use super::{FirstRun, Message, Protection};
-use crate::design::{
-    Element, Tone, action, body, caption, card, choice, field, flow, heading, hero, size, space, theme, toned,
+use crate::{
+    design::{
+        Element, Tone, action, body, caption, card, choice, field, flow, heading, hero, size, space, theme,
+        toned,
+    },
+    words::gib,
 };
 
 /// What protects an identity, as it is called.
@@ -240,12 +244,4 @@ fn pick<'a>(name: &'a str, chosen: bool, message: Message) -> Element<'a, Messag
         false => format!("○ {name}"),
     };
     choice(words, Some(message)).into()
-}
-
-/// Bytes as people say them.
-fn gib(bytes: u64) -> String {
-    match bytes >> 30 {
-        0 => format!("{} MiB", bytes >> 20),
-        whole => format!("{whole} GiB"),
-    }
 }

@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 
 use autopilot_events::Draft;
 use autopilot_host::{
-    config::{Chain, Config, Model, Provider, Wallet},
+    config::{Chain, Config, Model, Provider},
     home::Home,
     run::{self, HostError, Options, Stage},
     secrets::Key,

@@ -163,6 +163,7 @@ async fn replies_are_the_contracts_fields_and_text_names_the_network() {
         &["history"],
         &["relays"],
         &["model", "warm"],
+        &["model", "choose", "qwen2.5-1.5b-instruct-q4_k_m"],
         &["why", "deadbeef"],
         &["stop"],
     ] {
@@ -178,6 +179,7 @@ async fn refusals_become_exit_codes_by_their_kind() {
     check(home.path(), &["provider", "online"], 4, "not-ready").await;
     check(home.path(), &["abort", "deadbeef"], 4, "too-late").await;
     check(home.path(), &["cancel", "deadbeef"], 4, "too-late").await;
+    check(home.path(), &["model", "choose", "none"], 5, "not-found").await;
     check(home.path(), &["why", "12345678"], 5, "not-found").await;
     check(home.path(), &["wallet", "history"], 3, "wallet-unavailable").await;
     check(home.path(), &["wallet", "address"], 1, "wallet-fault").await;

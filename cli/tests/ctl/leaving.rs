@@ -9,7 +9,7 @@ use autopilot_events::{
     pb::{self, Source},
 };
 use autopilot_host::{
-    config::{Chain, Config, Provider, Wallet},
+    config::{Chain, Config},
     home::Home as HostHome,
     secrets::{Key, Secrets},
 };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use autopilot_host::{
-    config::{Chain, Config, Provider, Wallet},
+    config::{Chain, Config},
     home::Home,
     secrets::{Key, SecretString, Secrets},
 };

@@ -216,6 +216,18 @@ fn an_unknown_critical_fact_makes_the_ledger_read_only() {
 }
 
 #[test]
+fn another_model_is_a_fact() {
+    let choose = Input::Person(Command::ChooseModel(pb::ModelChosen {
+        name: "qwen2.5-1.5b".to_owned(),
+        sha256: vec![6; 32],
+        source: "fetch".to_owned(),
+    }));
+    for mut ledger in [online(), offline(policy())] {
+        ledger.check(choose.clone(), &["model.chosen"]);
+    }
+}
+
+#[test]
 fn other_relays_are_a_fact_and_the_last_one_stays() {
     let change = |relays: &[&str], added: &[&str], removed: &[&str]| {
         let owned = |relays: &[&str]| relays.iter().map(|relay| (*relay).to_owned()).collect();

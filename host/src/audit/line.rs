@@ -134,6 +134,7 @@ fn payload(event: &Event) -> Value {
         MilestoneReached,
         MilestoneCelebrated,
         RelaysChanged,
+        ModelChosen,
     );
     // Plain owned data with string keys: making a value of it cannot fail.
     value.unwrap_or_default()

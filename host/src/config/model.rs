@@ -1,10 +1,10 @@
 //! The model's settings: a file in a worker of our own, or a server.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use autopilot_openai::ServerConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::models;
+use crate::models::{self, Source};
 
 /// What serves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,9 +16,20 @@ pub enum Model {
         path: PathBuf,
         /// SHA-256 that it must have, as hexadecimal text.
         sha256: Option<String>,
+        /// Where it is fetched from while it is missing in the home's store; needs the digest.
+        url: Option<String>,
     },
     /// A server: `engine = "openai"`.
     Server(ModelServer),
+}
+
+/// A model that is to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Its name in the store, without `.gguf`.
+    pub name: String,
+    /// Where it is to be had.
+    pub source: Source,
 }
 
 /// An OpenAI-compatible server.
@@ -42,7 +53,25 @@ impl Model {
         Model::File {
             path: path.into(),
             sha256: None,
+            url: None,
         }
+    }
+
+    /// What has to be fetched into the store of a home before it can serve; none where it is here, or nobody said where
+    /// it is to be had.
+    pub fn missing(&self, home: &Path) -> Option<Missing> {
+        let Model::File { path, sha256, url } = self else {
+            return None;
+        };
+        let name = path.file_stem()?.to_str()?.to_owned();
+        let in_store = models::models_dir(home).join(format!("{name}.gguf")) == *path;
+        (in_store && !path.exists()).then_some(Missing {
+            name,
+            source: Source::Address {
+                url: url.clone()?,
+                sha256: sha256.as_deref().and_then(models::sha256),
+            },
+        })
     }
 
     /// Whether it makes sense.
@@ -51,8 +80,9 @@ impl Model {
     /// What does not, in a sentence.
     pub fn check(&self) -> Result<(), String> {
         match self {
-            Model::File { sha256, .. } => match sha256.as_deref().map(models::sha256) {
-                Some(None) => Err("the model's sha256 needs 64 hexadecimal digits".to_owned()),
+            Model::File { sha256, url, .. } => match (sha256.as_deref().map(models::sha256), url) {
+                (Some(None), _) => Err("the model's sha256 needs 64 hexadecimal digits".to_owned()),
+                (None, Some(_)) => Err("a model with a url needs its sha256 as well".to_owned()),
                 _ => Ok(()),
             },
             Model::Server(server) => server.to_config().map(drop),
@@ -99,7 +129,6 @@ impl TryFrom<Table> for Model {
 
     fn try_from(table: Table) -> Result<Model, String> {
         let of_server = [
-            ("url", table.url.is_some()),
             ("model", table.model.is_some()),
             ("key_file", table.key_file.is_some()),
             ("max_in_flight", table.max_in_flight.is_some()),
@@ -119,6 +148,7 @@ impl TryFrom<Table> for Model {
                 Ok(Model::File {
                     path,
                     sha256: table.sha256,
+                    url: table.url,
                 })
             }
             "openai" => {
@@ -139,9 +169,10 @@ impl TryFrom<Table> for Model {
 impl From<Model> for Table {
     fn from(model: Model) -> Table {
         match model {
-            Model::File { path, sha256 } => Table {
+            Model::File { path, sha256, url } => Table {
                 path: Some(path),
                 sha256,
+                url,
                 ..Table::default()
             },
             Model::Server(server) => Table {
@@ -187,6 +218,8 @@ mod tests {
         check("engine = 'openai'", Err("needs a url"));
         check("engine = 'openai'\nurl = 'u'\npath = 'p'", Err("has no path"));
         check("path = 'p'\nkey_file = 'k'", Err("has no key_file"));
+        let unproven: Model = toml::from_str("path = 'p'\nurl = 'https://models.example/p.gguf'").unwrap();
+        assert!(unproven.check().unwrap_err().contains("sha256"));
         check("engine = 'vllm'", Err("neither"));
         check("", Err("needs a path"));
         let leaky = Model::Server(ModelServer {

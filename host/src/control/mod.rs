@@ -19,6 +19,7 @@ mod identity;
 mod inbox;
 mod job_log;
 mod model;
+mod models;
 mod pay;
 mod perf;
 mod presence;

@@ -25,6 +25,7 @@ impl Service {
             reply.state = "connecting".to_owned();
         }
         reply.waiting_for = self.outside.waiting().unwrap_or_default();
+        reply.model_fetch = self.outside.fetching.now().map(super::models::fetch);
         reply.home = self.home.path().display().to_string();
         reply.npub.clone_from(&self.npub);
         reply.network.clone_from(&self.config.network);

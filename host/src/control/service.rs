@@ -132,6 +132,8 @@ table! {
     missed(MissedRequest) -> MissedReply = answer_missed;
     relays(RelaysRequest) -> RelaysReply = answer_relays;
     model(ModelRequest) -> ModelReply = answer_model;
+    models(ModelsRequest) -> ModelsReply = answer_models;
+    choose_model(ChooseModelRequest) -> ChooseModelReply = answer_choose_model;
     buy(BuyRequest) -> BuyReply = answer_buy;
     debts(DebtsRequest) -> DebtsReply = answer_debts;
     refund(RefundRequest) -> RefundReply = answer_refund;

@@ -13,7 +13,7 @@ pub(super) enum Class {
     Once,
 }
 
-const FREE: [&str; 35] = [
+const FREE: [&str; 36] = [
     "status",
     "get_policy",
     "jobs",
@@ -40,6 +40,7 @@ const FREE: [&str; 35] = [
     "inbox",
     "earnings_chart",
     "job_log",
+    "models",
     "purchases",
     "at",
     "perf",
@@ -53,7 +54,7 @@ const FREE: [&str; 35] = [
     "stop",
 ];
 
-const AGAIN: [&str; 20] = [
+const AGAIN: [&str; 21] = [
     "go_online",
     "go_offline",
     "set_policy",
@@ -66,6 +67,7 @@ const AGAIN: [&str; 20] = [
     "mark_refusal",
     "refund",
     "cancel_purchase",
+    "choose_model",
     "stop_buy_mode",
     "forget",
     "identity",

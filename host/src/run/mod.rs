@@ -18,13 +18,14 @@ use tokio::{
 };
 
 pub use error::HostError;
+pub(crate) use model::model_file;
 pub use stage::{Ready, Stage};
 
 use crate::{
     config::Config,
     control::{self, Service},
     desk::Desk,
-    effects, forget,
+    effects, fetching, forget,
     heads::{Heads, kept},
     home::Home,
     http::Served,
@@ -161,7 +162,7 @@ async fn serve(
         "starting the wallet; it needs its source of blocks"
     );
     let mut keeper = wallet::Keeper::start(&home, &config, &secrets, &outside, walletd, comparing);
-    let mut tasks = start_tasks(&outside, &config, heartbeat_tell);
+    let mut tasks = start_tasks(&outside, &home, &config, heartbeat_tell);
     stage.send_replace(Stage::Starting);
     let mut end = std::pin::pin!(async {
         tokio::select! {
@@ -244,6 +245,7 @@ async fn outside(
         wallet: client,
         model,
         embedder,
+        fetching: Default::default(),
         tokens: broadcast::channel(TOKENS_HELD).0,
         waiting: watch::Sender::default(),
     })
@@ -252,6 +254,7 @@ async fn outside(
 /// What observes and judges beside the ledger until it stops: also while the wallet still starts.
 fn start_tasks(
     outside: &Outside,
+    home: &Home,
     config: &Config,
     heartbeat_tell: watch::Sender<Option<pulse::Beat>>,
 ) -> JoinSet<()> {
@@ -266,6 +269,13 @@ fn start_tasks(
     }
     for model in outside.engines() {
         tasks.spawn(model::warm(outside.clone(), model));
+    }
+    if let Some(model) = config
+        .model
+        .clone()
+        .filter(|model| model.missing(home.path()).is_some())
+    {
+        tasks.spawn(fetching::supply(outside.clone(), home.clone(), model));
     }
     tasks
 }
@@ -340,6 +350,7 @@ async fn shut_down(
     }
     let _ = end_control.send(());
     http.stop().await;
+    outside.fetching.stop();
     tasks.shutdown().await;
     // The last figures, so that what the wallet shows at the end is what its last payments left.
     if let Err(error) = treasury::observe(&outside).await {

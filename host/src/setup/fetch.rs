@@ -59,12 +59,16 @@ impl Drop for Fetch {
 }
 
 impl Fetch {
-    /// Begins to fetch into the store of a home. Needs a tokio runtime.
-    pub fn begin(home: PathBuf, source: Source) -> Fetch {
+    /// Begins to fetch into the store of a home, under a name other than the source's own where one is given. Needs a
+    /// tokio runtime.
+    pub fn begin(home: PathBuf, source: Source, name: Option<String>) -> Fetch {
         let (tell, told) = watch::channel(Fetched::default());
         let task = tokio::spawn(async move {
             let mut pace = Pace::default();
-            let options = PullOptions::default();
+            let options = PullOptions {
+                name,
+                ..PullOptions::default()
+            };
             let pulled = models::pull(&home, &source, &options, |progress| {
                 if let Some(rate) = pace.at(Instant::now(), progress.have_bytes) {
                     tell.send_modify(|fetched| look(fetched, progress, rate));

@@ -13,7 +13,7 @@ pub use choice::{Choice, From, models};
 pub use error::{Field, SetupError};
 pub use fetch::{Fetch, Fetched, Problem};
 pub use machine::{Machine, machine};
-pub use prepare::{Prepared, choose_model, prepare};
+pub use prepare::{Prepared, prepare, with_model};
 pub use reveal::{RevealError, Words, record_backup, reveal};
 pub use standing::{Standing, inspect};
 pub use wish::{NETWORKS, Protect, RISKS, Serve, Wish, blocks_of};

@@ -6,7 +6,7 @@ use super::{Field, Protect, Serve, SetupError, Wish, standing};
 use crate::{
     config::{Chain, Config, Model, Provider, Wallet},
     home::Home,
-    models::{self, Source},
+    models,
     secrets::{Key, Protection, Secrets, SecretsError, protection},
 };
 
@@ -19,9 +19,6 @@ pub struct Prepared {
     pub key: Key,
     /// Its configuration.
     pub config: Config,
-    /// What has to be fetched for it to serve. The host may start before: it loads the model once it is there and
-    /// asked to (`Model`, action `warm`).
-    pub fetch: Option<Source>,
     /// Whether the identity was made by this call: its words are nowhere else.
     pub made_identity: bool,
 }
@@ -51,7 +48,7 @@ pub fn prepare(path: &Path, wish: Wish) -> Result<Prepared, SetupError> {
         ));
     }
     let (key, made_identity) = identity(&home, &wish.protect)?;
-    let (model, fetch) = model_of(home.path(), &wish.serve);
+    let model = model_of(home.path(), &wish.serve);
     let config = merged(before, wish, model);
     config
         .write(&home.config_file())
@@ -60,7 +57,6 @@ pub fn prepare(path: &Path, wish: Wish) -> Result<Prepared, SetupError> {
         home: home.path().to_owned(),
         key,
         config,
-        fetch,
         made_identity,
     })
 }
@@ -110,37 +106,25 @@ fn identity(home: &Home, protect: &Protect) -> Result<(Key, bool), SetupError> {
     }
 }
 
-/// The table `[model]` of a choice, and what has to be fetched for it.
-fn model_of(home: &Path, serve: &Serve) -> (Option<Model>, Option<Source>) {
-    let stored = |name: &str| models::models_dir(home).join(format!("{name}.gguf"));
-    let missing = |path: &Path, source: Source| (!path.exists()).then_some(source);
+/// The table `[model]` of a choice. A host fetches what is missing.
+fn model_of(home: &Path, serve: &Serve) -> Option<Model> {
+    let fetched = |name: &str, sha256: String, url: &str| Model::File {
+        path: models::models_dir(home).join(format!("{name}.gguf")),
+        sha256: Some(sha256),
+        url: Some(url.to_owned()),
+    };
     match serve {
-        Serve::Later => (None, None),
-        Serve::File(path) => {
-            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            (Some(Model::file(path)), None)
-        }
-        Serve::Server(server) => (Some(Model::Server(server.clone())), None),
+        Serve::Later => None,
+        Serve::File(path) => Some(Model::file(
+            std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+        )),
+        Serve::Server(server) => Some(Model::Server(server.clone())),
         Serve::Pinned(name) => {
-            let known = models::known().unwrap_or_default().into_iter();
-            let sha256 = known
-                .filter(|model| model.name == *name)
-                .map(|model| model.sha256)
-                .next();
-            let path = stored(name);
-            let fetch = missing(&path, Source::Pinned(name.clone()));
-            (Some(Model::File { path, sha256 }), fetch)
+            let mut known = models::known().unwrap_or_default().into_iter();
+            let pinned = known.find(|model| model.name == *name)?;
+            Some(fetched(name, pinned.sha256, &pinned.url))
         }
-        Serve::Address { url, sha256 } => {
-            let path = stored(&models::name_of(url).unwrap_or_default());
-            let source = Source::Address {
-                url: url.clone(),
-                sha256: Some(*sha256),
-            };
-            let fetch = missing(&path, source);
-            let sha256 = Some(models::hex(*sha256));
-            (Some(Model::File { path, sha256 }), fetch)
-        }
+        Serve::Address { url, sha256 } => Some(fetched(&models::name_of(url)?, models::hex(*sha256), url)),
     }
 }
 
@@ -181,12 +165,11 @@ fn trimmed(chain: Chain) -> Chain {
     }
 }
 
-/// Makes another model the one that serves, from the host's next start on: a running host keeps the one that it
-/// started with, so whoever runs it starts it again. Answers what has to be fetched first.
+/// The configuration of a home with another model; nothing is written.
 ///
 /// # Errors
 /// [`SetupError`] of [`Field::Model`] or [`Field::Home`].
-pub fn choose_model(path: &Path, serve: &Serve) -> Result<Option<Source>, SetupError> {
+pub fn with_model(home: &Home, serve: &Serve) -> Result<Config, SetupError> {
     let wish = Wish {
         serve: serve.clone(),
         ..Wish::of("")
@@ -198,13 +181,10 @@ pub fn choose_model(path: &Path, serve: &Serve) -> Result<Option<Source>, SetupE
     {
         return Err(problem);
     }
-    let failed = |error: String| SetupError::new(Field::Home, error);
-    let home = Home::open(path).map_err(|error| failed(error.to_string()))?;
-    let mut config = Config::read(&home.config_file()).map_err(|error| failed(error.to_string()))?;
-    let (model, fetch) = model_of(home.path(), serve);
-    config.model = model;
-    config
-        .write(&home.config_file())
-        .map_err(|error| failed(error.to_string()))?;
-    Ok(fetch)
+    let config = Config::read(&home.config_file());
+    let config = config.map_err(|error| SetupError::new(Field::Home, error.to_string()))?;
+    Ok(Config {
+        model: model_of(home.path(), serve),
+        ..config
+    })
 }

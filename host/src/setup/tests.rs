@@ -214,8 +214,9 @@ fn a_folder_that_thinks_again_is_protected_by_a_passphrase() {
 #[test]
 fn a_model_is_chosen_at_first_and_later() {
     let (_folder, path) = folder();
+    let url = "https://models.example/a/b-q4.gguf?x=1";
     let address = Serve::Address {
-        url: "https://models.example/a/b-q4.gguf?x=1".into(),
+        url: url.into(),
         sha256: [7; 32],
     };
     let prepared = prepare(
@@ -226,29 +227,36 @@ fn a_model_is_chosen_at_first_and_later() {
         },
     )
     .unwrap();
-    assert!(matches!(prepared.fetch, Some(Source::Address { .. })));
-    let Some(Model::File { path: file, sha256 }) = prepared.config.model else {
-        panic!("a file serves")
+    let model = prepared.config.model.unwrap();
+    let expected = Model::File {
+        path: path.join("models/b-q4.gguf"),
+        sha256: Some("07".repeat(32)),
+        url: Some(url.to_owned()),
     };
-    assert_eq!(file, path.join("models/b-q4.gguf"));
-    assert_eq!(sha256, Some("07".repeat(32)));
+    assert_eq!(model, expected);
+    let missing = model.missing(&path).unwrap();
+    let source = Source::Address {
+        url: url.to_owned(),
+        sha256: Some([7; 32]),
+    };
+    assert_eq!((missing.name.as_str(), &missing.source), ("b-q4", &source));
     fs::create_dir(path.join("models")).unwrap();
-    fs::write(&file, "weights").unwrap();
-    assert_eq!(
-        choose_model(&path, &address).unwrap(),
-        None,
-        "what is here is not fetched"
-    );
+    fs::write(path.join("models/b-q4.gguf"), "weights").unwrap();
+    assert_eq!(model.missing(&path), None, "what is here is not fetched");
+    let home = Home::open(&path).unwrap();
     let server = Serve::Server(ModelServer {
         url: "http://127.0.0.1:8080/v1".into(),
         ..ModelServer::default()
     });
-    assert_eq!(choose_model(&path, &server).unwrap(), None);
-    let kept = Config::read(&path.join("config.toml")).unwrap();
-    assert!(matches!(kept.model, Some(Model::Server(_))));
-    assert_eq!(kept.relays, wish().relays, "the rest stays");
+    let other = with_model(&home, &server).unwrap();
+    assert!(matches!(other.model, Some(Model::Server(_))));
+    assert_eq!(other.relays, wish().relays, "the rest stays");
+    other.write(&home.config_file()).unwrap();
+    let pinned = crate::models::known().unwrap().remove(0);
+    let named = with_model(&home, &Serve::Pinned(pinned.name)).unwrap();
+    assert!(matches!(named.model, Some(Model::File { url: Some(_), .. })));
     let none = Serve::Pinned("no-such-model".into());
-    assert_eq!(choose_model(&path, &none).unwrap_err().field, Field::Model);
+    assert_eq!(with_model(&home, &none).unwrap_err().field, Field::Model);
     let listed = models(&path, &machine(&path)).unwrap();
     assert!(
         listed
@@ -263,12 +271,15 @@ async fn a_fetch_tells_how_far_it_is_and_ends_with_a_file_or_a_sentence() {
     prepare(&path, wish()).unwrap();
     let weights = path.join("elsewhere.gguf");
     fs::write(&weights, vec![7; 100_000]).unwrap();
-    let mut fetch = Fetch::begin(path.clone(), Source::File(weights));
+    let mut fetch = Fetch::begin(path.clone(), Source::File(weights), None);
     let stored = fetch.done().await.unwrap();
     assert_eq!(stored, path.join("models/elsewhere.gguf"));
     assert_eq!(fetch.watch().borrow().have_bytes, 100_000);
     let unknown = Source::Pinned("no-such-model".into());
-    let problem = Fetch::begin(path.clone(), unknown).done().await.unwrap_err();
+    let problem = Fetch::begin(path.clone(), unknown, None)
+        .done()
+        .await
+        .unwrap_err();
     assert!(!problem.resumable && problem.sentence.contains("no-such-model"));
     let listed = models(&path, &machine(&path)).unwrap();
     assert_eq!(

@@ -91,6 +91,7 @@ pub(super) fn of(event: &Event) -> Words {
         Event::AlertAcknowledged(m) => (Ledger, none(), format!("A person knows of the alert {}", m.id)),
         Event::MilestoneReached(m) => (Wallet, none(), format!("Earned {} in all by now", count(m.sats, "sat"))),
         Event::MilestoneCelebrated(m) => (Wallet, none(), format!("The first {} were celebrated", count(m.sats, "sat"))),
+        Event::ModelChosen(m) => (Ledger, none(), format!("The model {} was chosen to work on jobs", m.name)),
         Event::RelaysChanged(m) => (Network, none(), relays(m)),
         Event::Unknown { kind, version } => (Ledger, none(), format!("Something that only a newer program knows ({kind}, version {version})")),
     }

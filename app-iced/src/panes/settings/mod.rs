@@ -1,14 +1,15 @@
 //! Everything that can be set: validated as it is typed, and in force at once unless it says otherwise.
 mod fields;
+mod model;
 
 use autopilot_host::desk::Pane;
 use autopilot_proto::control::v1::{GetPolicyRequest, Policy, PolicyReply, SetPolicyRequest, Trouble};
 use iced::{
-    Alignment,
+    Alignment, Task,
     widget::{column, row},
 };
 
-use self::fields::{FIELDS, Field};
+use self::{fields::{FIELDS, Field}, model::Models};
 use super::{Action, Scene, Screen, Wish, frame};
 use crate::{
     design::{Element, Tone, action, caption, card, choice, field, flow, heading, line, page, space, toned},
@@ -26,6 +27,7 @@ pub struct Settings {
     draft: Option<Draft>,
     trouble: Option<Trouble>,
     saving: bool,
+    models: Models,
 }
 
 /// What is typed and chosen.
@@ -66,6 +68,8 @@ pub enum Message {
     Saved(Answer<PolicyReply>),
     /// As it is in force.
     Undo,
+    /// In the part about the model.
+    Model(model::Message),
     /// Another pane.
     Open(Pane),
 }
@@ -78,7 +82,7 @@ impl Screen for Settings {
         let asked = scene
             .face
             .ask(move |mut host| async move { host.get_policy(GetPolicyRequest { digest }).await });
-        asked.map(Message::Got).into()
+        Task::batch([asked.map(Message::Got), Models::ask(scene).map(Message::Model)]).into()
     }
 
     fn update(&mut self, message: Message, scene: &Scene<'_>) -> Action<Message> {
@@ -94,6 +98,7 @@ impl Screen for Settings {
             Message::Save => return self.save(scene),
             Message::Saved(answer) => return self.saved(answer),
             Message::Undo => self.draft = self.kept.as_ref().and_then(Draft::of),
+            Message::Model(message) => return self.models.update(message, scene).map(Message::Model),
             Message::Open(pane) => return Action::wish(Wish::Open(pane)),
         }
         Action::none()
@@ -118,6 +123,7 @@ impl Screen for Settings {
         ]
         .into_iter()
         .map(|(label, message)| (label.to_owned(), message))
+        .chain(self.models.actions().into_iter().map(|(label, message)| (label, Message::Model(message))))
         .collect()
     }
 }
@@ -202,6 +208,7 @@ impl Settings {
             row![save, undo, state].spacing(space::S).align_y(Alignment::Center),
         ]
         .push(trouble.map(frame::broken))
+        .push(card(self.models.view().map(Message::Model)))
         .push(card(group("Price and size of a job", fields::Group::Job)))
         .push(card(switches(&draft.policy)))
         .push(card(group("Limits", fields::Group::Limits)))
@@ -227,11 +234,10 @@ fn elsewhere<'a>(scene: &Scene<'a>, kept: Option<&'a PolicyReply>) -> iced::widg
     column![
         heading("This home"),
         line("Network", of(|status| &status.network)),
-        line("Model", of(|status| &status.model)),
         line("Source of blocks", of(|status| &status.chain_source)),
         line("Folder", of(|status| &status.home)),
         line("Policy", kept.map_or("–".to_owned(), |reply| short(&reply.digest))),
-        caption("Network, model and source of blocks stand in config.toml of that folder, and are read at the next start."),
+        caption("Network and source of blocks stand in config.toml of that folder, and are read at the next start."),
         row![
             choice("Relays", Some(Message::Open(Pane::RelayConnections))),
             choice("Identity and backup", Some(Message::Open(Pane::IdentityKeys))),

@@ -293,6 +293,11 @@ pub enum Model {
     },
     /// Models on this machine, and those that can be pulled by name.
     List,
+    /// Has another one serve: fetched where it is missing, and from the running host's next job on.
+    Choose {
+        /// A name of the list, or the path of a GGUF file.
+        model: String,
+    },
     /// Loads the model, so that the first job does not wait for it.
     Warm,
     /// Frees its memory.

@@ -5,12 +5,12 @@ use std::{
 };
 
 use autopilot_host::models::{self, Pinned, PullOptions, Served, Source, StoredModel};
-use autopilot_proto::control::v1::{ModelReply, ModelRequest};
+use autopilot_proto::control::v1::{ChooseModelReply, ChooseModelRequest, ModelReply, ModelRequest};
 use serde::Serialize;
 
 use crate::{
     args::Model,
-    connect::call_waiting,
+    connect::{call, call_waiting},
     failure::{Failure, Kind, Outcome},
     output::{Out, bytes, clean_line, fields, table},
     progress::Progress,
@@ -107,6 +107,7 @@ pub async fn model(home: &Path, way: &Way, out: Out, action: Model) -> Outcome {
     match action {
         Model::Pull { source, sha256, name } => pull(home, out, &source, sha256, name).await,
         Model::List => list(home, out).await,
+        Model::Choose { model } => choose(home, way, out, model).await,
         Model::Warm => at_host(way, out, "warm").await,
         Model::Unload => at_host(way, out, "unload").await,
         Model::Show => at_host(way, out, "describe").await,
@@ -236,6 +237,28 @@ async fn list(home: &Path, out: Out) -> Outcome {
             text
         },
     )
+}
+
+async fn choose(home: &Path, way: &Way, out: Out, wished: String) -> Outcome {
+    let path = Path::new(&wished);
+    let model = match wished.contains('/') || path.is_file() {
+        true => std::path::absolute(path).map_err(|error| Failure::usage(error.to_string()))?,
+        false => path.to_owned(),
+    };
+    let request = ChooseModelRequest {
+        model: model.display().to_string(),
+        dry_run: false,
+    };
+    let chosen = call(way.host().await?.choose_model(request)).await;
+    let reply = chosen.map_err(|failure| unknown(failure, home, &wished))?;
+    out.show(&reply, |reply: &ChooseModelReply| {
+        let when = match reply.effect.as_str() {
+            "now" => "serves once no job runs",
+            "once-fetched" => "is being fetched, and serves then; `autopilotctl status` says how far it is",
+            _ => "serves from the host's next start on",
+        };
+        format!("{} {when}.", clean_line(&reply.name))
+    })
 }
 
 async fn at_host(way: &Way, out: Out, action: &str) -> Outcome {

@@ -1,7 +1,8 @@
 //! How the host stands, and its part in the market.
 use autopilot_cli::money::show_on;
 use autopilot_proto::control::v1::{
-    GoOfflineRequest, GoOnlineRequest, RelayLine, RelaysReply, RelaysRequest, StatusReply, StatusRequest,
+    GoOfflineRequest, GoOnlineRequest, ModelFetch, RelayLine, RelaysReply, RelaysRequest, StatusReply,
+    StatusRequest,
 };
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
     connect::{Client, call, call_waiting},
     failure::Outcome,
     heads,
-    output::{Out, Tone, at, clean_line, duration, fields, table},
+    output::{Out, Tone, at, bytes, clean_line, duration, fields, table},
 };
 
 pub async fn status(client: &mut Client, out: Out) -> Outcome {
@@ -25,6 +26,28 @@ pub async fn provider(client: &mut Client, out: Out, action: Provider) -> Outcom
         Provider::Offline { reason } => call(client.go_offline(GoOfflineRequest { reason })).await?,
     };
     out.show(&reply, |reply| text(reply, out))
+}
+
+/// How far a model is that is on its way.
+fn fetching(fetch: &ModelFetch) -> String {
+    let name = clean_line(&fetch.name);
+    if !fetch.problem.is_empty() {
+        let again = if fetch.again {
+            "; it is tried again by itself"
+        } else {
+            ""
+        };
+        return format!("{name}: {}{again}", clean_line(&fetch.problem));
+    }
+    let left = fetch
+        .left_s
+        .map(|s| format!(", {} left", duration(s.saturating_mul(1_000))));
+    format!(
+        "{name}: {} of {}{}",
+        bytes(fetch.have_bytes),
+        bytes(fetch.total_bytes),
+        left.unwrap_or_default()
+    )
 }
 
 fn text(reply: &StatusReply, out: Out) -> String {
@@ -75,6 +98,10 @@ fn text(reply: &StatusReply, out: Out) -> String {
         ("order", reply.order.clone()),
         ("kinds", kinds.join(", ")),
         ("model", missing(&reply.model, "none ready")),
+        (
+            "fetching",
+            reply.model_fetch.as_ref().map(fetching).unwrap_or_default(),
+        ),
         ("jobs in flight", reply.jobs_in_flight.to_string()),
         (
             "relays",

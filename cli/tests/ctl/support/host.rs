@@ -451,6 +451,19 @@ impl Control for Host {
             ..Default::default()
         }))
     }
+    async fn models(&self, _: Request<ModelsRequest>) -> Answer<ModelsReply> {
+        Ok(Response::new(ModelsReply::default()))
+    }
+    async fn choose_model(&self, request: Request<ChooseModelRequest>) -> Answer<ChooseModelReply> {
+        match request.into_inner().model.as_str() {
+            "none" => refused("not-found", "none is no model of the list"),
+            name => Ok(Response::new(ChooseModelReply {
+                basis: basis(),
+                name: name.to_owned(),
+                effect: "once-fetched".into(),
+            })),
+        }
+    }
     async fn buy(&self, request: Request<BuyRequest>) -> Answer<BuyReply> {
         let request = request.into_inner();
         self.count(request.dry_run);

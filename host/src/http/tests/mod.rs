@@ -57,6 +57,7 @@ impl World {
             .await
             .unwrap();
         let outside = Outside {
+            fetching: Default::default(),
             wallet: WalletClient::new(&home.wallet_socket()).unwrap(),
             ledger,
             market: None,

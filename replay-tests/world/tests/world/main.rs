@@ -13,6 +13,7 @@ mod facts;
 mod heads;
 mod life;
 mod market;
+mod model_chosen;
 mod model_faults;
 mod model_server;
 mod paid_loop;

@@ -20,7 +20,7 @@ use crate::{
 const EXECUTION: i64 = 2;
 const DEADLINE: i64 = 6;
 
-async fn paid_job(stage: &Stage, question: &str) {
+pub async fn paid_job(stage: &Stage, question: &str) {
     let mut buyer = stage.world.buyer.client().unwrap();
     let id = order(&mut buyer, &stage.world.provider.pubkey, question)
         .await
@@ -101,6 +101,7 @@ async fn a_model_file_that_is_not_what_was_chosen_earns_nothing_and_is_named() {
     let chosen = Model::File {
         path: path.clone(),
         sha256,
+        url: None,
     };
     let stage = Stage::build_with(ChainKind::Simulated, |options| options.model = chosen)
         .await

@@ -83,7 +83,7 @@ pub fn models(home: &Path, checks: &mut Vec<Check>) {
         .and_then(|config| config.model);
     let mut files: Vec<(PathBuf, Option<[u8; 32]>)> = Vec::new();
     let has_server = matches!(configured, Some(Model::Server(_)));
-    if let Some(Model::File { path, sha256 }) = configured {
+    if let Some(Model::File { path, sha256, .. }) = configured {
         files.push((path, sha256.as_deref().and_then(models::sha256)));
     }
     match models::list(home) {
