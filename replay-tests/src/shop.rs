@@ -4,6 +4,9 @@
     missing_docs,
     reason = "it serves tests, where a panic is the verdict"
 )]
+mod log;
+mod papers;
+
 use autopilot_events::{
     Draft, Event, Recorded,
     head::{HeadSigner, SignedHead, origin},
@@ -13,15 +16,20 @@ use autopilot_events::{
     words::{JobId, TreeHash},
 };
 use autopilot_statement::{Bytes, Entry, FORMAT, Header, LIMITS, Settlement, SignedEvent};
-use bitcoin::{
-    hashes::{Hash as _, sha256},
-    secp256k1::{Secp256k1, SecretKey},
-};
-use lightning_invoice::{Currency, InvoiceBuilder, PaymentSecret};
-use nostr::{EventBuilder, JsonUtil, Keys, Kind, Tag, Timestamp};
+use bitcoin::secp256k1::{Secp256k1, SecretKey};
+use lightning_invoice::Currency;
+use nostr::Keys;
 use prost::Message as _;
 use sha2::{Digest, Sha256};
 
+pub use self::{
+    log::{head_event, witness},
+    papers::{invoice, json, signed, tag},
+};
+use self::{
+    log::{proof, root},
+    papers::keys,
+};
 use crate::Pen;
 
 pub const START_MS: i64 = 1_763_600_000_000;
@@ -68,44 +76,6 @@ pub struct Deal {
     pub result: SignedEvent,
     /// The buyer's receipt, if there is to be one.
     pub receipt: Option<SignedEvent>,
-}
-
-/// A signed event as it is kept.
-pub fn json(event: &SignedEvent) -> String {
-    serde_json::to_string(event).unwrap()
-}
-
-/// The same keys in every run, so that a failure comes again.
-fn keys(seed: u8) -> Keys {
-    Keys::new(nostr::SecretKey::from_slice(&[seed; 32]).unwrap())
-}
-
-pub fn signed(keys: &Keys, kind: u16, tags: &[Vec<String>], content: &str, at_s: u64) -> SignedEvent {
-    let tags = tags.iter().map(|tag| Tag::parse(tag.iter().cloned()).unwrap());
-    let event = EventBuilder::new(Kind::from(kind), content)
-        .tags(tags)
-        .allow_self_tagging()
-        .custom_created_at(Timestamp::from_secs(at_s))
-        .sign_with_keys(keys)
-        .unwrap();
-    SignedEvent::read(&event.as_json()).unwrap()
-}
-
-pub fn tag(fields: &[&str]) -> Vec<String> {
-    fields.iter().map(|field| (*field).to_owned()).collect()
-}
-
-pub fn invoice(node: &SecretKey, preimage: &[u8; 32], msat: u64, currency: Currency) -> String {
-    InvoiceBuilder::new(currency)
-        .description("Autopilot job".to_owned())
-        .payment_hash(sha256::Hash::hash(preimage))
-        .payment_secret(PaymentSecret([5; 32]))
-        .duration_since_epoch(std::time::Duration::from_millis(START_MS as u64))
-        .min_final_cltv_expiry_delta(144)
-        .amount_milli_satoshis(msat)
-        .build_signed(|hash| Secp256k1::new().sign_ecdsa_recoverable(hash, node))
-        .unwrap()
-        .to_string()
 }
 
 impl Shop {
@@ -429,68 +399,4 @@ impl Shop {
             at_s,
         )
     }
-}
-
-pub fn head_event(keys: &Keys, note: &str, verifier_key: &str) -> SignedEvent {
-    let head = SignedHead::open(note.as_bytes(), verifier_key).unwrap();
-    let address = format!("{}/{}/{}", head.origin, head.size, &head.root.to_string()[..16]);
-    let tags = [
-        tag(&["d", &address]),
-        tag(&["t", "autopilot-head"]),
-        tag(&["verifier", verifier_key]),
-    ];
-    signed(keys, 30_078, &tags, note, (START_MS / 1_000) as u64 + 3_600)
-}
-
-/// Largest power of two below a count.
-fn split(count: usize) -> usize {
-    count.next_power_of_two() / 2
-}
-
-/// RFC 6962, section 2.1, word by word.
-fn root(leaves: &[TreeHash]) -> TreeHash {
-    match leaves {
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = leaves.split_at(split(leaves.len()));
-            tree::node(&root(left), &root(right))
-        }
-    }
-}
-
-/// RFC 6962, section 2.1.1, word by word.
-fn proof(index: usize, leaves: &[TreeHash]) -> Vec<TreeHash> {
-    if leaves.len() == 1 {
-        return Vec::new();
-    }
-    let (left, right) = leaves.split_at(split(leaves.len()));
-    let (mut path, other) = match index < left.len() {
-        true => (proof(index, left), root(right)),
-        false => (proof(index - left.len(), right), root(left)),
-    };
-    path.push(other);
-    path
-}
-
-/// A witness of the tests: its verifier key, and its signature line under a note.
-pub fn witness(seed: u8, note: &str) -> (String, String) {
-    use ed25519_dalek::Signer as _;
-    let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
-    let typed = [&[4], key.verifying_key().as_bytes().as_slice()].concat();
-    let name = "witness.example/w";
-    let id = signed_note::key_id(name, &typed);
-    let base64 = |bytes: &[u8]| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes);
-    let text = note.rsplit_once("\n\n").unwrap().0;
-    let message = format!("cosignature/v1\ntime 1763607000\n{text}\n");
-    let signature = key.sign(message.as_bytes()).to_bytes();
-    let stamped = [
-        &id.to_be_bytes()[..],
-        &1_763_607_000_u64.to_be_bytes(),
-        &signature,
-    ]
-    .concat();
-    (
-        format!("{name}+{id:08x}+{}", base64(&typed)),
-        format!("— {name} {}", base64(&stamped)),
-    )
 }

@@ -2,17 +2,18 @@
 //!
 //! Every effect is keyed, so that repeating it is harmless: invoices by job, payments by payment hash, on-chain sends
 //! and payments to offers by intent. Events are given again until they are acknowledged: append first, acknowledge after.
+mod event;
 mod types;
 
 use std::future::Future;
 
 use autopilot_events::words::{Msat, PaymentHash};
 
+pub use event::{WalletEvent, WalletEventKind};
 pub use types::{
     Balances, CanReceive, Channel, ChannelId, DecodedInvoice, DecodedOffer, Invoice, NodeId, OnchainAmount,
     OnchainRole, OnchainSend, OpenChannel, PayOffer, PayRequest, Payment, PaymentKind, PaymentPage,
-    PaymentStatus, Peer, PendingClose, Transaction, TransactionPage, WalletEvent, WalletEventKind,
-    WalletInfo,
+    PaymentStatus, Peer, PendingClose, Transaction, TransactionPage, WalletInfo,
 };
 
 /// Why a call to the wallet failed. The code is closed; the sentence is for a person and holds no secret.
