@@ -17,6 +17,9 @@ build_environment() {
         # The model runtime's objects are then found again from another target folder.
         export CCACHE_BASEDIR="$CARGO_TARGET_DIR" CCACHE_NOHASHDIR=1
     fi
+    # Clones take turns in the folder, and each begins our own crates anew: what incremental builds keep is of no use to the
+    # next one, and was more than half of the folder.
+    export CARGO_INCREMENTAL="${CARGO_INCREMENTAL:-0}"
     # The model runtime is compiled as for a release whatever the profile of our own code.
     export LLAMA_LIB_PROFILE=Release
     mkdir -p "$CARGO_TARGET_DIR" "$AUTOPILOT_BIN_DIR"
