@@ -1,6 +1,6 @@
 //! The catalogue: every type of fact, its name, version and whether a reader that does not know it must stop writing.
 use autopilot_proto::events::v1 as pb;
-use prost::Message;
+use prost::{Message, bytes::Bytes};
 
 /// A payload that can't be read as the type and version it claims.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,19 +79,30 @@ macro_rules! catalogue {
             /// # Errors
             /// [`PayloadError`] where the bytes do not fit a type that is known; an unknown type is no error.
             pub fn decode(kind: &str, version: u32, payload: &[u8]) -> Result<Event, PayloadError> {
-                match (kind, version) {
-                    $(($name, $version) => {
-                        let message = pb::$variant::decode(payload)
-                            .map_err(|e| PayloadError::Malformed { kind: $name, cause: e.to_string() })?;
-                        $(if message.$field.len() != $len {
-                            return Err(PayloadError::Length { kind: $name, field: stringify!($field) });
-                        })*
-                        Ok(Event::$variant(message))
-                    })*
-                    _ => Ok(Event::Unknown { kind: kind.to_owned(), version }),
+                Event::decode_shared(kind, version, Bytes::copy_from_slice(payload))
+            }
+
+            /// The same, from bytes that are shared: what is kept of them is copied once.
+            ///
+            /// # Errors
+            /// As [`Event::decode`].
+            pub fn decode_shared(kind: &str, version: u32, payload: Bytes) -> Result<Event, PayloadError> {
+                match place(kind, version) {
+                    Some(place) => DECODERS[place](payload),
+                    None => Ok(Event::Unknown { kind: kind.to_owned(), version }),
                 }
             }
         }
+
+        /// How the payload of each type is read, in the order of [`CATALOGUE`].
+        const DECODERS: [fn(Bytes) -> Result<Event, PayloadError>; CATALOGUE.len()] = [$(|payload| {
+            let message = pb::$variant::decode(payload)
+                .map_err(|e| PayloadError::Malformed { kind: $name, cause: e.to_string() })?;
+            $(if message.$field.len() != $len {
+                return Err(PayloadError::Length { kind: $name, field: stringify!($field) });
+            })*
+            Ok(Event::$variant(message))
+        },)*];
 
         $(impl From<pb::$variant> for Event {
             fn from(message: pb::$variant) -> Event {
@@ -99,6 +110,47 @@ macro_rules! catalogue {
             }
         })*
     };
+}
+
+/// Places in [`PLACES`]: several times as many as there are types, so that most stand alone in theirs.
+const SLOTS: usize = 512;
+
+const _: () = assert!(CATALOGUE.len() * 4 < SLOTS, "room in the table of names");
+
+/// Where a name is looked for first. Three of its bytes and its length tell most names apart; the rest is compared.
+const fn slot(kind: &[u8]) -> usize {
+    match kind.len() {
+        0 => 0,
+        n => (n * 11 + kind[0] as usize * 3 + kind[n / 2] as usize * 29 + kind[n - 1] as usize * 101) % SLOTS,
+    }
+}
+
+/// Each type's place in [`CATALOGUE`], at the [`slot`] of its name or behind it. Every fact that is read is looked up here.
+const PLACES: [Option<u8>; SLOTS] = {
+    let mut places = [None; SLOTS];
+    let mut place = 0;
+    while place < CATALOGUE.len() {
+        let mut at = slot(CATALOGUE[place].0.as_bytes());
+        while places[at].is_some() {
+            at = (at + 1) % SLOTS;
+        }
+        places[at] = Some(place as u8);
+        place += 1;
+    }
+    places
+};
+
+/// Where a type and version stand in [`CATALOGUE`].
+fn place(kind: &str, version: u32) -> Option<usize> {
+    let mut at = slot(kind.as_bytes());
+    while let Some(place) = PLACES[at].map(usize::from) {
+        let (name, known, _) = CATALOGUE[place];
+        if name == kind && known == version {
+            return Some(place);
+        }
+        at = (at + 1) % SLOTS;
+    }
+    None
 }
 
 catalogue! {

@@ -1,6 +1,6 @@
 //! The envelope: a fact as it is drafted, sealed and read back.
 use autopilot_proto::events::v1::{self as pb, Source};
-use prost::Message;
+use prost::{Message, bytes::Bytes};
 
 use crate::{
     catalogue::{Event, PayloadError},
@@ -121,31 +121,61 @@ pub fn seal(head: &Head, stream_version: u64, draft: Draft, causation: u64, utc_
 /// # Errors
 /// [`EnvelopeError`], with the number of the fact.
 pub fn open(head: &Head, bytes: &[u8]) -> Result<Recorded, EnvelopeError> {
-    let expected = head.sequence + 1;
-    let fact = pb::Fact::decode(bytes).map_err(|e| EnvelopeError::Malformed {
-        expected,
-        cause: e.to_string(),
-    })?;
-    if fact.sequence != expected {
-        return Err(EnvelopeError::Sequence {
-            expected,
-            found: fact.sequence,
-        });
-    }
-    let event =
-        Event::decode(&fact.r#type, fact.version, &fact.payload).map_err(|cause| EnvelopeError::Payload {
-            sequence: expected,
-            cause,
-        })?;
-    Ok(Recorded {
-        chain: link(&head.chain, bytes),
-        fact,
-        event,
-        bytes: bytes.to_vec(),
-    })
+    let mut opened = Recorded::blank();
+    opened.open(head, Bytes::copy_from_slice(bytes), link(&head.chain, bytes))?;
+    Ok(opened)
 }
 
 impl Recorded {
+    /// A place to read facts into, one after the other, with [`Recorded::open`]; no fact itself.
+    pub fn blank() -> Recorded {
+        Recorded {
+            fact: pb::Fact::default(),
+            event: Event::Unknown {
+                kind: String::new(),
+                version: 0,
+            },
+            chain: ChainHash::default(),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Reads the fact that follows `head` from its stored bytes, whose chain value is known, in the place of the one that
+    /// was here, whose memory is used again. After an error nothing here is to be read.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`], with the number of the fact.
+    pub fn open(&mut self, head: &Head, bytes: Bytes, chain: ChainHash) -> Result<(), EnvelopeError> {
+        let expected = head.sequence + 1;
+        let fact = &mut self.fact;
+        fact.clear();
+        // Bytes that are shared are copied once where prost would copy others twice.
+        fact.merge(bytes.clone()).map_err(|e| EnvelopeError::Malformed {
+            expected,
+            cause: e.to_string(),
+        })?;
+        if fact.sequence != expected {
+            return Err(EnvelopeError::Sequence {
+                expected,
+                found: fact.sequence,
+            });
+        }
+        let payload = match bytes.len().checked_sub(fact.payload.len()) {
+            // Our encoding puts it last.
+            Some(start) if bytes[start..] == fact.payload => bytes.slice(start..),
+            _ => Bytes::copy_from_slice(&fact.payload),
+        };
+        let event = Event::decode_shared(&fact.r#type, fact.version, payload);
+        self.event = event.map_err(|cause| EnvelopeError::Payload {
+            sequence: expected,
+            cause,
+        })?;
+        self.chain = chain;
+        self.bytes.clear();
+        self.bytes.extend_from_slice(&bytes);
+        Ok(())
+    }
+
     /// The head of a ledger that ends with this fact.
     pub fn head(&self) -> Head {
         Head {

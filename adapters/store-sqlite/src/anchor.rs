@@ -108,7 +108,7 @@ impl Anchor {
         match tiles::root(connection, sequence).await {
             Ok(root) if root == self.root => {}
             Ok(_) => return Ok(Some("the stored Merkle tree has another root there")),
-            Err(ReadError::Sqlite(error)) => return Err(error.into()),
+            Err(error @ (ReadError::Sqlite(_) | ReadError::Scan { .. })) => return Err(error),
             Err(_) => return Ok(Some("the stored Merkle tree does not reach it")),
         }
         if snapshots(connection, sequence).await? != self.snapshots {

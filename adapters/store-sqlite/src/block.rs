@@ -1,10 +1,10 @@
 //! Blocks as they are stored, and the walk over them that checks every byte. Pure.
 use autopilot_events::{
     Head, Recorded,
-    chain::{self, frames},
-    envelope,
+    chain::{self, Run, frames, link_runs},
     words::ChainHash,
 };
+use prost::bytes::Bytes;
 
 /// Field 1, varint: how an encoded fact begins.
 const SEQUENCE_TAG: u8 = 0x08;
@@ -66,13 +66,52 @@ impl Block {
     }
 }
 
-/// Checks a block that follows `head`, handing each fact over as it is read, and returns the head after it.
+/// Checks blocks that follow `head`, handing each fact over as it is read, and returns the head after them.
 ///
-/// Facts are handed over before the block's end value is checked: a caller that keeps state drops it on an error.
+/// Facts are handed over before their block's end value is checked: a caller that keeps state drops it on an error. What
+/// is handed over is overwritten by the next fact.
 ///
 /// # Errors
 /// [`Broken`] at the first fact that does not fit.
-pub fn walk(head: &Head, block: &Block, each: &mut dyn FnMut(&Recorded)) -> Result<Head, Broken> {
+pub fn walk(head: &Head, blocks: &[Block], each: &mut dyn FnMut(&Recorded)) -> Result<Head, Broken> {
+    let mut at = *head;
+    walk_on(&mut at, blocks.to_vec(), each)?;
+    Ok(at)
+}
+
+/// The same, moving `at` behind each block that holds.
+pub(crate) fn walk_on(
+    at: &mut Head,
+    blocks: Vec<Block>,
+    each: &mut dyn FnMut(&Recorded),
+) -> Result<(), Broken> {
+    let (chains, mut fact) = (chains(&blocks), Recorded::blank());
+    for (block, chain) in blocks.into_iter().zip(&chains) {
+        *at = walk_one(at, block, chain, &mut fact, each)?;
+    }
+    Ok(())
+}
+
+/// The chain values of each block's facts, from the one that it names before them: whether that one is right shows
+/// where blocks are joined.
+fn chains(blocks: &[Block]) -> Vec<Vec<ChainHash>> {
+    let runs: Vec<Run<'_>> = blocks
+        .iter()
+        .map(|block| Run {
+            prev: block.prev_chain,
+            frames: &block.bytes,
+        })
+        .collect();
+    link_runs(&runs)
+}
+
+fn walk_one(
+    head: &Head,
+    block: Block,
+    chain: &[ChainHash],
+    fact: &mut Recorded,
+    each: &mut dyn FnMut(&Recorded),
+) -> Result<Head, Broken> {
     let first = block.first_sequence;
     if first != head.sequence + 1 {
         let why = format!(
@@ -87,16 +126,20 @@ pub fn walk(head: &Head, block: &Block, each: &mut dyn FnMut(&Recorded)) -> Resu
             "the block's previous chain value is not the one that the facts before it give",
         ));
     }
-    let mut at = *head;
-    for frame in frames(&block.bytes) {
+    let (mut at, mut chain) = (*head, chain.iter());
+    let shared = Bytes::from(block.bytes);
+    for frame in frames(&shared) {
         let due = at.sequence + 1;
         let bytes = frame.map_err(|error| Broken::at(due, error.to_string()))?;
-        let fact = envelope::open(&at, bytes).map_err(|error| Broken::at(due, error.to_string()))?;
+        // There is one for each whole frame.
+        let chain = chain.next().copied().unwrap_or_default();
+        fact.open(&at, shared.slice_ref(bytes), chain)
+            .map_err(|error| Broken::at(due, error.to_string()))?;
         if fact.fact.recorded_at_ms < at.recorded_at_ms {
             return Err(Broken::at(due, "it was recorded before its predecessor"));
         }
         at = fact.head();
-        each(&fact);
+        each(fact);
     }
     let found = at.sequence - head.sequence;
     if found != block.count {
@@ -114,40 +157,41 @@ pub fn walk(head: &Head, block: &Block, each: &mut dyn FnMut(&Recorded)) -> Resu
     Ok(at)
 }
 
-/// The chain over a block's bytes alone: number and chain value before it go in, those after it come out. The facts are
-/// not decoded beyond their number, which our encoding puts first.
+/// The chain over the bytes of blocks alone: number and chain value before them go in, those after them come out. The
+/// facts are not decoded beyond their number, which our encoding puts first.
 ///
 /// # Errors
 /// [`Broken`] at the first fact that does not fit.
 pub(crate) fn walk_bytes(
-    (before, prev_chain): (u64, ChainHash),
-    block: &Block,
+    (mut at, mut chain): (u64, ChainHash),
+    blocks: &[Block],
 ) -> Result<(u64, ChainHash), Broken> {
-    let first = block.first_sequence;
-    if first != before + 1 || block.prev_chain != prev_chain {
-        return Err(Broken::at(
-            before + 1,
-            "its block does not continue the one before",
-        ));
-    }
-    let (mut at, mut chain) = (before, prev_chain);
-    for frame in frames(&block.bytes) {
-        let due = at + 1;
-        let bytes = frame.map_err(|error| Broken::at(due, error.to_string()))?;
-        let number = bytes
-            .strip_prefix(&[SEQUENCE_TAG])
-            .and_then(|mut rest| prost::encoding::decode_varint(&mut rest).ok());
-        if number != Some(due) {
-            return Err(Broken::at(due, "it does not begin with its number"));
+    for (block, chains) in blocks.iter().zip(&chains(blocks)) {
+        let (first, before) = (block.first_sequence, at);
+        if first != before + 1 || block.prev_chain != chain {
+            return Err(Broken::at(
+                before + 1,
+                "its block does not continue the one before",
+            ));
         }
-        chain = chain::link(&chain, bytes);
-        at = due;
-    }
-    if at - before != block.count || chain != block.chain {
-        return Err(Broken::at(
-            first,
-            "the bytes of the block's facts do not give its count and chain value",
-        ));
+        for frame in frames(&block.bytes) {
+            let due = at + 1;
+            let bytes = frame.map_err(|error| Broken::at(due, error.to_string()))?;
+            let number = bytes
+                .strip_prefix(&[SEQUENCE_TAG])
+                .and_then(|mut rest| prost::encoding::decode_varint(&mut rest).ok());
+            if number != Some(due) {
+                return Err(Broken::at(due, "it does not begin with its number"));
+            }
+            at = due;
+        }
+        chain = chains.last().copied().unwrap_or(chain);
+        if at - before != block.count || chain != block.chain {
+            return Err(Broken::at(
+                first,
+                "the bytes of the block's facts do not give its count and chain value",
+            ));
+        }
     }
     Ok((at, chain))
 }

@@ -1,5 +1,4 @@
 //! Compaction: many small blocks become one segment whose bytes are theirs, one after the other. Nothing is re-encoded.
-use autopilot_events::words::ChainHash;
 use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection};
 
@@ -8,6 +7,7 @@ use crate::{
     block::{Block, Broken},
     error::ReadError,
     sql::{begin, finish},
+    step::{Batch, batch},
     store::Store,
 };
 
@@ -123,55 +123,34 @@ impl Store {
 /// Joins blocks from `first` on until a segment is full.
 async fn gather(connection: &mut SqliteConnection, first: u64) -> Result<Option<(Block, u64)>, ReadError> {
     let mut segment: Option<Block> = None;
-    let mut blocks = 0;
+    let mut count = 0;
     loop {
-        let next = segment
-            .as_ref()
-            .map_or(first, |segment| segment.last_sequence() + 1);
-        let row = sqlx::query(
-            "SELECT first_sequence, count, prev_chain, chain, bytes FROM block WHERE first_sequence = ?",
-        )
-        .bind(next as i64)
-        .fetch_optional(&mut *connection)
-        .await?;
-        let Some(row) = row else { break };
-        let block = block_of(&row)?;
-        blocks += 1;
-        match &mut segment {
-            None => segment = Some(block),
-            Some(segment) => {
-                if block.prev_chain != segment.chain {
-                    return Err(Broken::at(next, "its block does not continue the one before").into());
-                }
-                segment.count += block.count;
-                segment.chain = block.chain;
-                segment.bytes.extend_from_slice(&block.bytes);
-            }
-        }
-        if segment
-            .as_ref()
-            .is_some_and(|segment| segment.bytes.len() >= SEGMENT_BYTES)
-        {
+        let (next, size) = segment.as_ref().map_or((first, 0), |segment| {
+            (segment.last_sequence() + 1, segment.bytes.len())
+        });
+        if size >= SEGMENT_BYTES {
             break;
         }
+        let Batch { blocks, failed } = batch(connection, next, false, SEGMENT_BYTES - size).await?;
+        failed.map_or(Ok(()), Err)?;
+        if blocks.first().is_none_or(|block| block.first_sequence != next) {
+            break;
+        }
+        for block in blocks {
+            count += 1;
+            match &mut segment {
+                None => segment = Some(block),
+                Some(segment) => {
+                    let next = segment.last_sequence() + 1;
+                    if block.first_sequence != next || block.prev_chain != segment.chain {
+                        return Err(Broken::at(next, "its block does not continue the one before").into());
+                    }
+                    segment.count += block.count;
+                    segment.chain = block.chain;
+                    segment.bytes.extend_from_slice(&block.bytes);
+                }
+            }
+        }
     }
-    Ok(segment.map(|segment| (segment, blocks)))
-}
-
-/// Reads a row of `first_sequence, count, prev_chain, chain, bytes`.
-pub(crate) fn block_of(row: &sqlx::sqlite::SqliteRow) -> Result<Block, ReadError> {
-    let malformed = || ReadError::Row { table: "block" };
-    let first_sequence = u64::try_from(row.try_get::<i64, _>(0)?).map_err(|_| malformed())?;
-    let chain_hash = |index: usize| -> Result<ChainHash, ReadError> {
-        let bytes: &[u8] = row.try_get(index)?;
-        ChainHash::try_from(bytes)
-            .map_err(|_| Broken::at(first_sequence, "its block's chain value is not 32 bytes long").into())
-    };
-    Ok(Block {
-        first_sequence,
-        count: u64::try_from(row.try_get::<i64, _>(1)?).map_err(|_| malformed())?,
-        prev_chain: chain_hash(2)?,
-        chain: chain_hash(3)?,
-        bytes: row.try_get(4)?,
-    })
+    Ok(segment.map(|segment| (segment, count)))
 }

@@ -1,6 +1,6 @@
 //! Forgetting texts: the fact that says so drops the subject's key and deletes its ciphertexts in the same transaction.
 //! Afterwards a scrub takes what is left of them in pages and log; until it is done, a counter in the file says so.
-use autopilot_events::{Event, Recorded, texts::forgotten_key};
+use autopilot_events::{Event, Recorded};
 use sqlx::{Row, SqliteConnection};
 
 use crate::{block::Broken, error::ReadError, reader::Reader, schema::scalar, sql::select_in, store::Store};
@@ -51,22 +51,6 @@ pub(crate) async fn drop_keys(
             .await?;
     }
     Ok(())
-}
-
-/// Whether a fact says that the subject's texts are forgotten, and its key is gone.
-pub(crate) async fn is_forgotten(
-    connection: &mut SqliteConnection,
-    subject: &str,
-) -> Result<bool, ReadError> {
-    let found = sqlx::query(
-        "SELECT 1 FROM subject_key JOIN idempotency ON idempotency.key = ? \
-         WHERE subject = ? AND wrapped_key IS NULL",
-    )
-    .bind(forgotten_key(subject))
-    .bind(subject)
-    .fetch_optional(connection)
-    .await?;
-    Ok(found.is_some())
 }
 
 /// What facts call forgotten must not be there: number of the fact, and the subject.

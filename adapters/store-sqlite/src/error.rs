@@ -112,6 +112,14 @@ pub enum ReadError {
     /// SQLite failed.
     #[error("reading the ledger failed: {0}")]
     Sqlite(#[from] sqlx::Error),
+    /// SQLite failed while many rows were read.
+    #[error("reading the ledger failed: (code: {code}) {cause}")]
+    Scan {
+        /// SQLite's result code, extended (sqlite.org/rescode.html).
+        code: u32,
+        /// SQLite's words.
+        cause: String,
+    },
 }
 
 /// Why a commit was not made. Except for [`AppendError::Failed`], the store can go on.
@@ -235,12 +243,16 @@ pub(crate) fn code(error: &sqlx::Error) -> Code {
     if database.is_unique_violation() {
         return Code::Unique;
     }
-    // Extended result codes keep the primary one in their low byte (sqlite.org/rescode.html).
     let extended: u32 = database.code().and_then(|code| code.parse().ok()).unwrap_or(0);
     if extended == SQLITE_IOERR_SHMSIZE {
         return Code::Full; // The index of the log could not grow: what that fails for is space.
     }
-    match extended & 0xff {
+    primary(extended)
+}
+
+/// The meaning of a result code: extended ones keep the primary one in their low byte (sqlite.org/rescode.html).
+fn primary(code: u32) -> Code {
+    match code & 0xff {
         5 | 6 => Code::Busy,
         8 => Code::ReadOnly,
         11 => Code::Corrupt,
@@ -253,18 +265,17 @@ pub(crate) fn code(error: &sqlx::Error) -> Code {
 
 impl OpenError {
     pub(crate) fn of_sqlite(path: &Path, error: sqlx::Error) -> OpenError {
+        OpenError::of_code(path, code(&error), error.to_string())
+    }
+
+    fn of_code(path: &Path, code: Code, cause: String) -> OpenError {
         let path = path.to_owned();
-        match code(&error) {
+        match code {
             Code::ReadOnly => OpenError::ReadOnly { path },
             Code::Full => OpenError::DiskFull { path },
             Code::NotADatabase => OpenError::NotALedger { path },
-            Code::Corrupt => OpenError::Corrupt {
-                cause: error.to_string(),
-            },
-            _ => OpenError::Other {
-                path,
-                cause: error.to_string(),
-            },
+            Code::Corrupt => OpenError::Corrupt { cause },
+            _ => OpenError::Other { path, cause },
         }
     }
 
@@ -290,6 +301,7 @@ impl OpenError {
         match error {
             ReadError::Broken(broken) => OpenError::ChainBroken(broken),
             ReadError::Sqlite(error) => OpenError::of_sqlite(path, error),
+            ReadError::Scan { code, cause } => OpenError::of_code(path, primary(code), cause),
             other => OpenError::Other {
                 path: path.to_owned(),
                 cause: other.to_string(),

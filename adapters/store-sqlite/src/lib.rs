@@ -20,10 +20,13 @@ mod lock;
 mod reader;
 mod recheck;
 mod row_store;
+mod scan;
 mod schema;
 mod search;
 mod sql;
+mod step;
 mod store;
+mod texts;
 mod tiles;
 mod vault;
 

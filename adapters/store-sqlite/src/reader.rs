@@ -1,31 +1,28 @@
 //! Reading beside the writer, or without one, in bounded memory and with the chain recomputed on the way.
-use std::{ops::ControlFlow, path::Path};
+use std::path::Path;
 
 use autopilot_events::{
     Head, Recorded,
     words::{ChainHash, Digest},
 };
-use futures_util::TryStreamExt;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqlitePoolOptions};
 
 use crate::{
     block::{Broken, walk, walk_bytes},
-    compact::block_of,
     error::{OpenError, ReadError},
     schema::{self, Kind},
+    step::{Batch, PAGE_STEP_BYTES, STEP_BYTES, batch, before, size, step},
 };
 
 /// Connections of one reader at most.
 const CONNECTIONS: u32 = 4;
 
+/// Rows that SQLite's thread may be ahead of the one that takes them: no statement gives more, or many bytes, so that the
+/// two need not wait for each other row by row.
+pub(crate) const ROWS_AHEAD: usize = 1_024;
+
 /// Facts that one call hands out at most.
 pub const MAX_PAGE: u32 = 4_096;
-
-/// Bytes after which a step ends, so that no read transaction lasts and progress is told.
-pub(crate) const STEP_BYTES: usize = 4 << 20;
-
-/// The same for a page of facts, of which few may be wanted.
-pub(crate) const PAGE_STEP_BYTES: usize = 256 << 10;
 
 /// How far a long reading is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +53,7 @@ impl Reader {
         }
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
-            .connect_with(options.row_buffer_size(2))
+            .connect_with(options.row_buffer_size(ROWS_AHEAD))
             .await
             .map_err(|error| OpenError::of_sqlite(path, error))?;
         Ok(Reader { pool })
@@ -141,22 +138,16 @@ impl Reader {
         let of = end(&mut connection).await?;
         let (mut at, mut chain) = (0, Head::empty().chain);
         loop {
-            let mut rows = sqlx::query(
-                "SELECT first_sequence, count, prev_chain, chain, bytes FROM block WHERE first_sequence > ? \
-                 ORDER BY first_sequence",
-            )
-            .bind(at as i64)
-            .fetch(&mut *connection);
             let mut bytes = 0;
-            while let Some(row) = rows.try_next().await? {
-                let block = block_of(&row)?;
-                bytes += block.bytes.len();
-                (at, chain) = walk_bytes((at, chain), &block)?;
-                if bytes >= STEP_BYTES {
+            while bytes < STEP_BYTES {
+                let batch = batch(&mut connection, at + 1, false, STEP_BYTES - bytes).await?;
+                if batch.blocks.is_empty() {
                     break;
                 }
+                bytes += size(&batch.blocks);
+                (at, chain) = walk_bytes((at, chain), &batch.blocks)?;
+                batch.failed.map_or(Ok(()), Err)?;
             }
-            drop(rows);
             let of = of.max(at);
             progress(Progress { facts: at, of });
             if bytes < STEP_BYTES {
@@ -241,23 +232,17 @@ pub(crate) async fn head_at(connection: &mut SqliteConnection, sequence: u64) ->
     if sequence == 0 {
         return Ok(Head::empty());
     }
-    let row = sqlx::query(
-        "SELECT first_sequence, count, prev_chain, chain, bytes FROM block WHERE first_sequence <= ? \
-         ORDER BY first_sequence DESC LIMIT 1",
-    )
-    .bind(i64::try_from(sequence).unwrap_or(i64::MAX))
-    .fetch_optional(connection)
-    .await?;
-    let block = row
-        .as_ref()
-        .map(block_of)
-        .transpose()?
+    let Batch { blocks, failed } = batch(connection, sequence, true, 1).await?;
+    failed.map_or(Ok(()), Err)?;
+    let block = blocks
+        .first()
+        .filter(|block| block.first_sequence <= sequence)
         .ok_or(Broken::at(1, "its block is missing"))?;
     if block.last_sequence() < sequence {
         return Err(ReadError::BeyondEnd { sequence });
     }
     let mut found = None;
-    walk(&before(&block), &block, &mut |fact| {
+    walk(&before(block), std::slice::from_ref(block), &mut |fact| {
         if fact.fact.sequence == sequence {
             found = Some(fact.head());
         }
@@ -285,82 +270,4 @@ pub(crate) async fn block_start(connection: &mut SqliteConnection, sequence: u64
         chain,
         recorded_at_ms: i64::MIN,
     })
-}
-
-/// The head right before a block, as the block itself tells it.
-fn before(block: &crate::block::Block) -> Head {
-    Head {
-        sequence: block.first_sequence.saturating_sub(1),
-        chain: block.prev_chain,
-        recorded_at_ms: i64::MIN,
-    }
-}
-
-/// Reads on from `at`, whole blocks of `limit_bytes` together or a little more, and moves it. Breaks at the end of the ledger.
-pub(crate) async fn step(
-    connection: &mut SqliteConnection,
-    at: &mut Head,
-    limit_bytes: usize,
-    each: &mut (dyn FnMut(&Recorded) + Send),
-) -> Result<ControlFlow<()>, ReadError> {
-    // Starts with the block that holds `at`: a compaction may have merged the block that ended there with others.
-    let mut rows = sqlx::query(
-        "SELECT first_sequence, count, prev_chain, chain, bytes FROM block WHERE first_sequence >= \
-         coalesce((SELECT max(first_sequence) FROM block WHERE first_sequence <= ?), 0) ORDER BY first_sequence",
-    )
-    .bind(at.sequence.max(1) as i64)
-    .fetch(connection);
-    let mut bytes = 0;
-    let mut seen = false;
-    while let Some(row) = rows.try_next().await? {
-        let block = block_of(&row)?;
-        bytes += block.bytes.len();
-        if !seen && at.sequence > 0 && block.first_sequence <= at.sequence {
-            rejoin(at, &block, each)?;
-        } else {
-            *at = walk(at, &block, each)?;
-        }
-        seen = true;
-        if bytes >= limit_bytes {
-            return Ok(ControlFlow::Continue(()));
-        }
-    }
-    if !seen && at.sequence > 0 {
-        return Err(ReadError::BeyondEnd {
-            sequence: at.sequence,
-        });
-    }
-    Ok(ControlFlow::Break(()))
-}
-
-/// Goes through the block that holds `at`, checking that it gives the same chain value there.
-fn rejoin(
-    at: &mut Head,
-    block: &crate::block::Block,
-    each: &mut (dyn FnMut(&Recorded) + Send),
-) -> Result<(), ReadError> {
-    let (from, mut there) = (*at, None::<ChainHash>);
-    if block.last_sequence() < from.sequence {
-        return Err(ReadError::BeyondEnd {
-            sequence: from.sequence,
-        });
-    }
-    if block.last_sequence() == from.sequence {
-        there = Some(block.chain);
-    } else {
-        *at = walk(&before(block), block, &mut |fact| {
-            if fact.fact.sequence == from.sequence {
-                there = Some(fact.chain);
-            } else if fact.fact.sequence > from.sequence && there == Some(from.chain) {
-                each(fact);
-            }
-        })?;
-    }
-    if there != Some(from.chain) {
-        *at = from;
-        return Err(ReadError::OtherChain {
-            sequence: from.sequence,
-        });
-    }
-    Ok(())
 }

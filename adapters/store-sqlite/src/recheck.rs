@@ -6,9 +6,9 @@ use crate::{
     append::payload_digest,
     block::Broken,
     error::ReadError,
-    reader::{self, Progress, Reader},
+    reader::{Progress, Reader},
     sql::select_in,
-    tiles,
+    step, tiles,
 };
 
 /// Bytes of facts after which the pause is made: some thousand facts, a few milliseconds of work.
@@ -56,7 +56,7 @@ impl Recheck {
         let mut connection = self.reader.pool.acquire().await?;
         let mut claims = Vec::new();
         let mut there = None;
-        let flow = reader::step(&mut connection, &mut self.at, PIECE_BYTES, &mut |fact| {
+        let flow = step::step(&mut connection, &mut self.at, PIECE_BYTES, &mut |fact| {
             if fact.fact.sequence > until.sequence {
                 return;
             }

@@ -12,10 +12,11 @@ use sqlx::{Row, SqliteConnection};
 use crate::{
     error::{AppendError, ReadError},
     fingerprint::Fingerprint,
-    reader::{self, Reader},
+    reader::Reader,
     rows::{COLUMNS, HistoryRow, label},
     search,
     sql::{begin, finish, insert_many, select_in},
+    step,
 };
 
 /// Digests of the row views at the ledger's end.
@@ -168,7 +169,7 @@ pub(crate) async fn load_or_rebuild(
         let mut at = Head::empty();
         loop {
             let mut facts = Vec::new();
-            let flow = reader::step(&mut source, &mut at, reader::STEP_BYTES, &mut |fact| {
+            let flow = step::step(&mut source, &mut at, step::STEP_BYTES, &mut |fact| {
                 if views::history(fact).is_some() {
                     facts.push(fact.clone());
                 }

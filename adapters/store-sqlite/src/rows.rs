@@ -9,7 +9,7 @@ use autopilot_projections::rows::{self as views, HistoryPatch, Role};
 use serde::Serialize;
 use sqlx::{Row, sqlite::SqliteRow};
 
-use crate::{error::ReadError, fingerprint::Fingerprint, search::Search};
+use crate::{error::ReadError, fingerprint::Fingerprint, scan, search::Search};
 
 pub(crate) const TABLES: &str = "
 CREATE TABLE history(
@@ -119,6 +119,13 @@ impl HistoryQuery {
     }
 }
 
+/// A column of what is digested.
+fn put(bytes: &mut Vec<u8>, column: Option<&[u8]>) {
+    let length = column.map_or(u32::MAX, |column| column.len() as u32);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(column.unwrap_or_default());
+}
+
 pub(crate) fn label() -> String {
     format!("{}/{}", views::HISTORY.0, views::HISTORY.1)
 }
@@ -158,11 +165,7 @@ impl HistoryRow {
     /// What is digested: the columns in their order, each behind its length; an absent one is length `u32::MAX`.
     pub(crate) fn canonical(&self) -> Vec<u8> {
         let mut bytes = label().into_bytes();
-        let mut put = |column: Option<&[u8]>| {
-            let length = column.map_or(u32::MAX, |column| column.len() as u32);
-            bytes.extend_from_slice(&length.to_le_bytes());
-            bytes.extend_from_slice(column.unwrap_or_default());
-        };
+        let mut put = |column: Option<&[u8]>| put(&mut bytes, column);
         put(Some(&self.job_id.0));
         put(Some(&self.first_sequence.to_le_bytes()));
         put(Some(&self.received_at_ms.to_le_bytes()));
@@ -191,6 +194,31 @@ impl HistoryRow {
         put(self.result_digest.as_ref().map(|digest| digest.0.as_slice()));
         put(self.reason.as_deref().map(str::as_bytes));
         bytes
+    }
+
+    /// The same of a row as it lies in the table, its columns as [`COLUMNS`] has them.
+    ///
+    /// # Errors
+    /// [`ReadError::Row`] for a hash or a kind that is none.
+    pub(crate) fn canonical_of(row: &scan::Row<'_>) -> Result<Vec<u8>, ReadError> {
+        const HASHES: [i32; 5] = [0, 4, 5, 12, 13];
+        const KIND: i32 = 6;
+        let malformed = || ReadError::Row { table: "history" };
+        let mut bytes = label().into_bytes();
+        for column in 0..15 {
+            match row.number(column) {
+                Some(kind) if column == KIND => {
+                    let kind = u32::try_from(kind).map_err(|_| malformed())?;
+                    put(&mut bytes, Some(&kind.to_le_bytes()));
+                }
+                Some(number) => put(&mut bytes, Some(&number.to_le_bytes())),
+                None => match row.bytes(column) {
+                    Some(hash) if HASHES.contains(&column) && hash.len() != 32 => return Err(malformed()),
+                    other => put(&mut bytes, other),
+                },
+            }
+        }
+        Ok(bytes)
     }
 
     pub(crate) fn read(row: &SqliteRow) -> Result<HistoryRow, ReadError> {

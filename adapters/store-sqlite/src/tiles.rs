@@ -1,6 +1,6 @@
 //! The Merkle tree on disk: full tiles, written in the transaction of the commit that completes them. What is not in a
 //! full tile is computed from the facts and from the roots of the tiles below. All of it may be rebuilt from the facts.
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use autopilot_events::{
     Head,
@@ -13,7 +13,8 @@ use crate::{
     block::Broken,
     error::ReadError,
     reader::{self, Progress, Reader},
-    sql::{begin, finish, insert_many},
+    sql::{begin, finish, insert_many, select_in},
+    step,
 };
 
 /// `place` is `level · 2^48 + index`, so that a level is one range of keys.
@@ -51,7 +52,7 @@ pub(crate) async fn write(connection: &mut SqliteConnection, tiles: &[Tile]) -> 
     let statement = ["INSERT INTO tile VALUES", "(?,?,?)", ""];
     insert_many(connection, statement, tiles, |q, tile| {
         let bytes: Vec<u8> = tile.hashes.iter().flat_map(|hash| hash.0).collect();
-        q.bind(place(tile.id)).bind(tile.root().to_vec()).bind(bytes)
+        q.bind(place(tile.id)).bind(tile.root.to_vec()).bind(bytes)
     })
     .await
 }
@@ -115,7 +116,7 @@ async fn rebuild(
     let mut reading = reader.pool.acquire().await?;
     loop {
         let mut tiles = Vec::new();
-        let flow = reader::step(&mut reading, &mut at, reader::STEP_BYTES, &mut |fact| {
+        let flow = step::step(&mut reading, &mut at, step::STEP_BYTES, &mut |fact| {
             if fact.fact.sequence <= size {
                 edge.push(tree::leaf(&fact.bytes), &mut |tile| tiles.push(tile));
             }
@@ -159,7 +160,7 @@ async fn leaves(
     let mut leaves = Vec::with_capacity(count);
     let mut at = reader::head_at(connection, first).await?;
     loop {
-        let flow = reader::step(connection, &mut at, reader::PAGE_STEP_BYTES, &mut |fact| {
+        let flow = step::step(connection, &mut at, step::PAGE_STEP_BYTES, &mut |fact| {
             if leaves.len() < count {
                 leaves.push(tree::leaf(&fact.bytes));
             }
@@ -303,14 +304,15 @@ impl Check {
 
     /// Compares the tiles that were completed since the last call.
     pub(crate) async fn against_table(&mut self, moment: &mut SqliteConnection) -> Result<(), ReadError> {
+        let before = "SELECT place, root, hashes FROM tile WHERE place";
+        let mut stored = HashMap::with_capacity(self.due.len());
+        for row in select_in(moment, before, &self.due, |q, tile| q.bind(place(tile.id))).await? {
+            stored.insert(row.try_get::<i64, _>(0)?, row);
+        }
         for tile in self.due.drain(..) {
-            let row = sqlx::query("SELECT root, hashes FROM tile WHERE place = ?")
-                .bind(place(tile.id))
-                .fetch_optional(&mut *moment)
-                .await?;
-            let same = match row {
+            let same = match stored.get(&place(tile.id)) {
                 Some(row) => {
-                    row.try_get::<&[u8], _>(0)? == tile.root().0 && hashes(row.try_get(1)?)? == tile.hashes
+                    row.try_get::<&[u8], _>(1)? == tile.root.0 && hashes(row.try_get(2)?)? == tile.hashes
                 }
                 None => false,
             };

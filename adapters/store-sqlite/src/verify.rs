@@ -1,24 +1,28 @@
 //! Verification: every stored byte of the facts, and everything that must agree with them. Read-only, in bounded
 //! memory, beside a writing host or without one.
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
 
-use autopilot_events::{Event, Head, Recorded, pb::BodyRef, texts::body_ref, words::Digest};
-use sqlx::{Connection, Row, SqliteConnection};
+use autopilot_events::{Event, Head, Recorded, pb::BodyRef, texts::body_ref};
+use sqlx::{Connection, SqliteConnection};
 
 use crate::{
     append::payload_digest,
     block::Broken,
     erase,
     error::ReadError,
-    fingerprint::Fingerprint,
     history,
     reader::{self, Progress, Reader},
     recheck::{Claim, check_claims},
-    row_store, tiles,
+    row_store,
+    scan::{self, Key},
+    step, texts, tiles,
 };
 
-/// Streams held in memory in one pass; a ledger of more takes more passes.
-const STREAMS_PER_PASS: u64 = 1 << 20;
+/// Streams held in memory in one pass, some 70 MB of them; a ledger of more takes more passes.
+const STREAMS_PER_PASS: u64 = 7 << 18;
 
 /// What became of the texts beside the facts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,20 +96,15 @@ async fn check_all(
     let of = reader::end(moment).await?;
     let streams = crate::schema::scalar(moment, "SELECT count(*) FROM stream").await? as u64;
     let passes = streams.div_ceil(STREAMS_PER_PASS).max(1);
-    let mut keys = Keys::default();
+    let (mut keys, key) = (Keys::default(), RandomState::new());
     let mut tree = tiles::Check::begin(moment).await?;
     for pass in 0..passes {
-        let mut versions = Versions {
-            pass,
-            passes,
-            seen: HashMap::new(),
-            broken: None,
-        };
+        let mut versions = Versions::of_pass(pass, passes, streams, &key);
         let mut at = Head::empty();
         loop {
             let mut bodies: Vec<BodyRef> = Vec::new();
             let mut forgotten: Vec<(u64, String)> = Vec::new();
-            let flow = reader::step(moment, &mut at, reader::STEP_BYTES, &mut |fact| {
+            let flow = step::step(moment, &mut at, step::STEP_BYTES, &mut |fact| {
                 versions.take(fact);
                 if pass == 0 {
                     keys.take(fact);
@@ -125,7 +124,7 @@ async fn check_all(
             let flow = flow?;
             versions.broken.take().map_or(Ok(()), Err)?;
             tree.against_table(moment).await?;
-            check_bodies(moment, &bodies, &mut report.bodies).await?;
+            texts::check(moment, &bodies, &mut report.bodies).await?;
             erase::check(moment, &forgotten).await?;
             progress(Progress {
                 facts: at.sequence,
@@ -159,25 +158,34 @@ async fn check_all(
 struct Versions {
     pass: u64,
     passes: u64,
-    seen: HashMap<u128, u64>,
+    /// By a hash of the name under a key of this check alone, which nobody can choose names against. That two of a million
+    /// streams share one by chance happens once in thirty million checks.
+    seen: HashMap<u64, u64>,
+    key: RandomState,
     broken: Option<Broken>,
 }
 
-fn stream_hash(stream: &str) -> u128 {
-    let digest = blake3::hash(stream.as_bytes());
-    digest
-        .as_bytes()
-        .first_chunk()
-        .map_or(0, |bytes| u128::from_le_bytes(*bytes))
-}
-
 impl Versions {
-    fn mine(&self, hash: u128) -> bool {
-        hash % u128::from(self.passes) == u128::from(self.pass)
+    fn of_pass(pass: u64, passes: u64, streams: u64, key: &RandomState) -> Versions {
+        Versions {
+            pass,
+            passes,
+            seen: HashMap::with_capacity(streams.div_ceil(passes) as usize),
+            key: key.clone(),
+            broken: None,
+        }
+    }
+
+    fn hash(&self, stream: &[u8]) -> u64 {
+        self.key.hash_one(stream)
+    }
+
+    fn mine(&self, hash: u64) -> bool {
+        hash % self.passes == self.pass
     }
 
     fn take(&mut self, fact: &Recorded) {
-        let hash = stream_hash(&fact.fact.stream);
+        let hash = self.hash(fact.fact.stream.as_bytes());
         if self.broken.is_some() || !self.mine(hash) {
             return;
         }
@@ -196,32 +204,24 @@ impl Versions {
     }
 
     async fn against_table(mut self, moment: &mut SqliteConnection) -> Result<(), ReadError> {
-        let mut cursor = String::new();
-        loop {
-            let rows =
-                sqlx::query("SELECT stream, version FROM stream WHERE stream > ? ORDER BY stream LIMIT 4096")
-                    .bind(&cursor)
-                    .fetch_all(&mut *moment)
-                    .await?;
-            for row in &rows {
-                cursor = row.try_get(0)?;
-                let version = row.try_get::<i64, _>(1)? as u64;
-                let hash = stream_hash(&cursor);
-                let found = if self.mine(hash) {
-                    self.seen.remove(&hash).unwrap_or(0)
-                } else {
-                    version
-                };
-                if found != version {
-                    return Err(index(format!(
-                        "stream {cursor} has {found} facts, the index of streams says {version}"
-                    )));
-                }
+        let all = "SELECT stream, version FROM stream WHERE stream > ? ORDER BY stream";
+        scan::pages(moment, all, Key::Text(b""), |row| {
+            let (stream, version) = (row.bytes(0).unwrap_or_default(), row.number(1));
+            let hash = self.hash(stream);
+            if !self.mine(hash) {
+                return Ok(());
             }
-            if rows.len() < 4_096 {
-                break;
+            let found = self.seen.remove(&hash).unwrap_or(0);
+            match version {
+                Some(version) if version as u64 == found => Ok(()),
+                _ => Err(index(format!(
+                    "stream {} has {found} facts, the index of streams says {}",
+                    String::from_utf8_lossy(stream),
+                    version.unwrap_or_default()
+                ))),
             }
-        }
+        })
+        .await?;
         match self.seen.len() {
             0 => Ok(()),
             missing => Err(index(format!(
@@ -240,53 +240,43 @@ fn index(why: String) -> ReadError {
     .into()
 }
 
-/// The idempotency index, as a sum over facts that must equal the sum over rows.
+/// The idempotency index, as a sum over facts that must equal the sum over rows. The summands are hashes under a key of
+/// this check alone, so that nobody can choose rows whose sum is that of others.
 #[derive(Default)]
 struct Keys {
     count: u64,
-    sum: Fingerprint,
-}
-
-fn key_row(key: &str, sequence: u64, digest: &[u8]) -> Vec<u8> {
-    [&sequence.to_le_bytes(), digest, key.as_bytes()].concat()
+    sum: u64,
+    hash: RandomState,
 }
 
 impl Keys {
+    fn add(&mut self, key: &[u8], sequence: u64, digest: &[u8]) {
+        let summand = self.hash.hash_one((key, sequence, digest));
+        (self.count, self.sum) = (self.count + 1, self.sum.wrapping_add(summand));
+    }
+
     fn take(&mut self, fact: &Recorded) {
         let fact = &fact.fact;
         if !fact.idempotency_key.is_empty() {
-            self.count += 1;
-            self.sum.add(&key_row(
-                &fact.idempotency_key,
-                fact.sequence,
-                &payload_digest(fact).0,
-            ));
+            let digest = payload_digest(fact);
+            self.add(fact.idempotency_key.as_bytes(), fact.sequence, &digest.0);
         }
     }
 
     async fn against_table(self, moment: &mut SqliteConnection) -> Result<(), ReadError> {
-        let (mut count, mut sum, mut cursor) = (0, Fingerprint::default(), String::new());
-        loop {
-            let rows = sqlx::query(
-                "SELECT key, sequence, payload_digest FROM idempotency WHERE key > ? ORDER BY key LIMIT 4096",
-            )
-            .bind(&cursor)
-            .fetch_all(&mut *moment)
-            .await?;
-            for row in &rows {
-                cursor = row.try_get(0)?;
-                sum.add(&key_row(
-                    &cursor,
-                    row.try_get::<i64, _>(1)? as u64,
-                    row.try_get(2)?,
-                ));
-            }
-            count += rows.len() as u64;
-            if rows.len() < 4_096 {
-                break;
-            }
-        }
-        if count == self.count && sum == self.sum {
+        let mut stored = Keys {
+            hash: self.hash.clone(),
+            ..Keys::default()
+        };
+        let all = "SELECT key, sequence, payload_digest FROM idempotency WHERE key > ? ORDER BY key";
+        scan::pages(moment, all, Key::Text(b""), |row| {
+            let (key, digest) = (row.bytes(0), row.bytes(2));
+            let sequence = row.number(1).unwrap_or_default() as u64;
+            stored.add(key.unwrap_or_default(), sequence, digest.unwrap_or_default());
+            Ok(())
+        })
+        .await?;
+        if (stored.count, stored.sum) == (self.count, self.sum) {
             return Ok(());
         }
         Err(first_unindexed(moment).await?)
@@ -298,7 +288,7 @@ async fn first_unindexed(moment: &mut SqliteConnection) -> Result<ReadError, Rea
     let mut at = Head::empty();
     loop {
         let mut claims = Vec::new();
-        let flow = reader::step(moment, &mut at, reader::STEP_BYTES, &mut |fact| {
+        let flow = step::step(moment, &mut at, step::STEP_BYTES, &mut |fact| {
             claims.extend(Claim::of(fact));
         })
         .await?;
@@ -311,30 +301,4 @@ async fn first_unindexed(moment: &mut SqliteConnection) -> Result<ReadError, Rea
             ));
         }
     }
-}
-
-async fn check_bodies(
-    moment: &mut SqliteConnection,
-    references: &[BodyRef],
-    counts: &mut BodyCounts,
-) -> Result<(), ReadError> {
-    for reference in references {
-        let row = sqlx::query("SELECT ciphertext FROM body WHERE ciphertext_digest = ?")
-            .bind(&reference.ciphertext_digest)
-            .fetch_optional(&mut *moment)
-            .await?;
-        if let Some(row) = row {
-            let digest = Digest::of_content(row.try_get(0)?);
-            match digest.0.as_slice() == reference.ciphertext_digest {
-                true => counts.valid += 1,
-                false => counts.invalid += 1,
-            }
-            continue;
-        }
-        match erase::is_forgotten(moment, &reference.subject).await? {
-            true => counts.erased += 1,
-            false => counts.missing += 1,
-        }
-    }
-    Ok(())
 }

@@ -46,9 +46,10 @@ impl Edge {
                     level: level as u8,
                     index: (self.size >> (8 * (level + 1))) - 1,
                 },
+                root: super::tile::subtree_root(row),
                 hashes: std::mem::replace(row, Vec::with_capacity(TILE_WIDTH)),
             };
-            carried = tile.root();
+            carried = tile.root;
             completed(tile);
         }
     }

@@ -39,25 +39,29 @@ pub struct Tile {
     pub id: TileId,
     /// Its [`TILE_WIDTH`] hashes, from left to right.
     pub hashes: Vec<TreeHash>,
-}
-
-impl Tile {
     /// Root of the subtree over its hashes, which is one hash of the tile above.
-    pub fn root(&self) -> TreeHash {
-        subtree_root(&self.hashes)
-    }
+    pub root: TreeHash,
 }
 
-/// Root over a run of hashes whose length is a power of two; of none, of one hash itself.
+/// Root over a run of hashes whose length is a power of two, at most [`TILE_WIDTH`]; of none, of one hash itself.
 pub(super) fn subtree_root(hashes: &[TreeHash]) -> TreeHash {
-    let mut row = hashes.to_vec();
-    while row.len() > 1 {
-        row = row
-            .chunks(2)
-            .map(|pair| node(&pair[0], &pair[pair.len() - 1]))
-            .collect();
+    let mut row = [TreeHash::default(); TILE_WIDTH / 2];
+    let (pairs, rest) = hashes.as_chunks::<2>();
+    for (place, [left, right]) in row.iter_mut().zip(pairs) {
+        *place = node(left, right);
     }
-    row.first().copied().unwrap_or(super::EMPTY_ROOT)
+    let mut width = pairs.len().min(row.len());
+    while width > 1 {
+        width /= 2;
+        for place in 0..width {
+            row[place] = node(&row[2 * place], &row[2 * place + 1]);
+        }
+    }
+    match (width, rest.first()) {
+        (0, None) => super::EMPTY_ROOT,
+        (0, Some(alone)) => *alone,
+        _ => row[0],
+    }
 }
 
 /// Tiles by place, full or only their left part, from which roots and proofs are computed.

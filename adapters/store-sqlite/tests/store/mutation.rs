@@ -30,9 +30,7 @@ async fn blocks(knife: &mut SqliteConnection) -> Vec<Block> {
 }
 
 fn walk_all(blocks: &[Block]) -> Result<Head, autopilot_store_sqlite::Broken> {
-    blocks
-        .iter()
-        .try_fold(Head::empty(), |head, block| walk(&head, block, &mut |_| {}))
+    walk(&Head::empty(), blocks, &mut |_| {})
 }
 
 async fn replace(knife: &mut SqliteConnection, block: &Block) {

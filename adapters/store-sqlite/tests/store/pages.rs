@@ -255,3 +255,40 @@ async fn a_search_finds_what_a_look_at_all_rows_finds_also_in_a_ledger_of_an_ear
     }
     store.close().await;
 }
+
+#[tokio::test]
+async fn facts_are_found_behind_blocks_of_any_length() {
+    let world = World::new();
+    let (mut store, _) = world.open().await;
+    let mut pen = Pen::at(store.head());
+    let mut all = Vec::new();
+    // Two are longer than what is read for a page at once; the small ones become a segment.
+    for count in [4_000, 900, 4_000].into_iter().chain([1, 2, 3].repeat(60)) {
+        let block: Vec<_> = (0..count).map(|_| pen.next()).collect();
+        let commit = Commit {
+            facts: &block,
+            ..Commit::default()
+        };
+        store.append(commit).await.unwrap();
+        all.extend(block);
+    }
+    let reader = store.reader();
+    let ends = [0, 3_999, 4_000, 4_001, 4_900, 8_899, 8_900, 8_901, 9_001, 9_259];
+    for compacted in [false, true] {
+        if compacted {
+            assert!(store.compact().await.unwrap().segments > 0);
+        }
+        for after in ends {
+            let found = reader.facts(after as u64, 5).await.unwrap();
+            assert_eq!(found, all[after..all.len().min(after + 5)], "after {after}");
+        }
+        for after in [4_000, 4_001, 8_900, 8_950] {
+            let mut read = Vec::new();
+            let keep = |fact: &autopilot_events::Recorded| read.push(fact.clone());
+            let from = all[after - 1].head();
+            let head = reader.replay(&from, &mut |_| {}, keep).await.unwrap();
+            assert_eq!((read.as_slice(), head), (&all[after..], store.head()));
+        }
+    }
+    assert!(reader.facts(all.len() as u64, 5).await.unwrap().is_empty());
+}

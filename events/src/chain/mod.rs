@@ -1,4 +1,10 @@
 //! The blake3 chain over stored bytes, and the framing of facts in a block. `docs/BYTE_LAYOUT.md` is the specification.
+mod runs;
+#[cfg(target_arch = "x86_64")]
+mod wide;
+
+pub use runs::{Run, link_runs};
+
 use crate::{envelope::MAX_FACT_BYTES, words::ChainHash};
 
 /// Chain value before the first fact: the blake3 digest of this text.
@@ -42,10 +48,23 @@ pub fn push_frame(block: &mut Vec<u8>, fact: &[u8]) {
 }
 
 /// The facts of a block, in order, as they lie there.
-pub fn frames(block: &[u8]) -> impl Iterator<Item = Result<&[u8], FrameError>> {
-    let mut offset = 0;
-    std::iter::from_fn(move || {
-        let rest = block.get(offset..).filter(|rest| !rest.is_empty())?;
+pub fn frames(block: &[u8]) -> Frames<'_> {
+    Frames { block, offset: 0 }
+}
+
+/// What [`frames`] gives. Nothing after a broken frame, which can't be trusted to end where it seems to.
+#[derive(Clone, Debug)]
+pub struct Frames<'a> {
+    block: &'a [u8],
+    offset: usize,
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<&'a [u8], FrameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let offset = self.offset;
+        let rest = self.block.get(offset..).filter(|rest| !rest.is_empty())?;
         let frame = match rest.split_first_chunk::<4>() {
             None => Err(FrameError::Short { offset }),
             Some((length, body)) => match u32::from_le_bytes(*length) as usize {
@@ -53,12 +72,9 @@ pub fn frames(block: &[u8]) -> impl Iterator<Item = Result<&[u8], FrameError>> {
                 length => body.get(..length).ok_or(FrameError::Short { offset }),
             },
         };
-        offset = match frame {
-            Ok(fact) => offset + 4 + fact.len(),
-            Err(_) => block.len(), // nothing after a broken frame can be trusted to start where it seems to
-        };
+        self.offset = frame.map_or(self.block.len(), |fact| offset + 4 + fact.len());
         Some(frame)
-    })
+    }
 }
 
 #[cfg(test)]

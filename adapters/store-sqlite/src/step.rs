@@ -1,0 +1,168 @@
+//! Reading block after block, some at a time, with the chain recomputed on the way.
+use std::ops::ControlFlow;
+
+use autopilot_events::{Head, Recorded, words::ChainHash};
+use sqlx::SqliteConnection;
+
+use crate::{
+    block::{Block, Broken, walk, walk_on},
+    error::ReadError,
+    scan::{Key, Row, Scan},
+};
+
+/// Bytes after which a step ends, so that no read transaction lasts and progress is told.
+pub(crate) const STEP_BYTES: usize = 4 << 20;
+
+/// Bytes of blocks that are read before they are walked over: eight segments, whose chains are recomputed side by side.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// The same for a page of facts, of which few may be wanted.
+pub(crate) const PAGE_STEP_BYTES: usize = 256 << 10;
+
+/// Reads on from `at`, whole blocks of `limit_bytes` together or a little more, and moves it. Breaks at the end of the ledger.
+pub(crate) async fn step(
+    connection: &mut SqliteConnection,
+    at: &mut Head,
+    limit_bytes: usize,
+    each: &mut (dyn FnMut(&Recorded) + Send),
+) -> Result<ControlFlow<()>, ReadError> {
+    let mut bytes = 0;
+    // Starts with the block that holds `at`, and so does going on where no block begins behind it: a compaction may have
+    // merged the block that ended there with others.
+    let (mut holding, mut held) = (at.sequence > 0, (at.sequence == 0).then_some(0));
+    loop {
+        let from = if holding { at.sequence } else { at.sequence + 1 };
+        let Batch { mut blocks, failed } =
+            batch(connection, from, holding, limit_bytes.saturating_sub(bytes)).await?;
+        let (before, sure) = (at.sequence, held == Some(at.sequence));
+        let found = size(&blocks);
+        match blocks.first() {
+            None if holding => {
+                let sequence = at.sequence;
+                return Err(ReadError::BeyondEnd { sequence });
+            }
+            None if sure => return Ok(ControlFlow::Break(())),
+            Some(first) if holding || sure || first.first_sequence == from => {
+                held = holding.then_some(at.sequence).or(held);
+                if first.first_sequence <= at.sequence {
+                    let first = blocks.remove(0);
+                    rejoin(at, &first, each)?;
+                }
+                walk_on(at, blocks, each)?;
+                holding = false;
+            }
+            None | Some(_) => holding = true,
+        }
+        failed.map_or(Ok(()), Err)?;
+        // A long block that `at` stands at the end of is no step.
+        bytes += if at.sequence > before { found } else { 0 };
+        if bytes >= limit_bytes {
+            return Ok(ControlFlow::Continue(()));
+        }
+    }
+}
+
+/// Whole blocks that lie one after the other, and what came instead of the next one.
+pub(crate) struct Batch {
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) failed: Option<ReadError>,
+}
+
+/// Blocks from the one that begins with number `from` on, or from the one that holds it: of [`BATCH_BYTES`] or of
+/// `limit_bytes` together or a little more. None after the last one.
+pub(crate) async fn batch(
+    connection: &mut SqliteConnection,
+    from: u64,
+    holding: bool,
+    limit_bytes: usize,
+) -> Result<Batch, ReadError> {
+    // The sizes of blocks are known from the heads of their rows. One statement, since a compaction may go on beside it.
+    let start = match holding {
+        true => {
+            format!("coalesce((SELECT max(first_sequence) FROM block WHERE first_sequence <= {from}), 0)")
+        }
+        false => from.to_string(),
+    };
+    let limit = limit_bytes.clamp(1, BATCH_BYTES);
+    let text = format!(
+        "SELECT first_sequence, count, prev_chain, chain, bytes FROM block \
+         WHERE first_sequence >= {start} AND first_sequence <= (SELECT max(first_sequence) FROM \
+         (SELECT first_sequence, sum(size) OVER (ORDER BY first_sequence) - size AS before FROM \
+         (SELECT first_sequence, length(bytes) AS size FROM block WHERE first_sequence >= {start} \
+         ORDER BY first_sequence LIMIT 64)) WHERE before < {limit}) ORDER BY first_sequence"
+    );
+    let mut locked = connection.lock_handle().await?;
+    let mut blocks = Vec::new();
+    let read = Scan::prepare(&mut locked, &text)?.run(Key::None, |row| {
+        blocks.push(block_of(row)?);
+        Ok(())
+    });
+    match read {
+        Err(error) if blocks.is_empty() => Err(error),
+        read => Ok(Batch {
+            blocks,
+            failed: read.err(),
+        }),
+    }
+}
+
+fn block_of(row: &Row<'_>) -> Result<Block, ReadError> {
+    let number = |column| {
+        let number = row.number(column).and_then(|number| u64::try_from(number).ok());
+        number.ok_or(ReadError::Row { table: "block" })
+    };
+    let first_sequence = number(0)?;
+    let chain = |column| {
+        let hash = ChainHash::try_from(row.bytes(column).unwrap_or_default());
+        hash.map_err(|_| Broken::at(first_sequence, "its block's chain value is not 32 bytes long"))
+    };
+    Ok(Block {
+        first_sequence,
+        count: number(1)?,
+        prev_chain: chain(2)?,
+        chain: chain(3)?,
+        bytes: row.bytes(4).ok_or(ReadError::Row { table: "block" })?.to_vec(),
+    })
+}
+
+/// Bytes of their facts.
+pub(crate) fn size(batch: &[Block]) -> usize {
+    batch.iter().map(|block| block.bytes.len()).sum()
+}
+
+/// Goes through the block that holds `at`, checking that it gives the same chain value there.
+fn rejoin(at: &mut Head, block: &Block, each: &mut (dyn FnMut(&Recorded) + Send)) -> Result<(), ReadError> {
+    let (from, mut there) = (*at, None::<ChainHash>);
+    if block.last_sequence() < from.sequence {
+        return Err(ReadError::BeyondEnd {
+            sequence: from.sequence,
+        });
+    }
+    if block.last_sequence() == from.sequence {
+        there = Some(block.chain);
+    } else {
+        *at = walk(&before(block), std::slice::from_ref(block), &mut |fact| {
+            if fact.fact.sequence == from.sequence {
+                there = Some(fact.chain);
+            } else if fact.fact.sequence > from.sequence && there == Some(from.chain) {
+                each(fact);
+            }
+        })?;
+    }
+    if there != Some(from.chain) {
+        *at = from;
+        return Err(ReadError::OtherChain {
+            sequence: from.sequence,
+        });
+    }
+    Ok(())
+}
+
+/// The head right before a block, as the block itself tells it.
+pub(crate) fn before(block: &Block) -> Head {
+    Head {
+        sequence: block.first_sequence.saturating_sub(1),
+        chain: block.prev_chain,
+        recorded_at_ms: i64::MIN,
+    }
+}
