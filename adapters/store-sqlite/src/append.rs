@@ -270,7 +270,7 @@ async fn advance_streams(
         advanced.push((*stream, *last));
     }
     let statement = [
-        "INSERT INTO stream VALUES",
+        "INSERT INTO stream",
         "(?,?)",
         "ON CONFLICT(stream) DO UPDATE SET version = excluded.version",
     ];
@@ -303,7 +303,7 @@ async fn claim_keys(connection: &mut SqliteConnection, facts: &[Recorded]) -> Re
             });
         }
     }
-    let statement = ["INSERT INTO idempotency VALUES", "(?,?,?)", ""];
+    let statement = ["INSERT INTO idempotency", "(?,?,?)", ""];
     let inserted = insert_many(connection, statement, &claims, |q, (key, sequence, digest)| {
         q.bind((*key).to_owned())
             .bind(*sequence as i64)

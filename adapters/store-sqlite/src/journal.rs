@@ -84,11 +84,7 @@ pub(crate) async fn write(
     connection: &mut SqliteConnection,
     lines: &[JournalEntry],
 ) -> Result<(), sqlx::Error> {
-    let statement = [
-        "INSERT INTO journal(at_ms, kind, subject, text) VALUES",
-        "(?,?,?,?)",
-        "",
-    ];
+    let statement = ["INSERT INTO journal(at_ms, kind, subject, text)", "(?,?,?,?)", ""];
     insert_many(connection, statement, lines, |q, line| {
         q.bind(line.at_ms)
             .bind(cut(&line.kind))

@@ -81,7 +81,7 @@ async fn change(
         digests.history.add(&row.canonical());
     }
     let statement = [
-        "INSERT INTO history VALUES",
+        "INSERT INTO history",
         "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
         // Not the place in the order, which never changes: its index is left alone then.
         "ON CONFLICT(job_id) DO UPDATE SET role = excluded.role, native_id = excluded.native_id, \

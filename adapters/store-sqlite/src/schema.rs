@@ -21,6 +21,13 @@ pub(crate) const APPLICATION_ID: i64 = 0x4170_6c4c;
 /// How long a statement waits for another connection's lock. Only a checkpoint can hold one for long.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// Distinct statements of the writer that stay prepared: each of those with many rows has nine sizes.
+const STATEMENTS: usize = 256;
+
+/// Pages in the write-ahead log before it is folded in: 16 MiB. Keys are random, so that a commit touches many pages of
+/// indexes; those that many commits touch are written into the database once.
+const CHECKPOINT_PAGES: &str = "4096";
+
 const TABLES: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE block(
@@ -71,6 +78,8 @@ pub(crate) fn writing(path: &Path) -> SqliteConnectOptions {
     options(path)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        .statement_cache_capacity(STATEMENTS)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
 }
 
 /// Options of connections that only read. `immutable` is for media that can't be written at all.

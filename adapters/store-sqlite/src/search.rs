@@ -110,7 +110,7 @@ pub(crate) async fn learn(
         let place = i64::try_from(place).unwrap_or(i64::MAX);
         entries.extend(keys(fact, patch).into_iter().map(|key| (key, place)));
     }
-    let statement = ["INSERT OR IGNORE INTO history_search VALUES", "(?,?)", ""];
+    let statement = ["INSERT OR IGNORE INTO history_search", "(?,?)", ""];
     insert_many(connection, statement, &entries, |q, (key, place)| {
         q.bind(key.clone()).bind(*place)
     })

@@ -3,34 +3,31 @@ use sqlx::{AssertSqlSafe, SqliteConnection, sqlite::SqliteRow};
 
 pub(crate) type SqliteQuery<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
-/// Rows in one statement at most; four columns stay far below SQLite's 32,766 parameters.
+/// Rows in one statement at most; fifteen columns stay far below SQLite's 32,766 parameters.
 const ROWS_MAX: usize = 256;
 
-/// Cuts `items` into pieces of 256, 64, 16, 4 or 1, so that only five texts of a statement exist.
-fn pieces<T>(mut items: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = [ROWS_MAX, 64, 16, 4, 1]
-            .into_iter()
-            .find(|size| *size <= items.len())?;
-        let (piece, rest) = items.split_at(size);
-        items = rest;
-        Some(piece)
-    })
+/// Cuts `items` into pieces, and says how many rows the statement of each has: the next power of two, so that only nine
+/// texts of a statement exist and one statement does for most pieces. Each is a way to SQLite's thread and back. What is not
+/// bound is NULL.
+fn pieces<T>(items: &[T]) -> impl Iterator<Item = (usize, &[T])> {
+    let pieces = items.chunks(ROWS_MAX);
+    pieces.map(|piece| (piece.len().next_power_of_two(), piece))
 }
 
 fn repeated(tuple: &str, count: usize) -> String {
     vec![tuple; count].join(",")
 }
 
-/// Runs `{before} (?,…),(?,…) {after}` over all items; `bind` binds the columns of one.
+/// Runs `{into} … (?,…),(?,…) … {after}` over all items; `bind` binds the columns of one, of which the first is never NULL.
 pub(crate) async fn insert_many<T>(
     connection: &mut SqliteConnection,
-    [before, tuple, after]: [&str; 3],
+    [into, tuple, after]: [&str; 3],
     items: &[T],
     bind: impl for<'q> Fn(SqliteQuery<'q>, &T) -> SqliteQuery<'q>,
 ) -> Result<(), sqlx::Error> {
-    for piece in pieces(items) {
-        let text = format!("{before} {} {after}", repeated(tuple, piece.len()));
+    for (rows, piece) in pieces(items) {
+        let values = repeated(tuple, rows);
+        let text = format!("{into} SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL {after}");
         let mut query = sqlx::query(AssertSqlSafe(text));
         for item in piece {
             query = bind(query, item);
@@ -48,8 +45,8 @@ pub(crate) async fn select_in<T>(
     bind: impl for<'q> Fn(SqliteQuery<'q>, &T) -> SqliteQuery<'q>,
 ) -> Result<Vec<SqliteRow>, sqlx::Error> {
     let mut found = Vec::new();
-    for piece in pieces(keys) {
-        let text = format!("{before} IN ({})", repeated("?", piece.len()));
+    for (rows, piece) in pieces(keys) {
+        let text = format!("{before} IN ({})", repeated("?", rows));
         let mut query = sqlx::query(AssertSqlSafe(text));
         for key in piece {
             query = bind(query, key);

@@ -49,7 +49,7 @@ fn hashes(bytes: &[u8]) -> Result<Vec<TreeHash>, ReadError> {
 
 /// Writes the tiles that a commit completed.
 pub(crate) async fn write(connection: &mut SqliteConnection, tiles: &[Tile]) -> Result<(), sqlx::Error> {
-    let statement = ["INSERT INTO tile VALUES", "(?,?,?)", ""];
+    let statement = ["INSERT INTO tile", "(?,?,?)", ""];
     insert_many(connection, statement, tiles, |q, tile| {
         let bytes: Vec<u8> = tile.hashes.iter().flat_map(|hash| hash.0).collect();
         q.bind(place(tile.id)).bind(tile.root.to_vec()).bind(bytes)
