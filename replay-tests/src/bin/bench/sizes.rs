@@ -32,7 +32,9 @@ pub async fn measure(
         ledgers.push((*facts, path, there));
     }
     if let Some((_, path, _)) = ledgers.first() {
-        report.figure(replay::chain_and_tree(path, rounds)?);
+        for figure in replay::chain_and_tree(path, rounds)? {
+            report.figure(figure);
+        }
     }
     for (facts, path, _) in &ledgers {
         // Every round of a long replay costs seconds; the short one shows the spread.
