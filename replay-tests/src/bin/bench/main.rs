@@ -3,7 +3,6 @@
 //! to a folder.
 mod alone;
 mod append;
-mod binding;
 mod calibrate;
 mod chart;
 mod cpu;
@@ -33,9 +32,6 @@ struct Args {
     /// Leaves out appends.
     #[arg(long)]
     no_append: bool,
-    /// Measures only what sqlx costs against SQLite's own interface.
-    #[arg(long)]
-    binding: bool,
     /// Leaves out everything that needs built ledgers.
     #[arg(long)]
     no_sizes: bool,
@@ -90,13 +86,6 @@ async fn main() -> anyhow::Result<()> {
 
 async fn measure(args: &Args, folder: &Path) -> anyhow::Result<()> {
     let mut report = Report::begin();
-    if args.binding {
-        let scratch = tempfile::Builder::new().prefix("binding-").tempdir_in(folder)?;
-        for figure in binding::figures(scratch.path(), args.rounds).await? {
-            println!("{}", figure.row());
-        }
-        return Ok(());
-    }
     if !args.no_append {
         let scratch = tempfile::Builder::new().prefix("append-").tempdir_in(folder)?;
         report.appends(append::figures(scratch.path(), args.rounds).await?);

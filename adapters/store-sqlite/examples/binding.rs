@@ -1,6 +1,7 @@
 //! What the way to SQLite costs: the statements of a commit through sqlx, whose thread runs them one by one, and through the
 //! C interface in the calling thread, in turns on two files of the same kind. Nothing is synced: the disk is not what is
-//! asked about.
+//! asked about. `cargo run --release -p autopilot-store-sqlite --example binding`, twelve rounds, prints medians.
+#![allow(clippy::unwrap_used, unsafe_code)]
 use std::{
     collections::HashMap,
     ffi::{CStr, CString},
@@ -9,11 +10,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{bail, ensure};
 use libsqlite3_sys as c;
+use nix::sys::resource::{UsageWho, getrusage};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use crate::{cpu::cpu_time, table::Figure};
+type Failed = Box<dyn std::error::Error>;
+
+/// Rounds, after one that warms both up.
+const ROUNDS: usize = 12;
+
+/// Processor time of all threads of this process.
+fn cpu_time() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+    let micros = |time: nix::sys::time::TimeVal| time.tv_sec() * 1_000_000 + time.tv_usec();
+    Duration::from_micros((micros(usage.user_time()) + micros(usage.system_time())).unsigned_abs())
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
 
 const TABLES: &str = "
 PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF;
@@ -90,7 +107,7 @@ fn commit(n: usize, decisions: usize) -> Vec<Statement> {
     all
 }
 
-async fn by_sqlx(connection: &mut SqliteConnection, statements: Vec<Statement>) -> anyhow::Result<()> {
+async fn by_sqlx(connection: &mut SqliteConnection, statements: Vec<Statement>) -> Result<(), Failed> {
     for (text, values) in statements {
         let mut query = sqlx::query(AssertSqlSafe(text));
         for value in values {
@@ -111,9 +128,8 @@ struct Direct {
     prepared: HashMap<String, *mut c::sqlite3_stmt>,
 }
 
-#[allow(unsafe_code)]
 impl Direct {
-    fn open(path: &Path) -> anyhow::Result<Direct> {
+    fn open(path: &Path) -> Result<Direct, Failed> {
         let name = CString::new(path.to_string_lossy().as_bytes())?;
         let (mut database, tables) = (null_mut(), CString::new(TABLES)?);
         // The strings end in zero and outlive the calls.
@@ -128,16 +144,16 @@ impl Direct {
         Ok(direct)
     }
 
-    fn check(&self, code: i32) -> anyhow::Result<()> {
+    fn check(&self, code: i32) -> Result<(), Failed> {
         if matches!(code, c::SQLITE_OK | c::SQLITE_DONE | c::SQLITE_ROW) {
             return Ok(());
         }
         // SQLite's own text, valid until its next call.
         let why = unsafe { CStr::from_ptr(c::sqlite3_errmsg(self.database)) };
-        bail!("SQLite: {}", why.to_string_lossy())
+        Err(format!("SQLite: {}", why.to_string_lossy()).into())
     }
 
-    fn run(&mut self, statements: &[Statement]) -> anyhow::Result<()> {
+    fn run(&mut self, statements: &[Statement]) -> Result<(), Failed> {
         for (text, values) in statements {
             let statement = match self.prepared.get(text) {
                 Some(statement) => *statement,
@@ -179,7 +195,6 @@ impl Direct {
     }
 }
 
-#[allow(unsafe_code)]
 impl Drop for Direct {
     fn drop(&mut self) {
         for statement in self.prepared.values() {
@@ -189,24 +204,20 @@ impl Drop for Direct {
     }
 }
 
-/// Microseconds of a commit, by sqlx and directly: processor time, then wall time.
-pub async fn figures(folder: &Path, rounds: usize) -> anyhow::Result<Vec<Figure>> {
-    let mut figures = Vec::new();
+#[tokio::main]
+async fn main() -> Result<(), Failed> {
+    let folder = tempfile::tempdir_in(".")?;
+    println!("| decisions | sqlx: CPU, wall | C interface: CPU, wall | ratio of CPU |\n|---|---|---|---|");
     for decisions in [1, 16, 256] {
         let options = SqliteConnectOptions::new().create_if_missing(true);
-        let mut by = options
-            .filename(folder.join(format!("sqlx-{decisions}.db")))
-            .connect()
-            .await?;
+        let path = |name: &str| folder.path().join(format!("{name}-{decisions}.db"));
+        let mut by = options.filename(path("sqlx")).connect().await?;
         sqlx::raw_sql(TABLES).execute(&mut by).await?;
-        let mut direct = Direct::open(&folder.join(format!("direct-{decisions}.db")))?;
-        let name = |what| format!("commit of {decisions} decisions by sqlx / by the C interface, {what}");
-        let (mut cpu, mut wall) = (Figure::new(name("CPU"), "µs"), Figure::new(name("wall"), "µs"));
-        let mut n = 1;
-        for round in 0..=rounds {
-            let work: Vec<_> = (n..n + COMMITS).map(|n| commit(n, decisions)).collect();
-            n += COMMITS;
-            let mut took = [(Duration::ZERO, Duration::ZERO); 2];
+        let mut direct = Direct::open(&path("direct"))?;
+        let mut took = [const { (Vec::new(), Vec::new()) }; 2];
+        for round in 0..=ROUNDS {
+            let first = round * COMMITS + 1;
+            let work: Vec<_> = (first..first + COMMITS).map(|n| commit(n, decisions)).collect();
             // Each is the first one every other round: what the first one leaves to be written, the second one waits for.
             for turn in [round % 2, 1 - round % 2] {
                 let (begun, since) = (Instant::now(), cpu_time());
@@ -216,24 +227,24 @@ pub async fn figures(folder: &Path, rounds: usize) -> anyhow::Result<Vec<Figure>
                         _ => direct.run(statements)?,
                     }
                 }
-                took[turn] = (cpu_time() - since, begun.elapsed());
+                let each = |time: Duration| time.as_secs_f64() * 1e6 / COMMITS as f64;
+                if round > 0 {
+                    took[turn].0.push(each(cpu_time() - since));
+                    took[turn].1.push(each(begun.elapsed()));
+                }
             }
-            let [ours, theirs] = took;
-            let each = |time: Duration| time.as_secs_f64() * 1e6 / COMMITS as f64;
-            if round > 0 {
-                cpu.add(each(ours.0), each(theirs.0));
-                wall.add(each(ours.1), each(theirs.1));
-            }
-        }
-        let rows = |text: &str| format!("SELECT count(*) FROM {text}");
-        for table in ["stream", "idempotency", "block"] {
-            let found: i64 = sqlx::query_scalar(AssertSqlSafe(rows(table)))
-                .fetch_one(&mut by)
-                .await?;
-            ensure!(found > 0, "{table} is empty");
         }
         by.close().await?;
-        figures.extend([cpu, wall]);
+        let [ours, theirs] = took;
+        let ratios: Vec<f64> = ours.0.iter().zip(&theirs.0).map(|(a, b)| a / b).collect();
+        println!(
+            "| {decisions} | {:.0} µs, {:.0} µs | {:.0} µs, {:.0} µs | {:.2} |",
+            median(&ours.0),
+            median(&ours.1),
+            median(&theirs.0),
+            median(&theirs.1),
+            median(&ratios)
+        );
     }
-    Ok(figures)
+    Ok(())
 }
