@@ -1,13 +1,15 @@
 //! Outstanding work, derived from facts: intents that have no outcome yet. A restart derives the same list.
 use autopilot_events::{
     pb::Purpose,
-    words::{EventId, JobId, Msat, PaymentHash},
+    words::{EventId, JobId, MessageId, Msat, PaymentHash},
 };
 use autopilot_projections::{
     State,
     jobs::{Job, Money, Work},
     purchases::{Purchase, Winner},
 };
+
+use crate::chat;
 
 /// Something to be done to the outside world. Equal effects are the same piece of work; each has a rule in its adapter
 /// that makes repeating harmless.
@@ -19,6 +21,11 @@ pub enum Effect {
         job: JobId,
         /// Which attempt.
         attempt: u32,
+    },
+    /// Have the model answer a message. Harmless to repeat: nothing was recorded of a try that was dropped.
+    Answer {
+        /// Which message.
+        message: MessageId,
     },
     /// Fetch the inputs of a job that lie elsewhere. Harmless to repeat: reading changes nothing.
     Resolve {
@@ -104,6 +111,8 @@ pub fn outstanding(state: &State) -> Vec<Effect> {
     let owed_receipt = |p: &Purchase| p.winner.as_ref().and_then(Winner::owed_receipt).is_some();
     let receipts = state.purchases.listened().filter(|(_, p)| owed_receipt(p));
     effects.extend(receipts.map(|(id, _)| Effect::Receipt { purchase: *id }));
+    let message = chat::due(state).map(|waiting| waiting.message);
+    effects.extend(message.map(|message| Effect::Answer { message }));
     let head = state.heads.unpublished();
     effects.extend(head.map(|head| Effect::PublishHead { size: head.size }));
     effects.extend(

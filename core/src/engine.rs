@@ -4,7 +4,7 @@ use autopilot_events::{Draft, Head, Recorded, envelope, pb::Source};
 use autopilot_projections::State;
 
 use crate::{
-    Effect, Input, Refusal, alerts, buy_mode, buyer, canary, commanded, effects, forget, heads,
+    Effect, Input, Refusal, alerts, buy_mode, buyer, canary, chat, commanded, effects, forget, heads,
     input::{Command, Readiness, WalletInput},
     jobs, milestones, money, offers, presence,
     presence::Presence,
@@ -123,6 +123,7 @@ impl Engine {
             Input::Refund(offered) => refund::offered(&self.state, offered, now_ms),
             Input::Resolved(inputs) => Ok(jobs::resolved(&self.state, inputs)),
             Input::Worked(worked) => Ok(jobs::worked(&self.state, worked, now_ms)),
+            Input::Replied(replied) => Ok(chat::replied(&self.state, replied)),
             Input::Invoiced(invoice) => Ok(jobs::invoiced(&self.state, invoice)),
             Input::Signed(signed) => Ok(jobs::signed(&self.state, signed)),
             Input::Published {
@@ -175,6 +176,8 @@ impl Engine {
             Command::FinishCanary(finished) => Ok(canary::finish(&self.state, finished)),
             Command::StartBuyMode(terms) => buy_mode::start(&self.state, terms, now_ms),
             Command::StopBuyMode => buy_mode::stop(&self.state),
+            Command::Ask { asked, begins } => chat::ask(&self.state, asked, begins),
+            Command::StopAnswer(message) => chat::stop(&self.state, message),
             Command::NoteCommanded(commanded) => Ok(commanded::begun(commanded)),
             Command::NoteAnswered(answered) => Ok(commanded::answered(answered)),
             Command::Forget { subject, reason } => forget::forget(&self.state, subject, reason),

@@ -33,6 +33,10 @@ pub fn needed(state: &State, subject: &str) -> Option<&'static str> {
             let runs = mode.is_some_and(|mode| hex::encode(&mode.terms.buy_mode_id) == id);
             runs.then_some("the buy mode still asks with this text")
         }
+        "chat" => {
+            let waits = state.chat.waiting().any(|(_, waiting)| named(&waiting.thread));
+            waits.then_some("a message of it still waits for its answer")
+        }
         _ => None,
     }
 }
@@ -43,7 +47,7 @@ pub fn needed(state: &State, subject: &str) -> Option<&'static str> {
 /// [`Code::NotFound`] for no such kind of subject, [`Code::StillNeeded`] with the cause.
 pub fn forget(state: &State, subject: String, reason: ForgetReason) -> Result<Vec<Draft>, Refusal> {
     if !is_forgettable(&subject) {
-        let sentence = format!("{subject:?} names no job, purchase or buy mode");
+        let sentence = format!("{subject:?} names no job, purchase, buy mode or conversation");
         return Err(Refusal::new(Code::NotFound, sentence));
     }
     if let Some(why) = needed(state, &subject) {

@@ -2,7 +2,7 @@
 use autopilot_events::{
     Event, pb,
     texts::forgotten_key,
-    words::{EventId, JobId, Msat, PaymentHash, PublicKey},
+    words::{EventId, JobId, MessageId, Msat, PaymentHash, PublicKey},
 };
 
 use crate::{
@@ -13,8 +13,8 @@ use crate::{
 };
 
 pub use crate::keys::{
-    answered_key, channel_closed_key, channel_opened_key, commanded_key, forwarded_key, invoice_key,
-    market_key, onchain_key, receipt_key, received_key, sent_key,
+    answered_key, channel_closed_key, channel_opened_key, chat_key, chat_outcome_key, commanded_key,
+    forwarded_key, invoice_key, market_key, onchain_key, receipt_key, received_key, sent_key,
 };
 
 /// One input.
@@ -36,6 +36,8 @@ pub enum Input {
     Resolved(ResolvedInputs),
     /// The model's answer to an attempt.
     Worked(Worked),
+    /// What the model made of a message to it.
+    Replied(Replied),
     /// The wallet made the invoice of a job.
     Invoiced(pb::InvoiceIssued),
     /// An event was composed and signed, its bytes sealed away.
@@ -194,6 +196,17 @@ pub struct Worked {
     pub attempt: u32,
     /// What came of it.
     pub outcome: Outcome,
+}
+
+/// What the model made of a message to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replied {
+    /// The message.
+    pub message: MessageId,
+    /// What came of it; one that may succeed later leaves the message waiting.
+    pub outcome: Outcome,
+    /// Earlier messages of the conversation that the model was not given.
+    pub left_out: u32,
 }
 
 /// What came of an attempt.
@@ -394,11 +407,20 @@ pub enum Command {
     AcknowledgeAlert(String),
     /// A face has shown that this sum of sats was reached.
     Celebrate(u64),
+    /// A message to the model of this machine; its text is sealed away.
+    Ask {
+        /// Without the message before it, which the ledger knows.
+        asked: pb::ChatAsked,
+        /// It begins its conversation.
+        begins: bool,
+    },
+    /// No answer is wanted any more.
+    StopAnswer(MessageId),
     /// A program's command over HTTP, before it is carried out.
     NoteCommanded(pb::ControlCommanded),
     /// What it was answered.
     NoteAnswered(pb::ControlAnswered),
-    /// Forget the texts of a subject (`job/…`, `purchase/…`, `buy_mode/…`).
+    /// Forget the texts of a subject (`job/…`, `purchase/…`, `buy_mode/…`, `chat/…`).
     Forget {
         /// Whose key is dropped.
         subject: String,
@@ -423,6 +445,7 @@ impl Input {
             Input::Wallet(WalletInput::OnchainLeft(t)) => onchain_key(&t.txid),
             Input::Wallet(WalletInput::Forwarded(f)) => forwarded_key(&f.event_id),
             Input::Person(Command::Forget { subject, .. }) => forgotten_key(subject),
+            Input::Person(Command::Ask { asked, .. }) => chat_key(&asked.message_id),
             Input::Person(Command::NoteCommanded(c)) => commanded_key(&c.key_digest),
             Input::Person(Command::NoteAnswered(c)) => answered_key(&c.key_digest),
             _ => return None,
@@ -439,6 +462,10 @@ impl Input {
             Input::Worked(Worked {
                 outcome: Outcome::Done { output, .. },
                 ..
+            })
+            | Input::Replied(Replied {
+                outcome: Outcome::Done { output, .. },
+                ..
             }) => Some(output),
             Input::Signed(signed) | Input::Person(Command::Buy { event: signed, .. }) => {
                 Some(signed.event.get_or_insert_default())
@@ -446,6 +473,7 @@ impl Input {
             Input::Answer(answer) => Some(&mut answer.body),
             Input::Receipted(receipt) => Some(receipt.receipt.get_or_insert_default()),
             Input::HeadSeen(seen) => Some(&mut seen.event),
+            Input::Person(Command::Ask { asked, .. }) => Some(asked.text.get_or_insert_default()),
             Input::Person(Command::StartBuyMode(terms)) => Some(terms.prompt.get_or_insert_default()),
             _ => None,
         }
@@ -481,6 +509,12 @@ impl Input {
             }
             // For whatever reason: it is forgotten.
             (Input::Person(Command::Forget { .. }), Event::TextForgotten(_)) => true,
+            // The same text of the same conversation has the same commitment, however often it is sealed.
+            (Input::Person(Command::Ask { asked, .. }), Event::ChatAsked(m)) => {
+                let commitment =
+                    |text: &Option<pb::BodyRef>| text.as_ref().map(|text| text.commitment.clone());
+                asked.thread_id == m.thread_id && commitment(&asked.text) == commitment(&m.text)
+            }
             (Input::Person(Command::NoteCommanded(c)), Event::ControlCommanded(m)) => c == m,
             // The first outcome stands.
             (Input::Person(Command::NoteAnswered(_)), Event::ControlAnswered(_)) => true,

@@ -43,6 +43,16 @@ pub fn receipt_key(job_id: &[u8]) -> String {
     format!("receipt/{}", hex::encode(job_id))
 }
 
+/// Idempotency key of a message to the model of this machine.
+pub fn chat_key(message_id: &[u8]) -> String {
+    format!("chat/{}", hex::encode(message_id))
+}
+
+/// Idempotency key of what became of that message: how its answer is found.
+pub fn chat_outcome_key(message_id: &[u8]) -> String {
+    format!("chat/{}/outcome", hex::encode(message_id))
+}
+
 /// Idempotency key of a program's command, by the digest of the key that the program chose.
 pub fn commanded_key(key_digest: &[u8]) -> String {
     format!("control/{}", hex::encode(key_digest))

@@ -6,6 +6,7 @@ pub mod buy_mode;
 mod buyer;
 pub mod canary;
 mod chain;
+pub mod chat;
 mod choice;
 mod commanded;
 pub mod content;

@@ -25,6 +25,12 @@ pub enum Code {
     AlreadyPaid,
     /// Something open still rests on it.
     StillNeeded,
+    /// A message to the model is longer than is taken.
+    TextTooLong,
+    /// As many messages as may wait for the model do.
+    TooManyWaiting,
+    /// As many conversations as are kept are kept.
+    TooManyThreads,
     /// It can't be undone any more.
     TooLate,
     /// An unknown critical fact: the ledger is read-only for this program.

@@ -225,6 +225,10 @@ catalogue! {
     MilestoneCelebrated = "milestone.celebrated" 1 false [];
     RelaysChanged = "relays.changed" 1 false [];
     ModelChosen = "model.chosen" 1 false [];
+    ChatAsked = "chat.asked" 1 false [thread_id: 32, message_id: 32];
+    ChatAnswered = "chat.answered" 1 false [thread_id: 32, message_id: 32];
+    ChatFailed = "chat.failed" 1 false [thread_id: 32, message_id: 32];
+    ChatStopped = "chat.stopped" 1 false [thread_id: 32, message_id: 32];
     ControlCommanded = "control.commanded" 1 false [key_digest: 32, params_digest: 32];
     ControlAnswered = "control.answered" 1 false [key_digest: 32];
 }

@@ -1,9 +1,13 @@
 //! Texts beside the facts: which fact refers to one, and what a subject is that can be forgotten.
 use crate::{Event, pb::BodyRef};
 
-/// What a subject's name begins with: a job that we served, a purchase of ours, a buy mode's prompt. The rest is the id
-/// in lower-case hexadecimal. Texts of other subjects (heads of others) are nobody's words and are kept.
-pub const FORGETTABLE: [&str; 3] = ["job/", "purchase/", "buy_mode/"];
+/// What a subject's name begins with: a job that we served, a purchase of ours, a buy mode's prompt, a conversation with
+/// the model. The rest is the id in lower-case hexadecimal. Texts of other subjects (heads of others) are nobody's words
+/// and are kept.
+pub const FORGETTABLE: [&str; 4] = ["job/", "purchase/", "buy_mode/", "chat/"];
+
+/// Bytes of one message to the model at most, for whoever takes it in and whoever decides about it.
+pub const MAX_CHAT_BYTES: u64 = 16 << 10;
 
 /// Idempotency key of the fact that a subject's texts are forgotten: once and for good.
 pub fn forgotten_key(subject: &str) -> String {
@@ -30,6 +34,8 @@ pub fn body_ref(event: &Event) -> Option<&BodyRef> {
         Event::PurchaseOffered(message) => message.result.as_ref(),
         Event::PurchaseRejected(message) => message.result.as_ref(),
         Event::BuyModeStarted(message) => message.prompt.as_ref(),
+        Event::ChatAsked(message) => message.text.as_ref(),
+        Event::ChatAnswered(message) => message.output.as_ref(),
         Event::HeadKept(message) => message.event.as_ref(),
         _ => None,
     }

@@ -118,6 +118,10 @@ thirty_two_bytes! {
     EventId;
     /// An x-only secp256k1 public key, as Nostr uses it (BIP340).
     PublicKey;
+    /// A conversation with the model of this machine ([`ThreadId::begun_by`]).
+    ThreadId;
+    /// A person's message in one ([`MessageId::derive`]).
+    MessageId;
     /// A link of the blake3 chain over the ledger.
     ChainHash;
     /// A blake3 digest of some bytes.
@@ -136,6 +140,29 @@ impl JobId {
             .update(b"\0")
             .update(native_id);
         JobId(*hasher.finalize().as_bytes())
+    }
+}
+
+impl MessageId {
+    /// `blake3("autopilot/chat/1" ‖ 0 ‖ key)`, of the idempotency key that the face chose: the same key is the same message.
+    pub fn derive(key: &str) -> MessageId {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"autopilot/chat/1\0").update(key.as_bytes());
+        MessageId(*hasher.finalize().as_bytes())
+    }
+}
+
+impl ThreadId {
+    /// `blake3("autopilot/thread/1" ‖ 0 ‖ message id)`, of the message that begins the conversation.
+    pub fn begun_by(message: &MessageId) -> ThreadId {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"autopilot/thread/1\0").update(&message.0);
+        ThreadId(*hasher.finalize().as_bytes())
+    }
+
+    /// Whose key the texts of this conversation are sealed under, and the name of its stream.
+    pub fn subject(&self) -> String {
+        format!("chat/{self}")
     }
 }
 

@@ -2,7 +2,7 @@
 //! first time this run passes that point. Without the variable every point is one comparison with nothing.
 //!
 //! Points are `commit.before/<fact>`, `commit.after/<fact>`, `effect.before/<effect>`, `effect.after/<effect>`, and
-//! `effect.during/run` at the first piece of a model's output.
+//! `effect.during/run` and `effect.during/answer` at the first piece of a model's output.
 //! Targets are `host`, `wallet` and `worker`; and `disk`, which kills nobody: it fills the file system that holds the
 //! file named in `AUTOPILOT_CRASH_BALLAST`.
 use std::{

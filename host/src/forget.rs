@@ -29,11 +29,11 @@ const DAY_MS: i64 = 24 * 3_600 * 1_000;
 /// Whose texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Whose {
-    /// One subject's: `job/<id>`, `purchase/<id>`.
+    /// One subject's: `job/<id>`, `purchase/<id>`, `chat/<id>`.
     Subject(String),
     /// All jobs' of one buyer.
     Buyer(PublicKey),
-    /// All whose first text was recorded before this (milliseconds since the Unix epoch).
+    /// All whose first text was recorded before this (milliseconds since the Unix epoch); conversations, whose last was.
     Before(i64),
 }
 
@@ -66,6 +66,7 @@ fn begun(fact: &Recorded) -> Option<&str> {
     let reference = match &fact.event {
         Event::JobReceived(m) => m.request.as_ref(),
         Event::BuyModeStarted(m) => m.prompt.as_ref(),
+        Event::ChatAsked(m) if m.previous == 0 => m.text.as_ref(),
         Event::EventSigned(m) if m.purpose == Purpose::Request as i32 => m.event.as_ref(),
         _ => None,
     };
@@ -125,7 +126,11 @@ async fn sweep(
             .filter_map(begun)
             .map(ToOwned::to_owned)
             .collect();
-        let readable = reader.readable_subjects(&subjects).await?;
+        let mut readable = reader.readable_subjects(&subjects).await?;
+        if let Whose::Before(ms) = whose {
+            let alive = gone_on_with(ledger, *ms).await?;
+            readable.retain(|subject| !alive.contains(subject));
+        }
         each(ledger, done, &readable, reason, rehearse).await?;
         // Recorded times never go back: behind this page everything is younger.
         if matches!(whose, Whose::Before(ms) if last.fact.recorded_at_ms >= *ms) {
@@ -133,6 +138,17 @@ async fn sweep(
         }
     }
     Ok(())
+}
+
+/// Conversations in which something happened at this time or after it: they are not old, however early they began.
+async fn gone_on_with(ledger: &Ledger, ms: i64) -> Result<BTreeSet<String>, SubmitError> {
+    ledger
+        .look(move |engine| {
+            let threads = engine.state().chat.threads();
+            let alive = threads.filter(|(_, thread)| thread.last_at_ms >= ms);
+            alive.map(|(id, _)| id.subject()).collect()
+        })
+        .await
 }
 
 async fn each(

@@ -29,4 +29,5 @@ pub mod session;
 pub mod setup;
 pub mod statement;
 pub mod tailnet;
+mod talk;
 mod treasury;

@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod buy_modes;
 pub mod canaries;
 pub mod chart;
+pub mod chat;
 pub mod custody;
 pub mod difference;
 pub mod earnings;

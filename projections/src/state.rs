@@ -3,7 +3,7 @@ use autopilot_events::{Recorded, words::Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Projection, accounts::Accounts, alerts::Alerts, buy_modes::BuyModes, canaries::Canaries,
+    Projection, accounts::Accounts, alerts::Alerts, buy_modes::BuyModes, canaries::Canaries, chat::Chat,
     custody::Custody, earnings::Earnings, heads::Heads, jobs::Jobs, kept_heads::KeptHeads,
     milestones::Milestones, missed::Missed, outbox::Outbox, price::Price, provider::Provider,
     purchases::Purchases, serving::Serving, wallet::Wallet,
@@ -71,6 +71,8 @@ folds! {
     milestones: Milestones;
     /// What a bitcoin cost when somebody last looked.
     price: Price;
+    /// Conversations with the model of this machine.
+    chat: Chat;
 }
 
 impl State {

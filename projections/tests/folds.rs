@@ -226,6 +226,7 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
         "alerts/1",
         "milestones/1",
         "price/1",
+        "chat/1",
     ];
     assert_eq!(labels, names);
     assert_eq!(State::label(), names.join("+"));

@@ -28,6 +28,8 @@ pub enum Story {
     Presence(u16),
     /// On-chain intents, sent or failed.
     Onchain(bool),
+    /// A conversation of one message: answered, failed, stopped, or waiting still.
+    Chat(Reply),
     /// Something that only a newer program knows.
     Unknown,
 }
@@ -45,6 +47,19 @@ pub enum End {
     Abandoned,
 }
 
+/// What becomes of a message to the model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The model answers.
+    Answered,
+    /// It gives no answer.
+    Failed,
+    /// A person wants none any more.
+    Stopped,
+    /// Nothing yet.
+    Waiting,
+}
+
 /// A bound on msat that keeps a thousand stories far below all bitcoin there are.
 const PRICE_MAX_MSAT: u64 = 1 << 40;
 
@@ -56,7 +71,14 @@ pub fn story() -> impl Strategy<Value = Story> {
         Just(End::Expired),
         Just(End::Abandoned)
     ];
+    let reply = prop_oneof![
+        Just(Reply::Answered),
+        Just(Reply::Failed),
+        Just(Reply::Stopped),
+        Just(Reply::Waiting)
+    ];
     prop_oneof![
+        1 => reply.prop_map(Story::Chat),
         2 => (0_u8..20).prop_map(Story::Refused),
         6 => (1..PRICE_MAX_MSAT, end).prop_map(|(price, end)| Story::Job(price, end)),
         1 => (1_u8..4).prop_map(Story::Failed),

@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 
 use autopilot_proto::control::v1::{
-    ActivityReply, AlertsReply, BalanceReply, EarningsReply, InboxReply, JobsReply, PanesReply,
-    ProviderReply, PurchasesReply, RelaysReply, StatusReply, TailnetReply, Trouble, WatchUpdate,
+    ActivityReply, AlertsReply, BalanceReply, ChatThreadsReply, EarningsReply, InboxReply, JobsReply,
+    PanesReply, ProviderReply, PurchasesReply, RelaysReply, StatusReply, TailnetReply, Trouble, WatchUpdate,
     watch_update::Answer,
 };
 
@@ -65,7 +65,7 @@ macro_rules! views {
                 #[doc = concat!("`", stringify!($view), "`.")]
                 pub $view: Shown<$reply>,
             )*
-            /// `tokens`: the end of what each running job has put out.
+            /// `tokens`: the end of what each running job or message has put out.
             pub tokens: BTreeMap<String, String>,
         }
 
@@ -102,6 +102,7 @@ views! {
     provider: Provider(ProviderReply);
     purchases: Purchases(PurchasesReply);
     tailnet: Tailnet(TailnetReply);
+    chat: Chat(ChatThreadsReply);
 }
 
 impl Views {
@@ -150,9 +151,10 @@ impl Views {
         }
     }
 
-    /// Output of jobs that are open no more is of no use.
+    /// Output of jobs that are open no more is of no use. Messages that the model answers are no jobs.
     fn forget_output(&mut self) {
-        if let Some(jobs) = &self.jobs.value {
+        let chats = self.chat.value.as_ref().is_some_and(|chat| chat.waiting > 0);
+        if let Some(jobs) = self.jobs.value.as_ref().filter(|_| !chats) {
             self.tokens
                 .retain(|job, _| jobs.jobs.iter().any(|open| &open.job_id == job));
         }
@@ -160,6 +162,9 @@ impl Views {
 
     fn token(&mut self, job_id: String, text: &str) {
         let output = self.tokens.entry(job_id).or_default();
+        if text.is_empty() {
+            output.clear(); // The model begins anew.
+        }
         output.push_str(text);
         if output.len() > TOKENS_BYTES {
             let mut cut = output.len() - TOKENS_BYTES / 2;

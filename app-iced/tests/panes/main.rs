@@ -7,6 +7,7 @@
 )]
 mod activity;
 mod alerts;
+mod chat;
 mod earnings;
 mod elsewhere;
 mod history;

@@ -1,10 +1,16 @@
 //! Ways through the window, against a real host whose ports fail.
-use autopilot_app::{app::Message, command::Command, shortcuts::Stroke};
+use autopilot_app::{
+    app::Message,
+    command::Command,
+    panes::{self, autopilot_chat},
+    shortcuts::Stroke,
+};
 use autopilot_host::{desk::Pane, net::EmbeddedRelay};
 
 use crate::{
     pilot::{Pilot, lines, says},
     presets::{House, Preset},
+    speaker::Speaker,
 };
 
 /// The palette reaches a pane by a few letters, and closes.
@@ -92,4 +98,24 @@ fn amounts_can_be_hidden() {
     let seen = pilot.settle();
     let told = seen.iter().any(|seen| seen.text.ends_with(" sats"));
     assert!(says(&seen, "••••") && !told, "{}", lines(&seen));
+}
+
+/// A person writes to the model, sees its answer come, and has it whole.
+#[test]
+fn a_conversation_with_the_model() {
+    let speaker = Speaker::start();
+    let house = House::with(Preset::Fresh, |config| speaker.serves(config));
+    let mut pilot = Pilot::open(&house.home);
+    pilot.only(Pane::AutopilotChat);
+    pilot.reads("parrot answers");
+    let typed = autopilot_chat::Message::Typed("Count to two.".into());
+    pilot.does(Message::Screen(panes::Message::AutopilotChat(typed)));
+    pilot.click("Begin");
+    pilot.until("the first piece", |seen| {
+        says(seen, "running") && says(seen, "One ")
+    });
+    speaker.go_on();
+    let seen = pilot.reads("One two.");
+    assert!(says(&seen, "Count to two."), "{}", lines(&seen));
+    pilot.reads("fact ");
 }

@@ -10,4 +10,5 @@ mod panes;
 mod pictures;
 mod pilot;
 mod presets;
+mod speaker;
 mod wallet;

@@ -10,7 +10,7 @@ use autopilot_host::{
 };
 use autopilot_replay_tests::{
     Pen,
-    stories::{End, Story, drafts},
+    stories::{End, Reply, Story, drafts},
 };
 use autopilot_store_sqlite::{Commit, Store};
 use tokio::{runtime::Runtime, sync::oneshot, task::JoinHandle, time::timeout};
@@ -49,6 +49,8 @@ impl Preset {
                 drafts(&Story::Withdrawal(2 * PRICE_MSAT, true), 24),
                 drafts(&Story::Deposit(PRICE_MSAT), 25),
                 drafts(&Story::Channel(100_000_000, 1_000_000, false), 26),
+                drafts(&Story::Chat(Reply::Answered), 27),
+                drafts(&Story::Chat(Reply::Failed), 28),
             ]
             .concat(),
             // Received, accepted, started; then the power went.

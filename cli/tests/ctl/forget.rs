@@ -25,7 +25,7 @@ async fn texts_are_forgotten_by_age_after_a_yes_and_a_rehearsal_does_nothing() {
     assert_eq!(would["dry_run"], true);
     let said = would["would"].as_str().unwrap();
     assert!(
-        said.contains("3 jobs or purchases") && said.contains("1 are kept"),
+        said.contains("3 jobs, purchases or conversations") && said.contains("1 are kept"),
         "{said}"
     );
     check(&home, &["--older-than", "90d"], 2, "confirmation-needed").await;

@@ -1,6 +1,7 @@
 //! Tests of `autopilotctl` as a program. One program: each more would link everything again.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // In tests a panic is the verdict.
 mod books;
+mod chat;
 mod control;
 mod forget;
 mod heads;

@@ -12,8 +12,9 @@ use proptest::prelude::*;
 
 use crate::{
     given::{
-        answer, bill, buy, cancelled, done, failed, hash, invoiced, job, not_sent, policy, published,
-        purchase, ready, received, request, resolved, sent, signed, spendable, unresolved,
+        answer, ask, bill, buy, cancelled, done, failed, hash, invoiced, job, not_sent, policy, published,
+        purchase, ready, received, replied, request, resolved, sent, signed, spendable, stop_answer,
+        unresolved,
     },
     ledger::Ledger,
 };
@@ -70,6 +71,9 @@ pub enum Any {
     Abort(u8),
     Online(bool),
     Limits(u32, u64),
+    /// A message of a number, in the conversation that another one begins, with one of two texts.
+    Ask(u8, Option<u8>, bool),
+    StopAnswer(u8),
 }
 
 fn any_input() -> impl Strategy<Value = Any> {
@@ -125,6 +129,8 @@ fn any_input() -> impl Strategy<Value = Any> {
         1 => (n(), 0_u64..9_000).prop_map(|(n, msat)| Any::Pay(n, msat)),
         1 => n().prop_map(Any::Abort),
         2 => prop::bool::weighted(0.8).prop_map(Any::Online),
+        2 => (n(), prop::option::of(n()), prop::bool::weighted(0.9)).prop_map(|(n, in_of, text)| Any::Ask(n, in_of, text)),
+        1 => n().prop_map(Any::StopAnswer),
         1 => (1_u32..5, 0_u64..40).prop_map(|(flight, intake)| Any::Limits(flight, intake)),
     ]
 }
@@ -250,6 +256,8 @@ fn input(any: &Any, now_ms: i64) -> Input {
             })
         }
         Any::Abort(n) => Input::Person(Command::Abort(job(n))),
+        Any::Ask(n, in_of, text) => ask(n, in_of.filter(|of| *of != n), if text { 20 } else { 30 }),
+        Any::StopAnswer(n) => stop_answer(n),
         Any::Online(true) => Input::Person(Command::GoOnline { run_id: vec![5; 16] }),
         Any::Online(false) => Input::Person(Command::GoOffline {
             reason: "asked".to_owned(),
@@ -315,6 +323,7 @@ fn outcome(effect: &Effect, well: bool, ledger: &Ledger) -> Option<Input> {
     Some(match effect {
         Effect::Run { job, attempt } if well => done(number(job)?, *attempt),
         Effect::Run { job, attempt } => failed(number(job)?, *attempt, true),
+        Effect::Answer { message } => replied(*message, well.then_some(0)),
         Effect::Refund { job } => offered(number(job)?, well),
         Effect::Resolve { job } if well => resolved(number(job)?, 100),
         Effect::Resolve { job } => unresolved(number(job)?),

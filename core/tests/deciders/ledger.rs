@@ -227,6 +227,7 @@ fn line(event: &Event) -> String {
         Event::HeadKept(m) => format!("{:?} {}", m.verdict(), m.size_before),
         Event::BuyModeStopped(m) => m.reason.clone(),
         Event::CanaryFinished(m) => m.outcome.clone(),
+        Event::ChatFailed(m) => m.code.clone(),
         Event::MilestoneReached(m) => m.sats.to_string(),
         Event::MilestoneCelebrated(m) => m.sats.to_string(),
         Event::IntakeAggregated(m) => m.count.to_string(),

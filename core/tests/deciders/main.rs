@@ -7,6 +7,7 @@ mod arbitrary;
 mod buy_mode;
 mod buyer;
 mod canary;
+mod chat;
 mod clock;
 mod content;
 mod diagnosis;

@@ -135,6 +135,10 @@ fn payload(event: &Event) -> Value {
         MilestoneCelebrated,
         RelaysChanged,
         ModelChosen,
+        ChatAsked,
+        ChatAnswered,
+        ChatFailed,
+        ChatStopped,
     );
     // Plain owned data with string keys: making a value of it cannot fail.
     value.unwrap_or_default()

@@ -74,6 +74,9 @@ pub(super) fn refused(refusal: Refusal) -> Status {
         Code::InvoiceUnusable => (Grpc::InvalidArgument, "invoice-unusable"),
         Code::AlreadyPaid => (Grpc::AlreadyExists, "already-paid"),
         Code::StillNeeded => (Grpc::FailedPrecondition, "still-needed"),
+        Code::TextTooLong => (Grpc::InvalidArgument, "text-too-long"),
+        Code::TooManyWaiting => (Grpc::FailedPrecondition, "too-many-waiting"),
+        Code::TooManyThreads => (Grpc::FailedPrecondition, "too-many-threads"),
         Code::TooLate => (Grpc::FailedPrecondition, "too-late"),
         Code::ReadOnly => (Grpc::FailedPrecondition, "read-only"),
     };

@@ -9,15 +9,29 @@ use crate::forget::{ForgetError, Whose, forget};
 
 impl Service {
     pub(super) async fn answer_forget(&self, request: pb::ForgetRequest) -> Result<pb::ForgetReply, Status> {
-        let (whose, reason) = match (request.job.as_str(), request.buyer.as_str(), request.before_ms) {
-            (job, "", 0) if !job.is_empty() => (self.subject(job).await?, ForgetReason::Job),
-            ("", key, 0) if !key.is_empty() => {
+        let named = (
+            request.job.as_str(),
+            request.chat.as_str(),
+            request.buyer.as_str(),
+            request.before_ms,
+        );
+        let (whose, reason) = match named {
+            (job, "", "", 0) if !job.is_empty() => (self.subject(job).await?, ForgetReason::Job),
+            ("", chat, "", 0) if !chat.is_empty() => {
+                let thread = self.thread_named(chat).await?;
+                (Whose::Subject(thread.subject()), ForgetReason::Job)
+            }
+            ("", "", key, 0) if !key.is_empty() => {
                 let buyer = autopilot_nostr::public_key(key)
                     .ok_or_else(|| errors::invalid("a buyer is named by npub1… or 64 hexadecimal digits"))?;
                 (Whose::Buyer(buyer), ForgetReason::Buyer)
             }
-            ("", "", before_ms) if before_ms > 0 => (Whose::Before(before_ms), ForgetReason::Age),
-            _ => return Err(errors::invalid("name a job, a buyer or an age: one of them")),
+            ("", "", "", before_ms) if before_ms > 0 => (Whose::Before(before_ms), ForgetReason::Age),
+            _ => {
+                return Err(errors::invalid(
+                    "name a job, a conversation, a buyer or an age: one of them",
+                ));
+            }
         };
         let alone = matches!(whose, Whose::Subject(_));
         let done = forget(&self.outside.ledger, whose, reason, request.dry_run)

@@ -7,6 +7,7 @@ mod buy;
 pub(crate) mod buy_mode;
 mod canary;
 pub(crate) mod chart;
+mod chat;
 mod client;
 mod debts;
 mod desk;

@@ -169,4 +169,8 @@ table! {
     remove_relay(RelayRequest) -> RelaysReply = answer_remove_relay;
     retry_relay(RelayRequest) -> RelaysReply = answer_retry_relay;
     celebrate(CelebrateRequest) -> EarningsReply = answer_celebrate;
+    chat_threads(ChatThreadsRequest) -> ChatThreadsReply = answer_chat_threads;
+    chat_transcript(ChatTranscriptRequest) -> ChatTranscriptReply = answer_chat_transcript;
+    chat_send(ChatSendRequest) -> ChatSendReply = answer_chat_send;
+    chat_stop(ChatStopRequest) -> ChatStopReply = answer_chat_stop;
 }

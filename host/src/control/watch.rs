@@ -35,10 +35,11 @@ enum View {
     Inbox,
     Purchases,
     Tailnet,
+    Chat,
     Tokens,
 }
 
-const VIEWS: [(&str, View); 13] = [
+const VIEWS: [(&str, View); 14] = [
     ("status", View::Status),
     ("earnings", View::Earnings),
     ("balance", View::Balance),
@@ -51,13 +52,14 @@ const VIEWS: [(&str, View); 13] = [
     ("inbox", View::Inbox),
     ("purchases", View::Purchases),
     ("tailnet", View::Tailnet),
+    ("chat", View::Chat),
     ("tokens", View::Tokens),
 ];
 
 impl View {
     /// Pages of the ledger, which cost more than a look: without a new fact they are what they were.
     fn rests_on_facts_alone(self) -> bool {
-        matches!(self, View::Activity | View::Inbox | View::Purchases)
+        matches!(self, View::Activity | View::Inbox | View::Purchases | View::Chat)
     }
 }
 
@@ -141,7 +143,9 @@ impl Service {
                 desk.borrow_and_update();
                 for watched in &mut watched {
                     let looked_at = watched.looked_at.replace(last);
-                    if watched.view.rests_on_facts_alone() && looked_at == Some(last) {
+                    let same = watched.view.rests_on_facts_alone() && looked_at == Some(last);
+                    // Whether the model is at a message is no fact.
+                    if same && !(watched.view == View::Chat && self.chat_waits().await) {
                         continue;
                     }
                     let answer = self.view(watched.view, &request).await;
@@ -195,6 +199,10 @@ impl Service {
                 Answer::Purchases(self.answer_purchases(pb::PurchasesRequest::default()).await?)
             }
             View::Tailnet => Answer::Tailnet(self.watched_tailnet()),
+            View::Chat => Answer::Chat(
+                self.answer_chat_threads(pb::ChatThreadsRequest::default())
+                    .await?,
+            ),
             View::Tokens => return Err(errors::invalid("tokens are a stream and no view")),
         })
     }
@@ -234,6 +242,7 @@ fn lasting(answer: &Answer) -> pb::WatchUpdate {
         Answer::Inbox(inbox) => inbox.basis = None,
         Answer::Provider(provider) => provider.basis = None,
         Answer::Purchases(purchases) => purchases.basis = None,
+        Answer::Chat(chat) => chat.basis = None,
         Answer::Trouble(_) | Answer::Relays(_) | Answer::Token(_) | Answer::Tailnet(_) => {}
     }
     pb::WatchUpdate {

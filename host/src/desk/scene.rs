@@ -70,16 +70,23 @@ impl Scene<'_> {
     }
 
     pub(super) fn chat(&self) -> PaneStanding {
+        let chat = &self.state.chat;
+        let (threads, waiting) = (chat.thread_count() as u64, chat.waiting().len() as u64);
         match (self.setting.serves, &self.readiness.model) {
-            (false, _) => empty(
+            (false, _) if threads == 0 => empty(
                 "No model is chosen yet, so nobody would answer.",
                 "Choose a model in Settings.",
             ),
-            (true, Some(_)) => empty(
-                "There is no agent on this machine to talk to yet.",
-                "The model works on jobs meanwhile: see Active Job.",
+            (true, None) if threads == 0 || waiting > 0 => self.model_missing(),
+            _ if threads == 0 => empty(
+                "Nothing was said yet.",
+                "Write to the model of this machine: paid jobs go first, and nobody else reads it.",
             ),
-            (true, None) => self.model_missing(),
+            _ if waiting > 0 => ready(format!(
+                "{} for an answer.",
+                count(waiting, "message waits", "messages wait")
+            )),
+            _ => ready(format!("{}.", count(threads, "conversation", "conversations"))),
         }
     }
 

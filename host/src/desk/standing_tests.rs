@@ -52,7 +52,19 @@ fn cases() -> Vec<(Pane, Kind, &'static str, Story)> {
     use Kind::*;
     vec![
         (Pane::AutopilotChat, Empty, "No model is chosen", Story::new()),
-        (Pane::AutopilotChat, Empty, "There is no agent", Story::provider()),
+        (Pane::AutopilotChat, Empty, "Nothing was said", Story::provider()),
+        (
+            Pane::AutopilotChat,
+            Ready,
+            "One message waits",
+            Story::provider().asked(),
+        ),
+        (
+            Pane::AutopilotChat,
+            Error,
+            "damaged",
+            Story::provider().asked().with(no_model),
+        ),
         (
             Pane::AutopilotChat,
             Empty,
@@ -268,7 +280,6 @@ fn cases() -> Vec<(Pane, Kind, &'static str, Story)> {
 fn possible(pane: Pane) -> BTreeSet<&'static str> {
     let states: &[Kind] = match pane {
         Pane::SyncHealth | Pane::StarterJobs => &[Kind::Empty],
-        Pane::AutopilotChat => &[Kind::Empty, Kind::Error],
         Pane::JobHistory | Pane::EarningsScoreboard | Pane::AlertsRecovery => &[Kind::Ready, Kind::Empty],
         Pane::ActivityFeed | Pane::Settings | Pane::IdentityKeys => &[Kind::Ready, Kind::Error],
         _ => &[Kind::Ready, Kind::Empty, Kind::Error],

@@ -10,7 +10,7 @@ use autopilot_core::{
 use autopilot_events::{
     Head,
     pb::{self, Purpose},
-    words::{EventId, JobId, Msat, PaymentHash, PublicKey},
+    words::{EventId, JobId, MessageId, Msat, PaymentHash, PublicKey, ThreadId},
 };
 use autopilot_projections::State;
 
@@ -173,6 +173,19 @@ impl Story {
         };
         story.hand_in(Input::Person(Command::Buy { terms, event }));
         story
+    }
+
+    /// A message waits for the model.
+    pub(super) fn asked(mut self) -> Story {
+        let message = MessageId([6; 32]);
+        let asked = pb::ChatAsked {
+            thread_id: ThreadId::begun_by(&message).to_vec(),
+            message_id: message.to_vec(),
+            text: Some(body()),
+            ..pb::ChatAsked::default()
+        };
+        self.hand_in(Input::Person(Command::Ask { asked, begins: true }));
+        self
     }
 
     fn hand_in(&mut self, input: Input) {

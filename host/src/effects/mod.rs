@@ -1,5 +1,6 @@
 //! Carries out outstanding work. What is outstanding comes from the ledger after each commit; work that is no longer
 //! outstanding is dropped, and dropping a task cancels it.
+mod chat;
 mod embed;
 mod heads;
 mod inputs;
@@ -86,6 +87,7 @@ async fn persist(outside: Outside, effect: Effect) {
 async fn perform(outside: &Outside, effect: &Effect) -> Result<(), NotYet> {
     match effect {
         Effect::Run { job, attempt } => work::run(outside, *job, *attempt).await,
+        Effect::Answer { message } => chat::answer(outside, *message).await,
         Effect::Refund { job } => refund::refund(outside, *job).await,
         Effect::Resolve { job } => inputs::resolve(outside, *job).await,
         Effect::Invoice {
@@ -125,6 +127,7 @@ fn span(effect: &Effect, sequence: u64) -> tracing::Span {
         Effect::TellLoser { purchase, .. } | Effect::Receipt { purchase } => {
             span.record("job", tracing::field::display(purchase))
         }
+        Effect::Answer { message } => span.record("about", tracing::field::display(message)),
         Effect::PublishHead { size } => span.record("about", size),
         Effect::Publish { event } => span.record("about", tracing::field::display(event)),
         Effect::Pay { payment_hash, .. } => span.record("about", tracing::field::display(payment_hash)),
@@ -139,6 +142,7 @@ fn span(effect: &Effect, sequence: u64) -> tracing::Span {
 fn name(effect: &Effect) -> &'static str {
     match effect {
         Effect::Run { .. } => "run",
+        Effect::Answer { .. } => "answer",
         Effect::Refund { .. } => "refund",
         Effect::Resolve { .. } => "resolve",
         Effect::Invoice { .. } => "invoice",

@@ -6,7 +6,8 @@ use autopilot_core::{
     ports::{
         market::{JobRequest, MarketItem},
         model::{
-            self, GenerateRequest, Generation, Model, ModelError, ModelErrorCode, Sampling, ServerFault,
+            self, GenerateRequest, Generation, Model, ModelDescription, ModelError, ModelErrorCode, Sampling,
+            ServerFault,
         },
     },
 };
@@ -17,7 +18,7 @@ use autopilot_events::{
 use autopilot_projections::jobs::{Job, Work};
 
 use super::{NotYet, embed::embed, happened, inputs};
-use crate::{clock::now_ms, crash, outside::Outside};
+use crate::{clock::now_ms, crash, outside::Outside, serving::Serving};
 
 /// How long a job that is paid for may run, whatever its deadline was, in milliseconds.
 const PAID_BOUND_MS: u64 = 10 * 60 * 1_000;
@@ -123,13 +124,9 @@ async fn generate(outside: &Outside, id: JobId, request: GenerateRequest) -> Res
         ));
     };
     let (tokens, name) = (outside.tokens.clone(), id.to_string());
-    let most = outside
-        .ledger
-        .look(|engine| engine.state().provider.policy().max_in_flight)
-        .await;
-    model.set_in_flight(most.unwrap_or(1));
-    model.describe().await.map_err(|error| refusal(&error))?;
-    crash::register(crash::Target::Worker, model.health().await.pid);
+    made_ready(outside, model)
+        .await
+        .map_err(|error| refusal(&error))?;
     model
         .generate(request, move |piece| {
             crash::point("effect.during", "run");
@@ -138,6 +135,18 @@ async fn generate(outside: &Outside, id: JobId, request: GenerateRequest) -> Res
         })
         .await
         .map_err(|error| refusal(&error))
+}
+
+/// The model, loaded with as many places as the policy wants.
+pub(super) async fn made_ready(outside: &Outside, model: &Serving) -> Result<ModelDescription, ModelError> {
+    let most = outside
+        .ledger
+        .look(|engine| engine.state().provider.policy().max_in_flight)
+        .await;
+    model.set_in_flight(most.unwrap_or(1));
+    let described = model.describe().await?;
+    crash::register(crash::Target::Worker, model.health().await.pid);
+    Ok(described)
 }
 
 fn generate_request(
@@ -186,7 +195,7 @@ fn escaped_len(text: &str) -> usize {
     serde_json::to_string(text).map_or(text.len(), |json| json.len())
 }
 
-fn failed(class: FailureClass, code: &str, detail: String, again: bool) -> Outcome {
+pub(super) fn failed(class: FailureClass, code: &str, detail: String, again: bool) -> Outcome {
     Outcome::Failed {
         class,
         code: code.to_owned(),
@@ -195,8 +204,8 @@ fn failed(class: FailureClass, code: &str, detail: String, again: bool) -> Outco
     }
 }
 
-/// What a model's failure means for the job. A worker that died is replaced, so another attempt makes sense.
-fn refusal(error: &ModelError) -> Outcome {
+/// What a model's failure means for the work. A worker that died is replaced, so another attempt makes sense.
+pub(super) fn refusal(error: &ModelError) -> Outcome {
     let code = error.code();
     let class = match code {
         ModelErrorCode::DeadlineExceeded => FailureClass::Deadline,
@@ -219,7 +228,7 @@ fn refusal(error: &ModelError) -> Outcome {
     failed(class, code.as_str(), error.to_string(), again)
 }
 
-fn receipt(receipt: &model::Receipt) -> pb::Receipt {
+pub(super) fn receipt(receipt: &model::Receipt) -> pb::Receipt {
     pb::Receipt {
         engine: receipt.engine.clone(),
         claim: receipt.claim.as_str().to_owned(),

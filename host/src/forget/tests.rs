@@ -2,7 +2,7 @@
 use autopilot_core::{input::Request, policy::default_policy};
 use autopilot_events::{
     pb,
-    words::{EventId, JobId},
+    words::{EventId, JobId, MessageId, ThreadId},
 };
 use autopilot_store_sqlite::MasterKey;
 use tokio::sync::mpsc;
@@ -128,6 +128,47 @@ async fn by_job_by_buyer_and_by_age_and_never_what_is_still_needed() {
         Some(true),
         "the snapshot is what the facts give"
     );
+}
+
+#[tokio::test]
+async fn a_conversation_is_as_old_as_what_happened_in_it_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fatal, _stopped) = mpsc::unbounded_channel();
+    let path = folder.path().join("ledger.db");
+    let (ledger, _) = Ledger::open(&path, MasterKey([7; 32]), fatal).await.unwrap();
+    let begun = MessageId([1; 32]);
+    let thread = ThreadId::begun_by(&begun);
+    for (message, begins) in [(begun, true), (MessageId([2; 32]), false)] {
+        let asked = pb::ChatAsked {
+            thread_id: thread.to_vec(),
+            message_id: message.to_vec(),
+            ..pb::ChatAsked::default()
+        };
+        let ask = Input::Person(Command::Ask { asked, begins });
+        let text = Some((thread.subject(), b"a question".as_slice()));
+        ledger.submit(ask, text).await.unwrap();
+        let stop = Input::Person(Command::StopAnswer(message));
+        ledger.submit(stop, None).await.unwrap();
+    }
+    let last_ms = ledger
+        .look(move |engine| {
+            engine
+                .state()
+                .chat
+                .thread(&thread)
+                .map(|thread| thread.last_at_ms)
+        })
+        .await
+        .unwrap()
+        .unwrap();
+    let before = |ms: i64| forget(&ledger, Whose::Before(ms), ForgetReason::Age, false);
+    assert_eq!(before(last_ms).await.unwrap().subjects, 0, "it is gone on with");
+    assert_eq!(
+        before(last_ms + 1).await.unwrap().subjects,
+        1,
+        "once, with all its texts"
+    );
+    ledger.stop().await;
 }
 
 #[tokio::test]

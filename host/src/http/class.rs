@@ -13,7 +13,7 @@ pub(super) enum Class {
     Once,
 }
 
-const FREE: [&str; 36] = [
+const FREE: [&str; 38] = [
     "status",
     "get_policy",
     "jobs",
@@ -42,6 +42,8 @@ const FREE: [&str; 36] = [
     "job_log",
     "models",
     "purchases",
+    "chat_threads",
+    "chat_transcript",
     "at",
     "perf",
     // What a window drew, and looks at relays and at the tailnet: of this run alone.
@@ -54,7 +56,7 @@ const FREE: [&str; 36] = [
     "stop",
 ];
 
-const AGAIN: [&str; 21] = [
+const AGAIN: [&str; 22] = [
     "go_online",
     "go_offline",
     "set_policy",
@@ -76,6 +78,7 @@ const AGAIN: [&str; 21] = [
     "celebrate",
     "add_relay",
     "remove_relay",
+    "chat_stop",
 ];
 
 /// The class of a call by its name in snake case. One that is not listed is taken for the strictest.
@@ -93,9 +96,15 @@ pub(super) fn class_with(call: &str, params: &Value) -> Class {
     let says_nothing = params
         .as_object()
         .is_none_or(|fields| fields.values().all(|field| field == ""));
+    // A message with a key of the face's own is the same message the second time.
+    let keyed = params
+        .get("key")
+        .and_then(Value::as_str)
+        .is_some_and(|key| !key.is_empty());
     match class_of(call) {
         _ if dry_run => Class::Free,
         _ if call == "identity" && says_nothing => Class::Free,
+        _ if call == "chat_send" && keyed => Class::Again,
         class => class,
     }
 }
@@ -127,6 +136,11 @@ mod tests {
         assert_eq!(class_with("identity", &json!({})), Class::Free);
         assert_eq!(
             class_with("identity", &json!({"backed_up_to": "paper"})),
+            Class::Again
+        );
+        assert_eq!(class_with("chat_send", &json!({"text": "hi"})), Class::Once);
+        assert_eq!(
+            class_with("chat_send", &json!({"text": "hi", "key": "k"})),
             Class::Again
         );
     }

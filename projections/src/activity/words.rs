@@ -14,7 +14,7 @@ type Words = (Domain, String, String);
 /// One type of fact is one arm of one line.
 #[rustfmt::skip]
 pub(super) fn of(event: &Event) -> Words {
-    use Domain::{Job, Ledger, Network, Wallet};
+    use Domain::{Chat, Job, Ledger, Network, Wallet};
     let none = String::new;
     match event {
         Event::LedgerOpened(m) => (Ledger, none(), format!("The ledger was opened on {} for identity {}", m.network, short(&m.identity))),
@@ -92,6 +92,11 @@ pub(super) fn of(event: &Event) -> Words {
         Event::MilestoneReached(m) => (Wallet, none(), format!("Earned {} in all by now", count(m.sats, "sat"))),
         Event::MilestoneCelebrated(m) => (Wallet, none(), format!("The first {} were celebrated", count(m.sats, "sat"))),
         Event::ModelChosen(m) => (Ledger, none(), format!("The model {} was chosen to work on jobs", m.name)),
+        Event::ChatAsked(m) if m.previous == 0 => (Chat, hexadecimal(&m.thread_id), format!("Conversation {} with the model began: {}", short(&m.thread_id), written(m))),
+        Event::ChatAsked(m) => (Chat, hexadecimal(&m.thread_id), format!("A message was written in conversation {}: {}", short(&m.thread_id), written(m))),
+        Event::ChatAnswered(m) => (Chat, hexadecimal(&m.thread_id), replied(m)),
+        Event::ChatFailed(m) => (Chat, hexadecimal(&m.thread_id), format!("The model gave no answer in conversation {} ({}): {}", short(&m.thread_id), m.code, m.detail)),
+        Event::ChatStopped(m) => (Chat, hexadecimal(&m.thread_id), format!("A message of conversation {} was stopped before its answer", short(&m.thread_id))),
         Event::RelaysChanged(m) => (Network, none(), relays(m)),
         Event::Unknown { kind, version } => (Ledger, none(), format!("Something that only a newer program knows ({kind}, version {version})")),
     }
@@ -175,6 +180,28 @@ fn demand(m: &pb::DemandSeen) -> String {
         "{} were seen {why}, bidding up to {}",
         count(jobs, "request"),
         Msat(highest)
+    )
+}
+
+fn written(m: &pb::ChatAsked) -> String {
+    count(m.text.as_ref().map_or(0, |text| text.size), "byte")
+}
+
+fn replied(m: &pb::ChatAnswered) -> String {
+    let receipt = m.receipt.clone().unwrap_or_default();
+    let left_out = match m.left_out {
+        0 => String::new(),
+        some => format!(", without {}", count(some.into(), "earlier message")),
+    };
+    format!(
+        "{} answered in conversation {} with {}{left_out}",
+        if receipt.model.is_empty() {
+            "The model"
+        } else {
+            &receipt.model
+        },
+        short(&m.thread_id),
+        count(receipt.output_tokens.into(), "token"),
     )
 }
 

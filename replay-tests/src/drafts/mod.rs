@@ -6,6 +6,7 @@ use autopilot_events::{
 
 use crate::stories::Story;
 
+mod chat;
 mod market;
 
 use market::{paid_job, purchase};
@@ -155,6 +156,7 @@ pub fn drafts(story: &Story, n: u64) -> Vec<Draft> {
                 }
             }
         }
+        Story::Chat(reply) => all = chat::conversation(n, *reply),
         Story::Presence(words) => {
             let run_id = id("run", n)[..16].to_vec();
             let online = pb::ProviderWentOnline {

@@ -2,6 +2,7 @@
 pub mod alerts;
 mod books;
 mod buying;
+mod chat;
 mod desk;
 mod identity;
 mod market;
@@ -17,6 +18,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use books::{Export, Format, Journal, Log, Price, Report, Span, Worth};
 pub use buying::{Buy, BuyMode, BuyModeStart, Terms};
+pub use chat::{Chat, ChatPage, ChatSend};
 pub use desk::{Pane, Perf};
 pub use identity::{Identity, NewPassphrase};
 pub use market::{Canary, ContentChange, Forget, Missed, RefusalAction, Refusals};
@@ -109,7 +111,7 @@ pub enum Command {
     Alerts(alerts::Alerts),
     /// Every fact in words, newest first.
     Activity(alerts::Activity),
-    /// Forgets texts for good: of one job, of one buyer, or by age. What happened stays on record.
+    /// Forgets texts for good: of one job, one conversation, one buyer, or by age. What happened stays on record.
     Forget(Forget),
     /// State and counts of each relay.
     Relays,
@@ -123,6 +125,9 @@ pub enum Command {
     /// Buys by itself, at a pace and within a budget.
     #[command(subcommand)]
     BuyMode(BuyMode),
+    /// Talks with the model of this machine. What is said stays here; paid jobs go first.
+    #[command(subcommand)]
+    Chat(Chat),
     /// Tries the provider as a stranger would: a tiny job from a throw-away key, through the relays.
     Canary(Canary),
     /// Waits until a condition holds; exit code 6 when the time runs out.

@@ -17,6 +17,7 @@ pub async fn forget(client: &mut Client, out: Out, order: Forget) -> Outcome {
     let before_ms = order.older_than.as_deref().map(since_ms).transpose()?;
     let request = ForgetRequest {
         job: order.job.unwrap_or_default(),
+        chat: order.chat.unwrap_or_default(),
         buyer: order.buyer.unwrap_or_default(),
         before_ms: before_ms.unwrap_or_default(),
         dry_run: true,
@@ -35,7 +36,7 @@ pub async fn forget(client: &mut Client, out: Out, order: Forget) -> Outcome {
     }
     let older = before_ms.map_or(String::new(), |ms| format!(" from before {}", at(ms)));
     let what = format!(
-        "forget for good the texts (requests, results, prompts) of {} jobs or purchases{older}; the facts about them stay{}",
+        "forget for good the texts (requests, results, prompts, messages) of {} jobs, purchases or conversations{older}; the facts about them stay{}",
         would.forgotten,
         left(&would)
     );
@@ -54,7 +55,7 @@ pub async fn forget(client: &mut Client, out: Out, order: Forget) -> Outcome {
             false => "their keys are gone; remains in free pages are overwritten at the host's next start",
         };
         format!(
-            "forgotten: {} jobs or purchases; {remains}{}",
+            "forgotten: {} jobs, purchases or conversations; {remains}{}",
             reply.forgotten,
             left(reply)
         )

@@ -8,6 +8,7 @@ mod buy;
 mod buy_mode;
 mod canary;
 mod channels;
+mod chat;
 mod confirm;
 mod connect;
 mod debts;
@@ -191,6 +192,7 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         }
         Command::Buy(order) => buy::buy(&mut way.host().await?, out, order).await,
         Command::BuyMode(action) => buy_mode::buy_mode(&mut way.host().await?, out, action).await,
+        Command::Chat(action) => chat::chat(&mut way.host().await?, out, action).await,
         Command::Canary(order) => canary::canary(&mut way.host().await?, out, order).await,
         Command::Wait(wait) => wait::wait(&home, out, wait).await,
         Command::Model(action) => model::model(&home, &way, out, action).await,

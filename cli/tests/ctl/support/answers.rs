@@ -81,3 +81,50 @@ pub(super) fn panes(open: &str) -> PanesReply {
         revision: 0,
     }
 }
+
+/// A message is answered piece by piece, and another one too.
+pub(super) fn answering() -> Vec<WatchUpdate> {
+    let token = |message: &str, text: &str| {
+        watch_update::Answer::Token(Token {
+            job_id: message.repeat(32),
+            text: text.into(),
+        })
+    };
+    let answers = [
+        token("aa", ""),
+        token("aa", "Hel"),
+        token("bb", "what somebody else asked"),
+        token("aa", "lo"),
+        watch_update::Answer::Chat(ChatThreadsReply::default()),
+    ];
+    let update = |answer| WatchUpdate {
+        answer: Some(answer),
+        ..Default::default()
+    };
+    answers.into_iter().map(update).collect()
+}
+
+/// The message of a conversation, as its name says.
+pub(super) fn transcript(thread: &str) -> ChatTranscriptReply {
+    let (state, code, words, answer) = match thread {
+        "answered" => ("done", "", "", "Hello"),
+        "whole" => ("done", "", "", "Hello\u{1b}[2J you"),
+        "broken" => ("error", "prompt-too-long", "it has 9,000 tokens", ""),
+        _ => ("stopped", "", "", ""),
+    };
+    ChatTranscriptReply {
+        thread_id: thread.into(),
+        messages: vec![ChatMessage {
+            message_id: "aa".repeat(32),
+            text: "Say hello.".into(),
+            state: state.into(),
+            code: code.into(),
+            words: words.into(),
+            answer: answer.into(),
+            left_out: 2,
+            model: "llama".into(),
+            ..Default::default()
+        }],
+        ..Default::default()
+    }
+}

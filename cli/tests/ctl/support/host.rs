@@ -20,7 +20,7 @@ use tokio::{net::UnixListener, sync::broadcast, task::JoinHandle};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tonic::{Request, Response, Status};
 
-use answers::{alerts, basis, heads, panes, refused};
+use answers::{alerts, answering, basis, heads, panes, refused, transcript};
 
 /// What the fake knows.
 #[derive(Clone)]
@@ -312,8 +312,17 @@ impl Control for Host {
     }
     type WatchStream = ReceiverStream<Result<WatchUpdate, Status>>;
 
-    async fn watch(&self, _: Request<WatchRequest>) -> Answer<Self::WatchStream> {
-        refused("invalid-argument", "nothing is watched here")
+    async fn watch(&self, request: Request<WatchRequest>) -> Answer<Self::WatchStream> {
+        match request.into_inner().views.as_slice() {
+            [chat, tokens] if (chat.as_str(), tokens.as_str()) == ("chat", "tokens") => {
+                let (sender, receiver) = tokio::sync::mpsc::channel(8);
+                for update in answering() {
+                    sender.try_send(Ok(update)).unwrap();
+                }
+                Ok(Response::new(ReceiverStream::new(receiver)))
+            }
+            _ => refused("invalid-argument", "nothing is watched here"),
+        }
     }
     async fn panes(&self, _: Request<PanesRequest>) -> Answer<PanesReply> {
         Ok(Response::new(panes("")))
@@ -542,6 +551,27 @@ impl Control for Host {
     }
     async fn celebrate(&self, _: Request<CelebrateRequest>) -> Answer<EarningsReply> {
         Ok(Response::new(EarningsReply::default()))
+    }
+    async fn chat_threads(&self, _: Request<ChatThreadsRequest>) -> Answer<ChatThreadsReply> {
+        Ok(Response::new(ChatThreadsReply::default()))
+    }
+    async fn chat_transcript(&self, request: Request<ChatTranscriptRequest>) -> Answer<ChatTranscriptReply> {
+        Ok(Response::new(transcript(&request.into_inner().thread_id)))
+    }
+    async fn chat_send(&self, request: Request<ChatSendRequest>) -> Answer<ChatSendReply> {
+        let request = request.into_inner();
+        match request.thread_id.as_str() {
+            "unknown1" => refused("not-found", "there is no such conversation"),
+            _ => Ok(Response::new(ChatSendReply {
+                message_id: "aa".repeat(32),
+                // Its text names which of the conversations below it begins.
+                thread_id: request.text,
+                ..Default::default()
+            })),
+        }
+    }
+    async fn chat_stop(&self, _: Request<ChatStopRequest>) -> Answer<ChatStopReply> {
+        refused("not-found", "there is nothing to stop")
     }
     async fn identity(&self, _: Request<IdentityRequest>) -> Answer<IdentityReply> {
         Ok(Response::new(IdentityReply::default()))

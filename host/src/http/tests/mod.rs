@@ -1,4 +1,5 @@
 //! Over a real socket: a host's service on a ledger of its own, without wallet, relays and model.
+mod chat;
 mod commands;
 mod described;
 mod events;

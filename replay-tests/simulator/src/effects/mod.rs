@@ -3,12 +3,12 @@ mod money;
 
 use autopilot_core::{
     Effect, Input,
-    input::{Outcome, ResolvedInputs, Worked},
+    input::{Outcome, Replied, ResolvedInputs, Worked},
     offers::Offer,
 };
 use autopilot_events::{
     pb::{self, FailureClass, Purpose},
-    words::{EventId, JobId, Msat},
+    words::{EventId, JobId, MessageId, Msat},
 };
 use autopilot_projections::jobs::Work;
 
@@ -62,6 +62,10 @@ impl World {
                 }
                 None => Report::Nothing,
             },
+            Effect::Answer { message } => {
+                wait_ms = self.chance.between(100, 8_000);
+                self.replies(*message)
+            }
             Effect::Resolve { job } => self.resolve_inputs(job),
             Effect::Invoice {
                 job,
@@ -113,6 +117,35 @@ impl World {
             Report::NotYet => self.again(effect, task),
             Report::Nothing => self.finish(&effect, task),
         }
+    }
+
+    /// The model answers, gives no answer for good, or none for now.
+    fn replies(&mut self, message: MessageId) -> Report {
+        let waits = |host: &crate::world::Host| Some(host.engine.state().chat.waits(&message)?.1.thread);
+        let Some(thread) = self.host.as_ref().and_then(waits) else {
+            return Report::Nothing;
+        };
+        let fails = self.fault(15);
+        let outcome = match fails {
+            true => Outcome::Failed {
+                class: FailureClass::Execution,
+                code: "simulated".to_owned(),
+                detail: "the model gave nothing".to_owned(),
+                again: self.chance.one_in(2),
+            },
+            false => Outcome::Done {
+                receipt: Box::default(),
+                output: self.body(thread.subject()),
+            },
+        };
+        if matches!(outcome, Outcome::Failed { again: true, .. }) {
+            return Report::NotYet;
+        }
+        Report::Submit(Box::new(Input::Replied(Replied {
+            message,
+            outcome,
+            left_out: 0,
+        })))
     }
 
     fn work(&mut self, id: &JobId, attempt: u32) -> Result<Option<(i64, Worked)>, Wrong> {

@@ -84,6 +84,9 @@ impl Oracle {
         if let Some((intent, _)) = state.wallet.offers().next() {
             return wrong(format!("the payment of the intent {intent} never ends"));
         }
+        if let Some((_, waiting)) = state.chat.waiting().next() {
+            return wrong(format!("the message {} is never answered", waiting.message));
+        }
         if let Some((intent, _)) = state.wallet.onchain().next() {
             return wrong(format!("the on-chain intent {intent} never ends"));
         }

@@ -8,7 +8,7 @@ use autopilot_core::{
 };
 use autopilot_events::{
     pb::{self, PaymentOrder, PaymentPurpose, Purpose},
-    words::{EventId, JobId, Msat},
+    words::{EventId, JobId, MessageId, Msat, ThreadId},
 };
 
 use crate::{
@@ -46,6 +46,8 @@ impl World {
                 let reason = "simulated".to_owned();
                 (!self.wants_online).then_some(Command::GoOffline { reason })
             }
+            17 => Some(self.write()),
+            18 => self.some_message().map(Command::StopAnswer),
             _ => self.pay_back(),
         };
         if let Some(command) = command {
@@ -98,6 +100,36 @@ impl World {
         let purpose = Purpose::Request as i32;
         self.said.insert(native, Said { job: id, purpose });
         Command::Buy { terms, event }
+    }
+
+    /// Writes to the model, in a new conversation or in one that there is.
+    fn write(&mut self) -> Command {
+        let message = MessageId(self.chance.id());
+        let known: Vec<ThreadId> = self
+            .host
+            .iter()
+            .flat_map(|host| host.engine.state().chat.threads())
+            .map(|(id, _)| *id)
+            .collect();
+        let known = self.chance.pick(&known).copied();
+        let goes_on = known.filter(|_| self.chance.one_in(2));
+        let thread = goes_on.unwrap_or_else(|| ThreadId::begun_by(&message));
+        let asked = pb::ChatAsked {
+            thread_id: thread.to_vec(),
+            message_id: message.to_vec(),
+            text: Some(self.body(thread.subject())),
+            ..pb::ChatAsked::default()
+        };
+        Command::Ask {
+            asked,
+            begins: goes_on.is_none(),
+        }
+    }
+
+    fn some_message(&mut self) -> Option<MessageId> {
+        let chat = &self.host.as_ref()?.engine.state().chat;
+        let waiting: Vec<MessageId> = chat.waiting().map(|(_, waiting)| waiting.message).collect();
+        self.chance.pick(&waiting).copied()
     }
 
     /// An invoice that was not paid before, as far as the face can see.

@@ -6,6 +6,7 @@
 )]
 mod adversity;
 mod agents;
+mod chat;
 mod core;
 mod crash;
 mod disk;

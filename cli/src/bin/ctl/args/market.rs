@@ -99,11 +99,14 @@ pub struct Canary {
 
 /// Whose texts.
 #[derive(Debug, Args)]
-#[group(id = "whose", required = true, multiple = false, args = ["job", "buyer", "older_than"])]
+#[group(id = "whose", required = true, multiple = false, args = ["job", "chat", "buyer", "older_than"])]
 pub struct Forget {
     /// A job or purchase: its id or market id, or a beginning of at least 8 digits.
     #[arg(long, value_name = "ID")]
     pub job: Option<String>,
+    /// A conversation with the model: its id, or a beginning of at least 8 digits.
+    #[arg(long, value_name = "ID")]
+    pub chat: Option<String>,
     /// All jobs of this buyer: npub1… or hexadecimal.
     #[arg(long, value_name = "KEY")]
     pub buyer: Option<String>,
