@@ -41,6 +41,7 @@ use crate::{
     engine::{self, Engine},
     face::{self, Answer, Face, News, Views},
     first_run::{self, Proposed},
+    frames::Meter,
     palette::{self, Palette},
     panes::{self, Scene, Screens},
     prefs::Prefs,
@@ -137,6 +138,8 @@ pub struct App {
     said_in_tray: String,
     /// What was earned when it was last looked at.
     earned_msat: Option<u64>,
+    /// What frames cost.
+    meter: Meter,
 }
 
 /// What can happen.
@@ -229,6 +232,7 @@ impl App {
             tray: None,
             said_in_tray: String::new(),
             earned_msat: None,
+            meter: Meter::default(),
         };
         let ending = Task::future(ending::asked(start.leash)).map(|()| Message::EndRequested);
         let host = key.map_or(Task::none(), |key| app.start_host(key));
@@ -253,6 +257,7 @@ impl App {
 
     /// The table of what happens on what.
     pub fn update(&mut self, message: Message) -> Task<Message> {
+        self.meter.entered(now_ms());
         match message {
             Message::News(news) => self.news(news),
             Message::Engine(event) => self.engine(event),
@@ -331,6 +336,6 @@ fn on_event(event: iced::Event, status: iced::event::Status, _: window::Id) -> O
     }
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     Timestamp::now().as_millisecond()
 }

@@ -9,6 +9,7 @@ mod ending;
 pub mod engine;
 pub mod face;
 pub mod first_run;
+pub mod frames;
 pub mod paging;
 pub mod palette;
 pub mod panes;

@@ -8,7 +8,7 @@ use crate::{
     celebration,
     command::Command,
     engine::Event,
-    face::{Answer, News},
+    face::{Answer, Link, News},
     palette::{self, Does, Entry, Palette},
     panes::{self, Action, Wish},
     shell::{
@@ -328,7 +328,18 @@ impl App {
         self.now_ms = now_ms();
         self.toasts.tick(self.now_ms);
         self.remember();
-        self.tell_panes()
+        Task::batch([self.tell_panes(), self.report_frames()])
+    }
+
+    /// Tells the host what frames cost. Nobody waits for an answer: taking one in would be a frame again.
+    fn report_frames(&self) -> Task<Message> {
+        match self.meter.report() {
+            Some(frames) if self.views.link == Link::Up => self
+                .face
+                .ask(move |mut host| async move { host.report_frames(frames).await })
+                .discard(),
+            _ => Task::none(),
+        }
     }
 
     pub(super) fn close_requested(&mut self) -> Task<Message> {

@@ -9,6 +9,7 @@ use super::{App, Message, stage::Stage};
 use crate::{
     celebration,
     design::{Element, Tone, body, caption, heading, space, theme, toned},
+    frames::metered,
     shell::{bar, hotbar},
     words::span,
 };
@@ -42,7 +43,7 @@ impl App {
             let content = center(dialog.view().map(Message::Dialog));
             layers = layers.push(opaque(container(content).style(theme::veil)));
         }
-        layers.into()
+        metered(layers.into(), &self.meter)
     }
 
     /// The bars and the panes.
