@@ -5,6 +5,7 @@ pub mod bus;
 pub mod celebration;
 pub mod command;
 pub mod design;
+pub mod display;
 mod ending;
 pub mod engine;
 pub mod face;

@@ -1,8 +1,8 @@
 //! `autopilot`: the window.
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, ensure};
-use autopilot_app::{Begin, Proposed, Start};
+use anyhow::Context;
+use autopilot_app::{Begin, Proposed, Start, display};
 use autopilot_host::{
     config::Chain,
     home::{self, Home},
@@ -56,6 +56,10 @@ fn main() -> ExitCode {
                 .unwrap_or_else(|_| "warn,autopilot_host=info,nostr_relay_pool=off".into()),
         )
         .init();
+    if let Err(error) = display::reach() {
+        eprintln!("error: {error}. Next: {}", display::NEXT);
+        return ExitCode::from(display::EXIT_CODE);
+    }
     match open(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -66,11 +70,6 @@ fn main() -> ExitCode {
 }
 
 fn open(args: Args) -> anyhow::Result<()> {
-    let display = ["DISPLAY", "WAYLAND_DISPLAY"].map(std::env::var_os);
-    ensure!(
-        display.iter().flatten().any(|name| !name.is_empty()),
-        "there is no display (DISPLAY is not set): start this from a desktop, or without a window by `autopilot-headless desktop`"
-    );
     let path = home::resolve(args.home.as_deref()).context("name a home folder with --home")?;
     let begin = match (setup::inspect(&path), &args.passphrase_file) {
         // Configured by another program, as a local world does: the host makes what is missing, as it does without a window.

@@ -1,0 +1,69 @@
+//! The display that a window is shown on, looked at before there is a window: the window system's own way to say that
+//! it can't be reached is a panic.
+use std::ffi::{OsStr, OsString};
+
+use x11rb::{
+    errors::{ConnectError, DisplayParsingError},
+    rust_connection::RustConnection,
+};
+
+/// The program's exit code where no window can be shown; `docs/CLI.md` has the others.
+pub const EXIT_CODE: u8 = 3;
+
+/// What helps wherever no window can be shown.
+pub const NEXT: &str = "start this from a desktop; without a window, `autopilot-headless desktop` is the same host, and in the source's folder `./run --headless` shows it";
+
+/// Why no window can be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum DisplayError {
+    /// None is named.
+    #[error("there is no display: DISPLAY is not set")]
+    Unnamed,
+    /// Only Wayland is named, which the window is not drawn by.
+    #[error(
+        "there is no X11 beside this Wayland session (DISPLAY is not set), and the window is drawn by X11: XWayland gives it"
+    )]
+    WaylandAlone,
+    /// What is named is no display.
+    #[error("DISPLAY={name:?} does not name a display, as :0 does")]
+    Unreadable {
+        /// As it is named.
+        name: OsString,
+    },
+    /// Nobody answers there, or does not let us in.
+    #[error("the display DISPLAY={name:?} can't be reached: {cause}")]
+    Unreachable {
+        /// As it is named.
+        name: OsString,
+        /// What happened on the way.
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Reaches the display that the environment names, as the window will, and leaves it again.
+///
+/// # Errors
+/// [`DisplayError`]: no window can be shown.
+pub fn reach() -> Result<(), DisplayError> {
+    let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    match (named("DISPLAY"), named("WAYLAND_DISPLAY")) {
+        (Some(name), _) => reach_named(&name),
+        (None, Some(_)) => Err(DisplayError::WaylandAlone),
+        (None, None) => Err(DisplayError::Unnamed),
+    }
+}
+
+fn reach_named(name: &OsStr) -> Result<(), DisplayError> {
+    let unreadable = || DisplayError::Unreadable {
+        name: name.to_owned(),
+    };
+    let text = name.to_str().ok_or_else(unreadable)?;
+    match RustConnection::connect(Some(text)) {
+        Ok(_) => Ok(()),
+        Err(ConnectError::DisplayParsingError(DisplayParsingError::MalformedValue(_))) => Err(unreadable()),
+        Err(cause) => Err(DisplayError::Unreachable {
+            name: name.to_owned(),
+            cause: Box::new(cause),
+        }),
+    }
+}
