@@ -79,11 +79,6 @@ impl Command {
             Command::Quit => "window.quit",
         }
     }
-
-    /// The command of an id.
-    pub fn of_id(id: &str) -> Option<Command> {
-        Command::all().find(|command| command.id() == id)
-    }
 }
 
 #[cfg(test)]
@@ -99,7 +94,6 @@ mod tests {
             let opening: Vec<_> = Command::all().filter(|c| *c == Command::Open(*pane)).collect();
             assert_eq!(opening.len(), 1, "{pane:?}");
             assert_eq!((opening[0].id(), opening[0].label()), (pane.id(), pane.label()));
-            assert_eq!(Command::of_id(pane.id()), Some(Command::Open(*pane)));
         }
         let ids: BTreeSet<_> = Command::all().map(Command::id).collect();
         let labels: BTreeSet<_> = Command::all().map(Command::label).collect();

@@ -276,7 +276,7 @@ impl App {
         self.going_online = false;
         match answer {
             Ok(status) => {
-                self.views.status.value = Some(status);
+                self.views.newer_status(status);
                 Task::none()
             }
             Err(trouble) => {
@@ -297,7 +297,7 @@ impl App {
         self.rate();
         match self.prefs.money && self.amounts.rate.is_none() {
             true => self.say(Toast::bad(
-                "No price is recorded: `autopilotctl price record` keeps one, with its source",
+                "No price is recorded: in a terminal, `autopilotctl price record` keeps one, with its source",
             )),
             false => Task::none(),
         }

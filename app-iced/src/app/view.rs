@@ -135,7 +135,7 @@ fn failed(words: &str) -> Element<'_, Message> {
         toned(words, Tone::Bad),
         body("Nothing is lost: the ledger and the wallet are as they were."),
         caption(
-            "Put the cause right, then start Autopilot again. `autopilotctl doctor` looks at everything that earning needs."
+            "Put the cause right, then start Autopilot again. In a terminal, `autopilotctl doctor` looks at everything that earning needs."
         ),
     ];
     center(lines.spacing(space::M).max_width(620.0)).into()

@@ -38,6 +38,8 @@ pub mod size {
     pub const HERO: f32 = 34.0;
     /// Height of a row in a list: fixed, since only the rows in sight are made.
     pub const ROW: f32 = 34.0;
+    /// Width of a name and its value, at most.
+    pub const LINE: f32 = 560.0;
     /// Roundness of corners.
     pub const ROUND: f32 = 8.0;
 }

@@ -70,7 +70,7 @@ pub fn line<'a, M: 'a>(
     name: impl text::IntoFragment<'a>,
     value: impl text::IntoFragment<'a>,
 ) -> Element<'a, M> {
-    row![
+    let pair = row![
         caption(name).width(Length::FillPortion(2)),
         // Ids have no spaces to wrap at.
         body(value)
@@ -78,8 +78,9 @@ pub fn line<'a, M: 'a>(
             .wrapping(text::Wrapping::WordOrGlyph)
     ]
     .spacing(space::S)
-    .align_y(Alignment::Center)
-    .into()
+    .align_y(Alignment::Center);
+    // In a wide pane the eye would lose the line between the two.
+    container(pair).max_width(size::LINE).into()
 }
 
 /// The one thing to do; dead without a message.

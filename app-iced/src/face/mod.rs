@@ -1,6 +1,7 @@
 //! The window's only way to the host: questions and commands one by one, and views as they change.
 mod views;
 mod watch;
+pub mod ways;
 
 use std::path::{Path, PathBuf};
 
@@ -53,8 +54,14 @@ impl Face {
     }
 }
 
-/// What a refusal says.
+/// What a refusal says, with the window's own ways.
 pub(crate) fn trouble(status: &Status) -> Trouble {
+    let mut trouble = refusal(status);
+    ways::trouble_here(&mut trouble);
+    trouble
+}
+
+fn refusal(status: &Status) -> Trouble {
     let told = control::told(status);
     match status.code() {
         // The transport's own words are of no use to a person.

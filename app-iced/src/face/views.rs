@@ -7,7 +7,7 @@ use autopilot_proto::control::v1::{
     watch_update::Answer,
 };
 
-use super::News;
+use super::{News, ways};
 
 /// Bytes of output kept of each running job, the newest.
 const TOKENS_BYTES: usize = 16 * 1024;
@@ -128,10 +128,12 @@ impl Views {
         lines.map(|line| line.sequence).max().unwrap_or(0)
     }
 
-    fn update(&mut self, update: WatchUpdate) {
+    fn update(&mut self, mut update: WatchUpdate) {
+        update.answer.iter_mut().for_each(ways::answer_here);
         match update.answer {
             Some(Answer::Trouble(trouble)) => self.troubled(&update.view, trouble),
             Some(Answer::Panes(panes)) => self.newer_panes(panes),
+            Some(Answer::Status(status)) => self.newer_status(status),
             Some(answer) => {
                 let jobs = matches!(answer, Answer::Jobs(_));
                 self.answered(answer);
@@ -144,11 +146,18 @@ impl Views {
     }
 
     /// Answers and updates overtake each other: the layout that was changed last stands.
-    pub fn newer_panes(&mut self, panes: PanesReply) {
+    pub fn newer_panes(&mut self, mut panes: PanesReply) {
         let known = self.panes.value.as_ref().map_or(0, |panes| panes.revision);
         if panes.revision >= known {
+            ways::panes_here(&mut panes);
             self.panes.answered(panes);
         }
+    }
+
+/// How the host is by now.
+    pub fn newer_status(&mut self, mut status: StatusReply) {
+        ways::status_here(&mut status);
+        self.status.answered(status);
     }
 
     /// Output of jobs that are open no more is of no use. Messages that the model answers are no jobs.

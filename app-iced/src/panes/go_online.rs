@@ -5,8 +5,10 @@ use iced::widget::{column, row};
 
 use super::{Action, Scene, Screen, Wish, frame};
 use crate::{
-    design::{Element, Tone, action, badge, body, caption, card, choice, danger, field, heading, line, page, space, toned},
-    face::Answer,
+    command::Command,
+    design::{Element, Tone, badge, body, caption, card, choice, field, heading, line, page, space, toned},
+    face::{Answer, ways},
+    shortcuts,
     words::{msat_of, span},
 };
 
@@ -46,7 +48,10 @@ impl Screen for GoOnline {
                 Action::none()
             }
             Message::Ask => self.ask(scene),
-            Message::Answered(answer) => {
+            Message::Answered(mut answer) => {
+                if let Ok(reply) = &mut answer {
+                    ways::here(&mut reply.reason);
+                }
                 self.receive = Some(answer);
                 Action::none()
             }
@@ -56,11 +61,8 @@ impl Screen for GoOnline {
     fn view<'a>(&'a self, scene: &Scene<'a>) -> Element<'a, Message> {
         let amounts = scene.amounts;
         frame::shown(&scene.views.status, |status| {
-            let online = status.state != "offline";
-            let switch = match online {
-                true => danger("Go Offline", Some(Message::Toggle)),
-                false => action("Go Online", Some(Message::Toggle)),
-            };
+            let keys = shortcuts::of(Command::Toggle).unwrap_or_default();
+            let switch = caption(format!("The switch is above, in sight of every pane: {keys}"));
             let (word, tone) = match (status.state.as_str(), status.can_earn) {
                 ("online", true) => ("Online: jobs that fit are taken, worked and paid", Tone::Good),
                 ("online" | "degraded", _) => ("Online, and nothing can be earned now", Tone::Attention),
@@ -68,7 +70,7 @@ impl Screen for GoOnline {
                 _ => ("Offline", Tone::Quiet),
             };
             let lines = column![
-                row![switch, toned(word, tone)].spacing(space::M).align_y(iced::Alignment::Center),
+                column![toned(word, tone), switch].spacing(space::XS),
                 blockers(status),
                 terms(status, amounts.show(status.price_msat)),
                 self.receive_check(scene),
@@ -80,7 +82,10 @@ impl Screen for GoOnline {
     }
 
     fn actions(&self, _: &Scene<'_>) -> Vec<(String, Message)> {
-        vec![("Go Online: check what can be received".to_owned(), Message::Ask)]
+        vec![
+            ("Go Online: go online, or offline".to_owned(), Message::Toggle),
+            ("Go Online: check what can be received".to_owned(), Message::Ask),
+        ]
     }
 }
 

@@ -4,7 +4,7 @@ use autopilot_proto::control::v1::{
 };
 use iced::{
     Alignment, Task,
-    widget::{column, progress_bar, row},
+    widget::{column, row},
 };
 
 use super::{Action, Scene, Screen, Wish, frame};
@@ -14,7 +14,7 @@ use crate::{
         space, toned,
     },
     face::Answer,
-    words::{ago, msat_of, one_line},
+    words::{ago, msat_of, one_line, span},
 };
 
 /// How long a payment is waited for before it is told as pending, in seconds.
@@ -41,8 +41,8 @@ enum Stage {
     Planning,
     /// A plan waits for a person.
     Planned(Box<WithdrawalPlan>),
-    /// It is being paid.
-    Paying(Box<WithdrawalPlan>),
+    /// It is being paid, since then (Unix time in milliseconds).
+    Paying(Box<WithdrawalPlan>, i64),
     /// It is over, or pending.
     Told(Box<WithdrawReply>),
     /// It was refused.
@@ -112,8 +112,8 @@ impl Screen for PayInvoice {
             Stage::Typing => self.form(None),
             Stage::Refused(trouble) => self.form(Some(trouble)),
             Stage::Planning => frame::loading(),
-            Stage::Planned(plan) => planned(scene, plan, true),
-            Stage::Paying(plan) => planned(scene, plan, false),
+            Stage::Planned(plan) => planned(scene, plan, None),
+            Stage::Paying(plan, since_ms) => planned(scene, plan, Some(*since_ms)),
             Stage::Told(reply) => told(scene, reply),
         };
         page(column![spendable(scene), content])
@@ -127,7 +127,7 @@ impl Screen for PayInvoice {
                 ("Pay: everything, or an amount", Message::Everything),
             ],
             Stage::Planned(_) => vec![("Pay now", Message::Pay), ("Don't pay", Message::Back)],
-            Stage::Planning | Stage::Paying(_) => Vec::new(),
+            Stage::Planning | Stage::Paying(..) => Vec::new(),
             Stage::Told(_) => vec![("Pay something else", Message::Again)],
         };
         actions.into_iter().map(|(label, message)| (label.to_owned(), message)).collect()
@@ -191,7 +191,7 @@ impl PayInvoice {
             plan_id: plan.plan_id.clone(),
             wait_s: WAIT_S,
         };
-        self.stage = Stage::Paying(plan);
+        self.stage = Stage::Paying(plan, scene.now_ms);
         let paid: Task<_> = scene.face.ask(move |mut host| async move { host.withdraw(request).await });
         paid.map(Message::Paid).into()
     }
@@ -237,7 +237,7 @@ fn spendable<'a>(scene: &Scene<'a>) -> Element<'a, Message> {
 }
 
 /// Who would be paid what, and what stands beside it.
-fn planned<'a>(scene: &Scene<'a>, plan: &'a WithdrawalPlan, asks: bool) -> Element<'a, Message> {
+fn planned<'a>(scene: &Scene<'a>, plan: &'a WithdrawalPlan, paying_since_ms: Option<i64>) -> Element<'a, Message> {
     let amount = plan.amount_msat.map_or("everything on the chain".to_owned(), |msat| scene.amounts.show(msat));
     let to = [&plan.payee, &plan.address, &plan.destination]
         .into_iter()
@@ -262,17 +262,24 @@ fn planned<'a>(scene: &Scene<'a>, plan: &'a WithdrawalPlan, asks: bool) -> Eleme
     .push(some("For", &plan.description))
     .push(expires)
     .extend(notes);
-    let doings: Element<'a, Message> = match asks {
-        true => flow(vec![
+    let doings: Element<'a, Message> = match paying_since_ms {
+        None => flow(vec![
             action("Pay now", Some(Message::Pay)).into(),
             choice("Don't pay", Some(Message::Back)).into(),
         ]),
-        false => column![
-            caption("Paying … it goes on if this window is closed."),
-            progress_bar(0.0..=1.0, 0.5)
-        ]
-        .spacing(space::S)
-        .into(),
+        // How far a payment is nobody knows but the nodes on its way: only its time is known.
+        Some(since_ms) => {
+            let passed = u64::try_from(scene.now_ms.saturating_sub(since_ms)).unwrap_or(0);
+            column![
+                body(format!("Paying for {}: the wallet looks for ways to the payee.", span(passed))),
+                caption(format!(
+                    "It goes on if this window is closed. After {} it is told as under way, and Wallet shows its end.",
+                    span(u64::from(WAIT_S) * 1_000)
+                )),
+            ]
+            .spacing(space::XS)
+            .into()
+        }
     };
     card(lines.push(doings).spacing(space::S))
 }

@@ -13,7 +13,7 @@ use crate::{
     design::{
         Element, Tone, badge, body, caption, card, choice, flow, heading, line, page, space, stat, toned,
     },
-    face::Answer,
+    face::{Answer, ways},
     words::{ago, one_line, span},
 };
 
@@ -81,8 +81,12 @@ impl Screen for ProviderStatus {
                 let asked = scene.face.ask(move |mut host| async move { host.canary(request).await });
                 return asked.map(Message::Tried).into();
             }
-            Message::Tried(answer) => {
+            Message::Tried(mut answer) => {
                 self.trying = false;
+                if let Ok(reply) = &mut answer {
+                    ways::here(&mut reply.words);
+                    ways::here(&mut reply.detail);
+                }
                 self.trial = Some(answer);
             }
             Message::Explain(job) => return Action::wish(Wish::Explain(job)),
@@ -212,12 +216,7 @@ fn queue(provider: &ProviderReply) -> Element<'_, Message> {
 fn why_none<'a>(scene: &Scene<'a>) -> Option<Element<'a, Message>> {
     let causes: &'a [Cause] = scene.views.status.value.as_ref().map_or(&[], |status| &status.why_no_jobs);
     let cause = |cause: &'a Cause| {
-        let next = (!cause.next.is_empty()).then(|| {
-            let copied = Message::Copy(cause.next.clone(), "Command");
-            row![caption(cause.next.as_str()), choice("Copy", Some(copied))]
-                .spacing(space::S)
-                .align_y(Alignment::Center)
-        });
+        let next = (!cause.next.is_empty()).then(|| caption(cause.next.as_str()));
         column![body(one_line(&cause.sentence))].push(next).into()
     };
     (!causes.is_empty()).then(|| {

@@ -91,6 +91,8 @@ fn missing_jobs_and_missed_sats_have_a_reason_and_a_command() {
     stage.shows(&[
         "Why am I getting no jobs?",
         "your price is above what is bid",
+        // What the host calls by a command is the window's own entry here.
+        "“Settings” (Ctrl+,)",
         "Adding up",
     ]);
     let missed = MissedReply {

@@ -13,7 +13,7 @@ use iced::{
 use super::{Action, Scene, Screen, Wish, frame, tones};
 use crate::{
     design::{Element, Tone, badge, body, caption, choice, entry, flat, list::{self, Window}, mono, space},
-    face::Answer,
+    face::{Answer, ways},
     paging::{Ask, PAGE, Page, Pages},
     words::{one_line, short, time},
 };
@@ -110,7 +110,11 @@ impl Screen for JobHistory {
             Message::Find => {}
             Message::Open(job) => return self.explain(job, scene),
             Message::Close => self.detail = None,
-            Message::Why(job, answer) => {
+            Message::Why(job, mut answer) => {
+                if let Ok(why) = &mut answer {
+                    ways::here(&mut why.answer);
+                    why.rungs.iter_mut().for_each(|rung| ways::here(&mut rung.detail));
+                }
                 if let Some(detail) = self.detail.as_mut().filter(|detail| detail.job == job) {
                     detail.why = Some(answer);
                 }
