@@ -295,7 +295,7 @@ impl<T> Pages<T> {
         again: M,
     ) -> Element<'a, M> {
         let broken = self.trouble.as_ref().map(|trouble| -> Element<'a, M> {
-            let lines = column![frame::broken(trouble), choice("Try again", Some(again))];
+            let lines = column![frame::unreadable(trouble), choice("Try again", Some(again))];
             lines.spacing(space::S).into()
         });
         match (self.rows, self.next, broken) {

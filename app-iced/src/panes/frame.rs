@@ -19,8 +19,10 @@ pub fn shown<'a, T, M: 'a>(
 ) -> Element<'a, M> {
     match (&view.value, &view.trouble) {
         (Some(value), None) => content(value),
-        (Some(value), Some(trouble)) => column![broken(trouble), content(value)].spacing(space::M).into(),
-        (None, Some(trouble)) => center(broken(trouble)).into(),
+        (Some(value), Some(trouble)) => column![unreadable(trouble), content(value)]
+            .spacing(space::M)
+            .into(),
+        (None, Some(trouble)) => center(unreadable(trouble)).into(),
         (None, None) => loading(),
     }
 }
@@ -65,6 +67,16 @@ pub fn signpost<'a, M: Clone + 'a>(told: Element<'a, M>, label: &'a str, way: M)
         .spacing(space::S)
         .padding(space::M)
         .into()
+}
+
+/// What a pane shows can't be read now; that says nothing of earning, which has its place above every pane.
+pub fn unreadable<'a, M: 'a>(trouble: &'a Trouble) -> Element<'a, M> {
+    column![
+        broken(trouble),
+        caption("The bar above says whether earning is possible now.")
+    ]
+    .spacing(space::XS)
+    .into()
 }
 
 /// Something broke: what, and what can be done.

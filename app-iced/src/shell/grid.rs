@@ -173,11 +173,12 @@ impl Grid {
                 true => theme::card_in_front,
                 false => theme::card,
             };
-            let body = container(screens.view(*pane, scene).map(Message::InPane))
+            let content = container(screens.view(*pane, scene).map(Message::InPane))
                 .width(Length::Fill)
                 .height(Length::Fill);
+            let body = column![].push(broken(*pane, scene)).push(content);
             pane_grid::Content::new(body)
-                .title_bar(title_bar(*pane, scene, maximized))
+                .title_bar(title_bar(*pane, maximized))
                 .style(style)
         })
         .spacing(SPACING)
@@ -188,22 +189,28 @@ impl Grid {
     }
 }
 
-/// The title of a pane, where its values come from, and what is wrong with it.
+/// What is broken under a pane, what can be done, and whether earning is possible meanwhile: the host's words. Without the
+/// host there are none, and the bar says that it is gone.
+fn broken<'a>(pane: Pane, scene: &Scene<'a>) -> Option<Element<'a, Message>> {
+    let panes = scene.views.panes.value.as_ref()?;
+    let line = panes.panes.iter().find(|line| line.id == pane.id())?;
+    let words = column![
+        toned(line.sentence.as_str(), Tone::Bad),
+        caption(line.next.as_str())
+    ];
+    (line.state == "error").then(|| {
+        container(words.spacing(space::XS))
+            .padding([space::S, space::M])
+            .into()
+    })
+}
+
+/// The title of a pane, and where its values come from.
 fn title_bar<'a>(
     pane: Pane,
-    scene: &Scene<'a>,
     maximized: bool,
 ) -> pane_grid::TitleBar<'a, Message, iced::Theme, iced::Renderer> {
-    let line = scene.views.panes.value.as_ref().and_then(|panes| {
-        let line = panes.panes.iter().find(|line| line.id == pane.id())?;
-        (line.state == "error" || line.state == "empty").then_some(line)
-    });
-    let wrong = line.filter(|line| line.state == "error").map(|line| {
-        let words = [line.sentence.as_str(), line.next.as_str()].join(" ");
-        toned(words, Tone::Bad).size(crate::design::size::CAPTION)
-    });
     let title = row![heading(pane.title()), badge(pane.source(), Tone::Quiet)]
-        .push(wrong)
         .spacing(space::S)
         .align_y(Alignment::Center);
     let controls = row![

@@ -5,7 +5,9 @@
     clippy::expect_used,
     reason = "in a test a panic is the verdict"
 )]
+mod errors;
 mod journeys;
+mod model;
 mod panes;
 mod pictures;
 mod pilot;

@@ -10,7 +10,7 @@ use crate::{
 const CLAIMS: [&str; 3] = ["No ", "Nothing", "none yet"];
 
 /// What the pane itself shows: everything but the bars above it.
-fn own(seen: &[Seen], pane: Pane) -> Vec<Seen> {
+pub fn own(seen: &[Seen], pane: Pane) -> Vec<Seen> {
     let title = seen.iter().position(|seen| seen.text == pane.title());
     let title = title.unwrap_or_else(|| panic!("{pane:?} has no title on the screen:\n{}", lines(seen)));
     seen[title..].to_vec()
