@@ -23,6 +23,8 @@ pub struct Form {
     pub again: String,
     /// Place of the chosen model in the list.
     pub model: Option<usize>,
+    /// A model file of the person's own, which goes before the list.
+    pub file: String,
     /// Relays, parted by commas or spaces.
     pub relays: String,
     /// Source of blocks; a Bitcoin Core of the command line is not typed.
@@ -51,6 +53,10 @@ impl Form {
         let price_msat = Wish::of("").price_msat;
         let mut form = Form {
             model: models.iter().position(|model| model.recommended),
+            file: proposed
+                .model
+                .as_ref()
+                .map_or_else(String::new, |path| path.display().to_string()),
             price: (price_msat / 1_000).to_string(),
             peers: proposed.peers.join(", "),
             ..Form::default()
@@ -96,10 +102,10 @@ impl Form {
             wrong(Field::Protection, "the two passphrases differ".to_owned());
         }
         let chosen = self.model.and_then(|place| models.get(place));
-        let serve = match (chosen, &proposed.model) {
-            (Some(choice), _) => choice.serve.clone(),
-            (None, Some(path)) => Serve::File(path.clone()),
-            (None, None) => Serve::Later,
+        let serve = match (self.file.trim(), chosen) {
+            ("", Some(choice)) => choice.serve.clone(),
+            ("", None) => Serve::Later,
+            (path, _) => Serve::File(path.into()),
         };
         let wish = Wish {
             risks_accepted: self.risks_accepted,
@@ -152,6 +158,24 @@ mod tests {
         let wish = Form::new(&proposed, &[]).wish(&proposed, &[]).unwrap();
         assert_eq!((wish.network.as_str(), wish.price_msat), ("regtest", 10_000));
         assert_eq!((wish.relays, wish.blocks), (proposed.relays, proposed.blocks));
+    }
+
+    #[test]
+    fn a_file_of_ones_own_goes_before_what_is_proposed() {
+        let proposed = Proposed {
+            model: Some("/none/of-the-command-line.gguf".into()),
+            ..of_command_line()
+        };
+        let form = Form::new(&proposed, &[]);
+        let problems = form.wish(&proposed, &[]).unwrap_err();
+        assert_eq!(problems[0].field, Field::Model);
+        assert!(problems[0].sentence.contains("of-the-command-line.gguf"));
+        let here = Form {
+            file: concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml").into(),
+            ..form
+        };
+        let wish = here.wish(&proposed, &[]).unwrap();
+        assert!(matches!(wish.serve, Serve::File(path) if path.ends_with("Cargo.toml")));
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub enum Message {
     Again(String),
     /// A model was chosen, by its place in the list.
     Model(usize),
+    /// A model file was typed.
+    File(String),
     /// Relays were typed.
     Relays(String),
     /// A source of blocks was typed.
@@ -118,7 +120,11 @@ impl FirstRun {
             Message::Protect(protection) => self.form.protection = protection,
             Message::Passphrase(typed) => self.form.passphrase = typed,
             Message::Again(typed) => self.form.again = typed,
-            Message::Model(place) => self.form.model = Some(place),
+            Message::Model(place) => {
+                self.form.model = Some(place);
+                self.form.file.clear();
+            }
+            Message::File(typed) => self.form.file = typed,
             Message::Relays(typed) => self.form.relays = typed,
             Message::Blocks(typed) => self.form.blocks = typed,
             Message::Peers(typed) => self.form.peers = typed,

@@ -105,10 +105,6 @@ impl FirstRun {
             gib(self.machine.disk_bytes)
         ));
         let models: Element<'_, Message> = match &self.models {
-            Ok(models) if models.is_empty() => match &self.proposed.model {
-                Some(path) => caption(path.display().to_string()).into(),
-                None => caption("No model is known: one can be named in config.toml later.").into(),
-            },
             Ok(models) => Column::with_children(
                 models
                     .iter()
@@ -119,6 +115,13 @@ impl FirstRun {
             .into(),
             Err(words) => toned(words.as_str(), Tone::Bad).into(),
         };
+        let file = field(
+            "Or a model file of your own (GGUF)",
+            &self.form.file,
+            "/path/to/model.gguf",
+            self.wrong(Field::Model),
+            Message::File,
+        );
         let price = field(
             "Price of a job (sats)",
             &self.form.price,
@@ -131,9 +134,9 @@ impl FirstRun {
                 heading("Which model works?"),
                 found,
                 models,
+                file,
                 container(price).max_width(240.0)
             ]
-            .push(self.told(Field::Model))
             .spacing(space::S),
         )
     }
@@ -148,16 +151,14 @@ impl FirstRun {
             .recommended
             .then(|| toned("fits this machine best", Tone::Good));
         let against = model.why_not.as_deref().map(caption);
-        row![
-            pick(&model.name, self.form.model == Some(place), Message::Model(place)),
-            caption(source)
-        ]
-        .push(recommended)
-        .push(against)
-        .spacing(space::S)
-        .align_y(Alignment::Center)
-        .wrap()
-        .into()
+        let chosen = self.form.model == Some(place) && self.form.file.trim().is_empty();
+        row![pick(&model.name, chosen, Message::Model(place)), caption(source)]
+            .push(recommended)
+            .push(against)
+            .spacing(space::S)
+            .align_y(Alignment::Center)
+            .wrap()
+            .into()
     }
 
     fn protection(&self) -> Element<'_, Message> {

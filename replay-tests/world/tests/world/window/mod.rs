@@ -1,5 +1,6 @@
 //! The real window as a person meets it: on a display, by keys, with a real relay, model and wallet behind it.
 mod display;
+mod first_run;
 
 use std::{fs, path::Path, time::Duration};
 
