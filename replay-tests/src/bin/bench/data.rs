@@ -4,9 +4,11 @@ use std::{
     collections::VecDeque,
     fs::File,
     io::{BufWriter, Write},
-    path::Path,
+    path::{Path, PathBuf},
+    time::SystemTime,
 };
 
+use anyhow::ensure;
 use autopilot_events::{Draft, Event, Head, Recorded, chain::push_frame, pb};
 use autopilot_projections::State;
 use autopilot_replay_tests::{
@@ -105,6 +107,25 @@ fn told(n: u64) -> VecDeque<Draft> {
 }
 
 impl Teller {
+    /// Tells so many facts that the last of them is of `end_ms` (Unix time), about.
+    fn until(end_ms: i64, facts: u64) -> Teller {
+        // A decision has three facts in the middle, and a clock that runs ahead would be one that was put back.
+        let decisions = i64::try_from(facts / 2).unwrap_or(i64::MAX);
+        Teller {
+            utc_ms: end_ms.saturating_sub(decisions.saturating_mul(STEP_MS)),
+            ..Teller::default()
+        }
+    }
+
+    /// The end of every story that is being told: nothing is left to be done.
+    fn ends(&mut self) -> Vec<Recorded> {
+        let rest: Vec<Draft> = std::mem::take(&mut self.open).into_iter().flatten().collect();
+        let utc_ms = self.utc_ms;
+        rest.into_iter()
+            .map(|draft| self.pen.write(dated(draft, utc_ms), utc_ms))
+            .collect()
+    }
+
     /// The facts of the next decision: one to five of one story.
     pub fn decision(&mut self) -> Vec<Recorded> {
         while self.open.len() < OPEN {
@@ -153,40 +174,119 @@ fn dated(mut draft: Draft, now_ms: i64) -> Draft {
     draft
 }
 
+/// First facts of a ledger that are looked through for how it was opened.
+const FIRST: u32 = 16;
 /// Facts between the last snapshot and the end: a host that was killed leaves up to 2,000.
 const TAIL: u64 = 1_500;
 
 /// Builds a ledger of `facts` facts or a few more at `path`, through the store's own append, with a snapshot of all folds
 /// near its end as a host leaves it; and beside it, at `path` with `.flat`, the same facts framed one after the other.
-pub async fn build(path: &Path, facts: u64, mut told: impl FnMut(u64)) -> anyhow::Result<()> {
-    let (mut store, _) = Store::open(path, &mut |_| {}).await?;
+pub async fn build(path: &Path, facts: u64, told: impl FnMut(u64)) -> anyhow::Result<()> {
     let mut flat = BufWriter::new(File::create(path.with_extension("flat"))?);
-    let mut teller = Teller::default();
-    let mut state = State::default();
-    let mut kept = false;
-    while store.head().sequence < facts {
-        let due = BUILD.min(facts - store.head().sequence);
-        let group = teller.facts(due as usize);
-        let mut frames = Vec::new();
-        for fact in &group {
-            push_frame(&mut frames, &fact.bytes);
-            state.apply(fact);
+    let mut book = Book::open(path, facts).await?;
+    book.tell(&mut Teller::default(), &mut flat, told).await?;
+    flat.flush()?;
+    book.store.close().await;
+    Ok(())
+}
+
+/// Gives a home whose host does not run a long past: its ledger begins as it did, goes on with stories, and ends now with
+/// every story told, `facts` facts or a few more. What was done in this home beyond its first facts is lost, and the
+/// wallet knows nothing of the stories: only a home that is made for it may be grown.
+pub async fn grow(path: &Path, facts: u64, told: impl FnMut(u64)) -> anyhow::Result<()> {
+    let (store, _) = Store::open(path, &mut |_| {}).await?;
+    let first = store.reader().facts(0, FIRST).await?;
+    store.close().await;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let mut teller = Teller::until(i64::try_from(now.as_millis())?, facts);
+    let opening: Vec<Recorded> = first
+        .into_iter()
+        .filter(|fact| matches!(fact.event, Event::LedgerOpened(_) | Event::PolicyChanged(_)))
+        .map(|fact| teller.pen.write(again(fact), teller.utc_ms))
+        .collect();
+    ensure!(
+        !opening.is_empty(),
+        "{} was never opened by a host",
+        path.display()
+    );
+    let grown = path.with_extension("grown");
+    let mut book = Book::open(&grown, facts).await?;
+    book.add(&opening).await?;
+    book.tell(&mut teller, &mut std::io::sink(), told).await?;
+    book.add(&teller.ends()).await?;
+    book.store.close().await;
+    for beside in ["-wal", "-shm"] {
+        let beside = PathBuf::from(format!("{}{beside}", path.display()));
+        if beside.exists() {
+            std::fs::remove_file(beside)?;
         }
-        flat.write_all(&frames)?;
+    }
+    Ok(std::fs::rename(grown, path)?)
+}
+
+/// The same said once more.
+fn again(fact: Recorded) -> Draft {
+    Draft {
+        source: fact.fact.source(),
+        event: fact.event,
+        stream: fact.fact.stream,
+        idempotency_key: fact.fact.idempotency_key,
+        correlation: fact.fact.correlation,
+    }
+}
+
+/// A ledger that is being written, and its folds.
+struct Book {
+    store: Store,
+    state: State,
+    facts: u64,
+    kept: bool,
+}
+
+impl Book {
+    /// An empty one that shall have so many facts.
+    async fn open(path: &Path, facts: u64) -> anyhow::Result<Book> {
+        let (store, _) = Store::open(path, &mut |_| {}).await?;
+        Ok(Book {
+            store,
+            state: State::default(),
+            facts,
+            kept: false,
+        })
+    }
+
+    /// Tells on until it has them.
+    async fn tell(
+        &mut self,
+        teller: &mut Teller,
+        flat: &mut impl Write,
+        mut told: impl FnMut(u64),
+    ) -> anyhow::Result<()> {
+        while self.store.head().sequence < self.facts {
+            let due = BUILD.min(self.facts - self.store.head().sequence);
+            let group = teller.facts(due as usize);
+            let mut frames = Vec::new();
+            group.iter().for_each(|fact| push_frame(&mut frames, &fact.bytes));
+            flat.write_all(&frames)?;
+            told(self.add(&group).await?);
+        }
+        Ok(())
+    }
+
+    /// One commit. Returns the number of the last fact.
+    async fn add(&mut self, facts: &[Recorded]) -> anyhow::Result<u64> {
+        facts.iter().for_each(|fact| self.state.apply(fact));
         let commit = Commit {
-            facts: &group,
+            facts,
             ..Commit::default()
         };
-        let head = store.append(commit).await?;
-        if !kept && head.sequence + TAIL >= facts {
-            store.put_snapshot(&snapshot(&state, head)).await?;
-            kept = true;
+        let head = self.store.append(commit).await?;
+        if !self.kept && head.sequence + TAIL >= self.facts {
+            self.store.put_snapshot(&snapshot(&self.state, head)).await?;
+            self.kept = true;
         }
-        told(head.sequence);
+        Ok(head.sequence)
     }
-    flat.flush()?;
-    store.close().await;
-    Ok(())
 }
 
 /// The folds as a host keeps them.

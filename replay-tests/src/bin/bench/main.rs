@@ -49,6 +49,9 @@ struct Args {
     /// For `--alone peer`: facts appended one by one, facts appended in groups, facts of a group.
     #[arg(long, value_delimiter = ',', hide = true)]
     peer_sizes: Vec<usize>,
+    /// Measures nothing: gives the home folder of this ledger, whose host does not run, a past of `--facts` facts.
+    #[arg(long)]
+    grow: Option<PathBuf>,
     /// Leaves the ledgers that it built, and the flat files beside them.
     #[arg(long)]
     keep: bool,
@@ -66,6 +69,9 @@ async fn main() -> anyhow::Result<()> {
         };
         println!("{said}");
         return Ok(());
+    }
+    if let (Some(ledger), &[facts, ..]) = (&args.grow, args.facts.as_slice()) {
+        return data::grow(ledger, facts, sizes::progress(facts)).await;
     }
     if cfg!(debug_assertions) {
         eprintln!("built without --release: the ratios will look worse than they are");

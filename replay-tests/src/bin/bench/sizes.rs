@@ -20,14 +20,7 @@ pub async fn measure(
         let path = folder.join(format!("ledger-{facts}.db"));
         let there = path.exists();
         if !there {
-            let mut said = 0;
-            data::build(&path, *facts, |done| {
-                if done * 20 / facts > said {
-                    said = done * 20 / facts;
-                    eprintln!("building {facts} facts: {} %", said * 5);
-                }
-            })
-            .await?;
+            data::build(&path, *facts, progress(*facts)).await?;
         }
         ledgers.push((*facts, path, there));
     }
@@ -71,6 +64,18 @@ pub async fn measure(
     report.sizes = sizes;
     let built = ledgers.into_iter().filter(|(.., there)| !there);
     Ok(built.map(|(_, path, _)| path).collect())
+}
+
+/// Says how far a ledger is, every 5 %.
+pub fn progress(facts: u64) -> impl FnMut(u64) {
+    let mut said = 0;
+    move |done| {
+        let now = (done * 20).checked_div(facts).unwrap_or(0);
+        if now > said {
+            said = now;
+            eprintln!("building {facts} facts: {} %", said * 5);
+        }
+    }
 }
 
 /// Deletes a ledger and what lies beside it.
