@@ -25,6 +25,7 @@ while (($#)); do
 done
 
 setup_machine tests
+setup_model
 setup_bitcoind
 if [[ -x "${AUTOPILOT_BIN_DIR:-}/autopilot-walletd" && -n "${AUTOPILOT_WINDOW:-}" ]]; then
     say "programs: those of $AUTOPILOT_BIN_DIR"
@@ -87,7 +88,8 @@ export DISPLAY
 
 if [[ ! -d "$home" ]]; then
     say "a home"
-    "$AUTOPILOT_BIN_DIR/autopilot-headless" desktop --home "$home" --network regtest --bitcoind "127.0.0.1:$rpc_port" --relay "$relay" --no-input >"$work/ready" 2>"$work/headless.log" &
+    # The window's home is made by the same host without a window.
+    "$AUTOPILOT_BIN_DIR/autopilot-headless" desktop --home "$home" --network regtest --bitcoind "127.0.0.1:$rpc_port" --relay "$relay" --model "$AUTOPILOT_MODEL" --no-input >"$work/ready" 2>"$work/headless.log" &
     host=$!
     started+=("$host")
     said "$work/ready" >/dev/null
@@ -166,7 +168,7 @@ scroll() {
     sleep 2
     frames "$name: $TURNS turns up" "$from"
     from="$(lines)"
-    xdotool mousemove 1380 300 mousedown 1 mousemove 1380 880 mouseup 1
+    xdotool mousemove 1335 330 mousedown 1 mousemove 1335 600 mousemove 1335 845 mouseup 1
     sleep 2
     frames "$name: dragged to the end of what is known" "$from"
     keys ctrl+m

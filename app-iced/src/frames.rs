@@ -237,7 +237,7 @@ mod tests {
         let meter = Meter::default();
         assert_eq!(meter.report(), None);
         for n in 1..=3_000_u64 {
-            frame(&meter, n * (n + 1) / 2, n as i64);
+            frame(&meter, 10 + n * (n + 1) / 2, n as i64);
         }
         let frames = meter.report().unwrap();
         assert_eq!((frames.frames, frames.since_ms), (1_024, 1_977));

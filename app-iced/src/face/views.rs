@@ -154,7 +154,7 @@ impl Views {
         }
     }
 
-/// How the host is by now.
+    /// How the host is by now.
     pub fn newer_status(&mut self, mut status: StatusReply) {
         ways::status_here(&mut status);
         self.status.answered(status);

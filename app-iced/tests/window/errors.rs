@@ -1,7 +1,9 @@
 //! What breaks at a port is told in every pane that rests on it: what broke, what can be done, and whether earning is
 //! possible meanwhile. The host and its folds are real; only the other side of each port follows a script.
-use autopilot_host::{desk::Pane, net::EmbeddedRelay};
-use sqlx::{Connection, Executor, SqliteConnection};
+use std::process::Command;
+
+use autopilot_host::{control, desk::Pane, net::EmbeddedRelay};
+use autopilot_proto::control::v1::CanaryRequest;
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -15,6 +17,10 @@ use crate::{
 const UNTIL_THEN: &str = "No earning is possible until then.";
 /// While offline.
 const NOT_NOW: &str = "Earning is not possible now.";
+
+/// Takes the rows of the history out of a ledger.
+const TAKE_ROWS: &str =
+    "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('ALTER TABLE history RENAME TO taken')";
 
 /// A provider whose wallet, relay and model are there, and can be taken away one by one.
 struct Provider {
@@ -120,6 +126,17 @@ fn a_relay_that_is_gone() {
 #[test]
 fn a_model_that_is_gone() {
     let mut provider = Provider::online();
+    // A job is being worked on when it goes.
+    let mut client = control::client(&provider.house.home.control_socket()).unwrap();
+    let trial = provider.house.runtime.spawn(async move {
+        let request = CanaryRequest {
+            wait_s: 60,
+            ..CanaryRequest::default()
+        };
+        client.canary(request).await
+    });
+    let working = "1 in work";
+    tells(&provider.house, Pane::GoOnline, &[working]);
     provider.model.take();
     let gone = "No model is ready: ";
     tells(
@@ -128,20 +145,21 @@ fn a_model_that_is_gone() {
         &[gone, UNTIL_THEN, "Online, and nothing can be earned now"],
     );
     tells(&provider.house, Pane::ProviderStatus, &[gone, UNTIL_THEN]);
+    tells(&provider.house, Pane::JobHistory, &["failed"]);
+    trial.abort();
 }
 
-/// A job was being worked on, and its model is not there any more.
+/// A job was being worked on when the host was killed, and neither its text nor a model is there any more.
 #[test]
-fn a_model_that_is_missing_while_a_job_waits_for_it() {
+fn a_job_that_cannot_be_worked_on() {
     let house = House::of(Preset::MidJob);
     tells(
         &house,
         Pane::GoOnline,
         &["no model is ready: ", "Offline", "What stands against it"],
     );
-    // The job ends as failed, for a reason in words; nothing is worked on.
-    tells(&house, Pane::ActiveJob, &["No job is being worked on"]);
-    tells(&house, Pane::JobHistory, &["failed"]);
+    let why = "request-unreadable: its text is missing or damaged";
+    tells(&house, Pane::ActiveJob, &["failed", why]);
 }
 
 #[test]
@@ -160,15 +178,13 @@ fn nothing_is_there() {
 #[test]
 fn rows_that_cannot_be_read() {
     let house = House::of(Preset::Earner);
-    let url = format!("sqlite://{}", house.home.ledger_file().display());
-    house.runtime.block_on(async {
-        let mut ledger = SqliteConnection::connect(&url).await.unwrap();
-        ledger
-            .execute("ALTER TABLE history RENAME TO taken")
-            .await
-            .unwrap();
-        ledger.close().await.unwrap();
-    });
+    // Another program takes them away: only the store's own room knows SQLite here.
+    let taken = Command::new("python3")
+        .args(["-c", TAKE_ROWS])
+        .arg(house.home.ledger_file())
+        .status()
+        .unwrap();
+    assert!(taken.success());
     let mut pilot = Pilot::open(&house.home);
     pilot.only(Pane::JobHistory);
     let seen = pilot.reads("Try again");

@@ -114,7 +114,9 @@ async fn drawn(provider: &mut Client) -> pb::Frames {
             }
         }
     };
-    timeout(PATIENCE, told).await.expect("the window tells of its frames")
+    timeout(PATIENCE, told)
+        .await
+        .expect("the window tells of its frames")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,10 +157,7 @@ async fn a_first_run_by_keys_earns_is_paid_and_withdraws() {
     let purchase = order(&mut buyer, pubkey, "Name three colours.").await.unwrap();
     let bought = outcome(&mut buyer, &purchase).await.unwrap();
     assert_eq!(bought.paid_msat, PRICE_MSAT, "{bought:?}");
-    assert_eq!(
-        settled(&mut provider, 1).await.unwrap().earned_msat,
-        PRICE_MSAT
-    );
+    assert_eq!(settled(&mut provider, 1).await.unwrap().earned_msat, PRICE_MSAT);
 
     let receive = pb::ReceiveRequest {
         amount_msat: PRICE_MSAT,
