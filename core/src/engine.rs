@@ -6,7 +6,7 @@ use autopilot_projections::State;
 use crate::{
     Effect, Input, Refusal, alerts, buy_mode, buyer, canary, chat, commanded, effects, forget, heads,
     input::{Command, Readiness, WalletInput},
-    jobs, milestones, money, offers, presence,
+    jobs, milestones, money, offers, outbox, presence,
     presence::Presence,
     prices, receipts, refund,
     refusal::Code,
@@ -125,12 +125,12 @@ impl Engine {
             Input::Worked(worked) => Ok(jobs::worked(&self.state, worked, now_ms)),
             Input::Replied(replied) => Ok(chat::replied(&self.state, replied)),
             Input::Invoiced(invoice) => Ok(jobs::invoiced(&self.state, invoice)),
-            Input::Signed(signed) => Ok(jobs::signed(&self.state, signed)),
+            Input::Signed(signed) => Ok(outbox::signed(&self.state, signed)),
             Input::Published {
                 event_id,
                 accepted,
                 tried,
-            } => Ok(jobs::published(&self.state, event_id, accepted, tried)),
+            } => Ok(outbox::published(&self.state, event_id, accepted, tried)),
             Input::Wallet(WalletInput::Failed(failed)) => Ok(money::failed(&self.state, failed, now_ms)),
             Input::Wallet(observed) => Ok(money::observed(&self.state, observed, now_ms)),
             Input::HeadSigned(signed) => Ok(heads::signed(&self.state, signed)),

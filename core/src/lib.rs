@@ -26,6 +26,7 @@ pub mod milestones;
 mod missed;
 mod money;
 pub mod offers;
+mod outbox;
 pub mod policy;
 pub mod ports;
 pub mod presence;

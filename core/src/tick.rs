@@ -12,7 +12,7 @@ use autopilot_projections::{
 use crate::{
     buy_mode, canary, choice,
     draft::{fact, of_job},
-    jobs, milestones, money,
+    milestones, money, outbox,
     presence::Presence,
 };
 
@@ -128,7 +128,7 @@ fn abandoned(state: &State, now_ms: i64) -> Vec<Draft> {
             purpose: owed.purpose,
             reason,
         };
-        drafts.push(jobs::of_owed(owed, Source::Clock, abandoned));
+        drafts.push(outbox::of_owed(owed, Source::Clock, abandoned));
     }
     drafts
 }
