@@ -10,7 +10,7 @@ use crate::{command::Command, shortcuts};
 const PROGRAM: &str = "autopilotctl";
 
 /// Where the window does what a command does, by the command's first words.
-const WAYS: [(&str, Command); 22] = [
+const WAYS: [(&str, Command); 23] = [
     ("provider online", Command::Toggle),
     ("provider offline", Command::Toggle),
     ("status", Command::Open(Pane::GoOnline)),
@@ -21,6 +21,7 @@ const WAYS: [(&str, Command); 22] = [
     ("policy", Command::Open(Pane::Settings)),
     ("model", Command::Open(Pane::Settings)),
     ("relays", Command::Open(Pane::RelayConnections)),
+    ("chat", Command::Open(Pane::AutopilotChat)),
     ("jobs", Command::Open(Pane::ActiveJob)),
     ("history", Command::Open(Pane::JobHistory)),
     ("why", Command::Open(Pane::JobHistory)),
@@ -175,7 +176,14 @@ mod tests {
     /// Every command that the host names has a way, or is known to be for a terminal.
     #[test]
     fn no_command_of_the_hosts_sentences_is_forgotten() {
-        const TERMINAL: [&str; 5] = ["doctor", "debts", "ledger", "identity protect", "pane list"];
+        const TERMINAL: [&str; 6] = [
+            "forget",
+            "doctor",
+            "debts",
+            "ledger",
+            "identity protect",
+            "pane list",
+        ];
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut sources = Vec::new();
         for folder in ["host/src", "core/src"] {

@@ -2,8 +2,7 @@
 //! possible meanwhile. The host and its folds are real; only the other side of each port follows a script.
 use std::process::Command;
 
-use autopilot_host::{control, desk::Pane, net::EmbeddedRelay};
-use autopilot_proto::control::v1::CanaryRequest;
+use autopilot_host::{desk::Pane, net::EmbeddedRelay};
 use tokio::runtime::Runtime;
 
 use crate::{
@@ -126,17 +125,6 @@ fn a_relay_that_is_gone() {
 #[test]
 fn a_model_that_is_gone() {
     let mut provider = Provider::online();
-    // A job is being worked on when it goes.
-    let mut client = control::client(&provider.house.home.control_socket()).unwrap();
-    let trial = provider.house.runtime.spawn(async move {
-        let request = CanaryRequest {
-            wait_s: 60,
-            ..CanaryRequest::default()
-        };
-        client.canary(request).await
-    });
-    let working = "1 in work";
-    tells(&provider.house, Pane::GoOnline, &[working]);
     provider.model.take();
     let gone = "No model is ready: ";
     tells(
@@ -145,8 +133,6 @@ fn a_model_that_is_gone() {
         &[gone, UNTIL_THEN, "Online, and nothing can be earned now"],
     );
     tells(&provider.house, Pane::ProviderStatus, &[gone, UNTIL_THEN]);
-    tells(&provider.house, Pane::JobHistory, &["failed"]);
-    trial.abort();
 }
 
 /// A job was being worked on when the host was killed, and neither its text nor a model is there any more.
