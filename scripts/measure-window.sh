@@ -73,16 +73,20 @@ said() {
 }
 
 # A chain, a relay, a display.
-rpc_port=$((20000 + RANDOM % 20000))
+# A kept home finds them where they were.
+[[ -s "$work/rpc-port" ]] || echo $((20000 + RANDOM % 20000)) >"$work/rpc-port"
+[[ -s "$work/relay-address" ]] || echo 127.0.0.1:0 >"$work/relay-address"
+rpc_port="$(<"$work/rpc-port")"
 "$("$here/bitcoind.sh" --where)/bitcoind" -regtest -datadir="$(mkdir -p "$work/chain" && echo "$work/chain")" -listen=0 -rpcport="$rpc_port" \
     -rpcuser=window -rpcpassword=window -printtoconsole=0 &
 started+=($!)
-"$AUTOPILOT_BIN_DIR/autopilot-headless" relay >"$work/relay" 2>/dev/null &
+"$AUTOPILOT_BIN_DIR/autopilot-headless" relay --listen "$(<"$work/relay-address")" >"$work/relay" 2>/dev/null &
 started+=($!)
 Xvfb -displayfd 1 -screen 0 1400x900x24 -nolisten tcp >"$work/display" 2>/dev/null &
 started+=($!)
 export AUTOPILOT_BITCOIND_USER=window AUTOPILOT_BITCOIND_PASSWORD=window
 relay="$(said "$work/relay" | grep -o 'ws://[^"]*' | head -n 1)"
+echo "${relay#ws://}" >"$work/relay-address"
 DISPLAY=":$(said "$work/display")"
 export DISPLAY
 
@@ -176,6 +180,9 @@ scroll() {
     sleep 1
 }
 
+# What is celebrated lies over the panes until it was seen.
+keys Escape
+sleep 1
 memory_before="$(memory)"
 idle "before"
 scroll "Job History" pane.job_history
