@@ -54,7 +54,8 @@ end() {
 trap end EXIT
 trap 'exit 130' INT TERM
 
-ctl() { "$AUTOPILOT_BIN_DIR/autopilotctl" --home "$home" --json "$@" 2>/dev/null; }
+# It must not start a host of its own: the window has one.
+ctl() { "$AUTOPILOT_BIN_DIR/autopilotctl" --no-start --home "$home" --json "$@" 2>/dev/null; }
 
 # until WHAT COMMAND…: tries until it succeeds.
 until_so() {
