@@ -5,7 +5,7 @@ use autopilot_events::{
     Head, Recorded,
     words::{ChainHash, Digest},
 };
-use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqlitePoolOptions};
+use sqlx::{Connection as _, Row, SqliteConnection, SqlitePool, sqlite::SqlitePoolOptions};
 
 use crate::{
     block::{Broken, walk, walk_bytes},
@@ -135,12 +135,14 @@ impl Reader {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<(u64, ChainHash), ReadError> {
         let mut connection = self.pool.acquire().await?;
-        let of = end(&mut connection).await?;
+        // One transaction: a compaction between two statements would merge blocks across the place that was reached.
+        let mut moment = connection.begin().await?;
+        let of = end(&mut moment).await?;
         let (mut at, mut chain) = (0, Head::empty().chain);
         loop {
             let mut bytes = 0;
             while bytes < STEP_BYTES {
-                let batch = batch(&mut connection, at + 1, false, STEP_BYTES - bytes).await?;
+                let batch = batch(&mut moment, at + 1, false, STEP_BYTES - bytes).await?;
                 if batch.blocks.is_empty() {
                     break;
                 }

@@ -27,35 +27,33 @@ pub(crate) async fn step(
     each: &mut (dyn FnMut(&Recorded) + Send),
 ) -> Result<ControlFlow<()>, ReadError> {
     let mut bytes = 0;
-    // Starts with the block that holds `at`, and so does going on where no block begins behind it: a compaction may have
-    // merged the block that ended there with others.
-    let (mut holding, mut held) = (at.sequence > 0, (at.sequence == 0).then_some(0));
+    // A compaction may merge, between two statements, the block that ends at `at` with those behind it. So what is asked for
+    // is always the block that holds a fact, with one behind it where there is one: whether something follows is then
+    // known of one moment.
+    let mut from = at.sequence;
     loop {
-        let from = if holding { at.sequence } else { at.sequence + 1 };
         let Batch { mut blocks, failed } =
-            batch(connection, from, holding, limit_bytes.saturating_sub(bytes)).await?;
-        let (before, sure) = (at.sequence, held == Some(at.sequence));
-        let found = size(&blocks);
+            batch(connection, from.max(1), true, limit_bytes.saturating_sub(bytes)).await?;
+        let (before, found) = (at.sequence, size(&blocks));
         match blocks.first() {
-            None if holding => {
+            None if at.sequence == 0 => return Ok(ControlFlow::Break(())),
+            None => {
                 let sequence = at.sequence;
                 return Err(ReadError::BeyondEnd { sequence });
             }
-            None if sure => return Ok(ControlFlow::Break(())),
-            Some(first) if holding || sure || first.first_sequence == from => {
-                held = holding.then_some(at.sequence).or(held);
-                if first.first_sequence <= at.sequence {
-                    let first = blocks.remove(0);
-                    rejoin(at, &first, each)?;
-                }
-                walk_on(at, blocks, each)?;
-                holding = false;
+            Some(first) if first.first_sequence <= at.sequence => {
+                let first = blocks.remove(0);
+                rejoin(at, &first, each)?;
             }
-            None | Some(_) => holding = true,
+            Some(_) => {}
         }
+        walk_on(at, blocks, each)?;
         failed.map_or(Ok(()), Err)?;
-        // A long block that `at` stands at the end of is no step.
-        bytes += if at.sequence > before { found } else { 0 };
+        if at.sequence == before {
+            return Ok(ControlFlow::Break(()));
+        }
+        from = at.sequence + 1;
+        bytes += found;
         if bytes >= limit_bytes {
             return Ok(ControlFlow::Continue(()));
         }
@@ -68,8 +66,9 @@ pub(crate) struct Batch {
     pub(crate) failed: Option<ReadError>,
 }
 
-/// Blocks from the one that begins with number `from` on, or from the one that holds it: of [`BATCH_BYTES`] or of
-/// `limit_bytes` together or a little more. None after the last one.
+/// Blocks from the one that begins with number `from` on, or from the one that holds it, or else the last one before: of
+/// [`BATCH_BYTES`] or of `limit_bytes` together or a little more, and two at least where there are two. None after the last
+/// one.
 pub(crate) async fn batch(
     connection: &mut SqliteConnection,
     from: u64,
@@ -87,9 +86,10 @@ pub(crate) async fn batch(
     let text = format!(
         "SELECT first_sequence, count, prev_chain, chain, bytes FROM block \
          WHERE first_sequence >= {start} AND first_sequence <= (SELECT max(first_sequence) FROM \
-         (SELECT first_sequence, sum(size) OVER (ORDER BY first_sequence) - size AS before FROM \
+         (SELECT first_sequence, sum(size) OVER (ORDER BY first_sequence) - size AS before, \
+         row_number() OVER (ORDER BY first_sequence) AS place FROM \
          (SELECT first_sequence, length(bytes) AS size FROM block WHERE first_sequence >= {start} \
-         ORDER BY first_sequence LIMIT 64)) WHERE before < {limit}) ORDER BY first_sequence"
+         ORDER BY first_sequence LIMIT 64)) WHERE before < {limit} OR place <= 2) ORDER BY first_sequence"
     );
     let mut locked = connection.lock_handle().await?;
     let mut blocks = Vec::new();

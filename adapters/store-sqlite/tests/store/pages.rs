@@ -292,3 +292,35 @@ async fn facts_are_found_behind_blocks_of_any_length() {
     }
     assert!(reader.facts(all.len() as u64, 5).await.unwrap().is_empty());
 }
+
+/// Blocks are merged while somebody follows the facts, over and over across the place that he stands at.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_follows_misses_nothing_while_blocks_are_merged() {
+    const FACTS: usize = 3_000;
+    let world = World::new();
+    let (mut store, _) = world.open().await;
+    let (reader, mut pen) = (store.reader(), Pen::at(store.head()));
+    let all: Vec<_> = (0..FACTS).map(|_| pen.next()).collect();
+    let writing = async {
+        for (fact, n) in all.iter().zip(1..) {
+            let commit = Commit {
+                facts: std::slice::from_ref(fact),
+                ..Commit::default()
+            };
+            store.append(commit).await.unwrap();
+            if n % 20 == 0 {
+                store.compact().await.unwrap();
+            }
+        }
+    };
+    let following = async {
+        let mut seen: Vec<autopilot_events::Recorded> = Vec::new();
+        while seen.len() < FACTS {
+            seen.extend(reader.facts(seen.len() as u64, 7).await.unwrap());
+            tokio::task::yield_now().await;
+        }
+        seen
+    };
+    let ((), seen) = tokio::join!(writing, following);
+    assert_eq!(seen, all);
+}

@@ -1,5 +1,5 @@
 //! From nothing to sats withdrawn, by keys alone: the window sets up a home that was not there, and earns with it.
-use std::{path::Path, process::Stdio};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use autopilot_host::{
     config::Chain,
@@ -97,9 +97,18 @@ async fn open_channel(stage: &Stage, node_id: &str) {
             push_msat: PROVIDER_PUSH_MSAT,
             dry_run: false,
         };
-        hub.open_channel(request).await.unwrap()
+        loop {
+            match hub.open_channel(request.clone()).await {
+                Ok(reply) => return reply.into_inner(),
+                // It connects by itself, which is no fact.
+                Err(status) if control::told(&status).code == "peer-unreachable" => {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Err(status) => panic!("{status}"),
+            }
+        }
     };
-    assert!(timeout(PATIENCE, connected).await.unwrap().into_inner().opened);
+    assert!(timeout(PATIENCE, connected).await.unwrap().opened);
     stage.world.mine(6).unwrap();
 }
 
