@@ -21,6 +21,9 @@ use tokio::{
 
 use super::{Display, PATIENCE, marked, state, watched, withdraw};
 
+/// A block comes so often while the channel is waited for.
+const MINE_AGAIN: Duration = Duration::from_millis(500);
+
 const PASSPHRASE: &str = "correct horse battery staple";
 
 /// The window on a home that is not there yet. Bitcoin Core's password has no place on a screen: the chain is named beside it.
@@ -109,7 +112,6 @@ async fn open_channel(stage: &Stage, node_id: &str) {
         }
     };
     assert!(timeout(PATIENCE, connected).await.unwrap().opened);
-    stage.world.mine(6).unwrap();
 }
 
 /// What the window says of its frames, once it has.
@@ -151,11 +153,21 @@ async fn a_first_run_by_keys_earns_is_paid_and_withdraws() {
     display.title("offline").await;
 
     open_channel(&stage, ready["node_id"].as_str().unwrap()).await;
-    watched(&mut provider, "status", |answer| match answer {
+    let usable = watched(&mut provider, "status", |answer| match answer {
         Answer::Status(status) => (status.can_earn && status.blockers.is_empty()).then_some(()),
         _ => None,
-    })
-    .await;
+    });
+    // The funding may reach the chain only after a block: another one comes until the channel can be used.
+    let blocks = async {
+        loop {
+            stage.world.mine(1).unwrap();
+            tokio::time::sleep(MINE_AGAIN).await;
+        }
+    };
+    tokio::select! {
+        () = usable => {}
+        never = blocks => never,
+    }
     display.picture(folder.path(), "ready-to-earn").await;
     display.keys(&["ctrl+g"]).await;
     state(&mut provider, "online").await;
