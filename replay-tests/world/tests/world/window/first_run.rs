@@ -154,7 +154,7 @@ async fn a_first_run_by_keys_earns_is_paid_and_withdraws() {
 
     open_channel(&stage, ready["node_id"].as_str().unwrap()).await;
     let usable = watched(&mut provider, "status", |answer| match answer {
-        Answer::Status(status) => (status.can_earn && status.blockers.is_empty()).then_some(()),
+        Answer::Status(status) => (status.wallet_connected && status.blockers.is_empty()).then_some(()),
         _ => None,
     });
     // The funding may reach the chain only after a block: another one comes until the channel can be used.
