@@ -167,6 +167,16 @@ pub fn date(at_ms: i64, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%a %Y-%m-%d").to_string()
 }
 
+/// The machine that a model would work on, as far as it is known.
+pub fn machine(cpu: &str, cores: u32, memory_bytes: Option<u64>, disk_bytes: Option<u64>) -> String {
+    let known = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), gib);
+    format!(
+        "Found: {cpu}, {cores} cores, {} of memory, {} free on the disk",
+        known(memory_bytes),
+        known(disk_bytes)
+    )
+}
+
 /// Bytes as people say them, in tenths of a GiB from one on.
 pub fn gib(bytes: u64) -> String {
     match bytes >> 30 {

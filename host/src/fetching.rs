@@ -6,14 +6,13 @@ use std::{
     time::Duration,
 };
 
-use autopilot_core::ports::model::Model as _;
 use tokio::sync::watch;
 
 use crate::{
     config::{Missing, Model},
     home::Home,
     outside::Outside,
-    run::model_file,
+    run::{model_file, warm},
     serving::Serving,
     setup::{Fetch, Fetched},
     treasury,
@@ -108,9 +107,5 @@ pub async fn supply(outside: Outside, home: Home, model: Model) {
         return;
     };
     worker.serve(file).await;
-    if let Err(error) = worker.describe().await {
-        tracing::warn!(%error, "the model is not ready");
-    }
-    // A ledger that stopped needs no figures.
-    let _ = treasury::observe(&outside).await;
+    warm(outside.clone(), Serving::Worker(worker.clone())).await;
 }

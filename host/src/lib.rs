@@ -27,6 +27,8 @@ pub mod secrets;
 pub mod serving;
 pub mod session;
 pub mod setup;
+#[cfg(test)]
+mod specimens;
 pub mod statement;
 pub mod tailnet;
 mod talk;

@@ -73,9 +73,9 @@ impl Block {
 ///
 /// # Errors
 /// [`Broken`] at the first fact that does not fit.
-pub fn walk(head: &Head, blocks: &[Block], each: &mut dyn FnMut(&Recorded)) -> Result<Head, Broken> {
+pub fn walk(head: &Head, blocks: Vec<Block>, each: &mut dyn FnMut(&Recorded)) -> Result<Head, Broken> {
     let mut at = *head;
-    walk_on(&mut at, blocks.to_vec(), each)?;
+    walk_on(&mut at, blocks, each)?;
     Ok(at)
 }
 

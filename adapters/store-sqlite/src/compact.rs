@@ -7,7 +7,7 @@ use crate::{
     block::{Block, Broken},
     error::ReadError,
     sql::{begin, finish},
-    step::{Batch, batch},
+    step::{Batch, From, batch},
     store::Store,
 };
 
@@ -131,7 +131,8 @@ async fn gather(connection: &mut SqliteConnection, first: u64) -> Result<Option<
         if size >= SEGMENT_BYTES {
             break;
         }
-        let Batch { blocks, failed } = batch(connection, next, false, SEGMENT_BYTES - size).await?;
+        let Batch { blocks, failed } =
+            batch(connection, From::Beginning(next), 1, SEGMENT_BYTES - size).await?;
         failed.map_or(Ok(()), Err)?;
         if blocks.first().is_none_or(|block| block.first_sequence != next) {
             break;

@@ -11,7 +11,7 @@ use crate::{
     block::{Broken, walk, walk_bytes},
     error::{OpenError, ReadError},
     schema::{self, Kind},
-    step::{Batch, PAGE_STEP_BYTES, STEP_BYTES, batch, before, size, step},
+    step::{Batch, From, PAGE_STEP_BYTES, STEP_BYTES, batch, before, size, step},
 };
 
 /// Connections of one reader at most.
@@ -142,7 +142,7 @@ impl Reader {
         loop {
             let mut bytes = 0;
             while bytes < STEP_BYTES {
-                let batch = batch(&mut moment, at + 1, false, STEP_BYTES - bytes).await?;
+                let batch = batch(&mut moment, From::Beginning(at + 1), 1, STEP_BYTES - bytes).await?;
                 if batch.blocks.is_empty() {
                     break;
                 }
@@ -234,17 +234,18 @@ pub(crate) async fn head_at(connection: &mut SqliteConnection, sequence: u64) ->
     if sequence == 0 {
         return Ok(Head::empty());
     }
-    let Batch { blocks, failed } = batch(connection, sequence, true, 1).await?;
+    let Batch { blocks, failed } = batch(connection, From::Holding(sequence), 1, 1).await?;
     failed.map_or(Ok(()), Err)?;
     let block = blocks
-        .first()
+        .into_iter()
+        .next()
         .filter(|block| block.first_sequence <= sequence)
         .ok_or(Broken::at(1, "its block is missing"))?;
     if block.last_sequence() < sequence {
         return Err(ReadError::BeyondEnd { sequence });
     }
     let mut found = None;
-    walk(&before(block), std::slice::from_ref(block), &mut |fact| {
+    walk(&before(&block), vec![block], &mut |fact| {
         if fact.fact.sequence == sequence {
             found = Some(fact.head());
         }

@@ -32,8 +32,13 @@ pub(crate) async fn step(
     // known of one moment.
     let mut from = at.sequence;
     loop {
-        let Batch { mut blocks, failed } =
-            batch(connection, from.max(1), true, limit_bytes.saturating_sub(bytes)).await?;
+        let Batch { mut blocks, failed } = batch(
+            connection,
+            From::Holding(from.max(1)),
+            2,
+            limit_bytes.saturating_sub(bytes),
+        )
+        .await?;
         let (before, found) = (at.sequence, size(&blocks));
         match blocks.first() {
             None if at.sequence == 0 => return Ok(ControlFlow::Break(())),
@@ -43,7 +48,7 @@ pub(crate) async fn step(
             }
             Some(first) if first.first_sequence <= at.sequence => {
                 let first = blocks.remove(0);
-                rejoin(at, &first, each)?;
+                rejoin(at, first, each)?;
             }
             Some(_) => {}
         }
@@ -66,21 +71,29 @@ pub(crate) struct Batch {
     pub(crate) failed: Option<ReadError>,
 }
 
-/// Blocks from the one that begins with number `from` on, or from the one that holds it, or else the last one before: of
-/// [`BATCH_BYTES`] or of `limit_bytes` together or a little more, and two at least where there are two. None after the last
-/// one.
+/// Which block a batch begins with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum From {
+    /// The first one that begins with this number or a later one.
+    Beginning(u64),
+    /// The one that holds this number, or else the last one before it.
+    Holding(u64),
+}
+
+/// Blocks one after the other: of [`BATCH_BYTES`] or of `limit_bytes` together or a little more, and so many at least where
+/// there are so many. None after the last one.
 pub(crate) async fn batch(
     connection: &mut SqliteConnection,
-    from: u64,
-    holding: bool,
+    from: From,
+    least: usize,
     limit_bytes: usize,
 ) -> Result<Batch, ReadError> {
     // The sizes of blocks are known from the heads of their rows. One statement, since a compaction may go on beside it.
-    let start = match holding {
-        true => {
-            format!("coalesce((SELECT max(first_sequence) FROM block WHERE first_sequence <= {from}), 0)")
+    let start = match from {
+        From::Holding(number) => {
+            format!("coalesce((SELECT max(first_sequence) FROM block WHERE first_sequence <= {number}), 0)")
         }
-        false => from.to_string(),
+        From::Beginning(number) => number.to_string(),
     };
     let limit = limit_bytes.clamp(1, BATCH_BYTES);
     let text = format!(
@@ -89,7 +102,7 @@ pub(crate) async fn batch(
          (SELECT first_sequence, sum(size) OVER (ORDER BY first_sequence) - size AS before, \
          row_number() OVER (ORDER BY first_sequence) AS place FROM \
          (SELECT first_sequence, length(bytes) AS size FROM block WHERE first_sequence >= {start} \
-         ORDER BY first_sequence LIMIT 64)) WHERE before < {limit} OR place <= 2) ORDER BY first_sequence"
+         ORDER BY first_sequence LIMIT 64)) WHERE before < {limit} OR place <= {least}) ORDER BY first_sequence"
     );
     let mut locked = connection.lock_handle().await?;
     let mut blocks = Vec::new();
@@ -131,7 +144,7 @@ pub(crate) fn size(batch: &[Block]) -> usize {
 }
 
 /// Goes through the block that holds `at`, checking that it gives the same chain value there.
-fn rejoin(at: &mut Head, block: &Block, each: &mut (dyn FnMut(&Recorded) + Send)) -> Result<(), ReadError> {
+fn rejoin(at: &mut Head, block: Block, each: &mut (dyn FnMut(&Recorded) + Send)) -> Result<(), ReadError> {
     let (from, mut there) = (*at, None::<ChainHash>);
     if block.last_sequence() < from.sequence {
         return Err(ReadError::BeyondEnd {
@@ -141,7 +154,7 @@ fn rejoin(at: &mut Head, block: &Block, each: &mut (dyn FnMut(&Recorded) + Send)
     if block.last_sequence() == from.sequence {
         there = Some(block.chain);
     } else {
-        *at = walk(&before(block), std::slice::from_ref(block), &mut |fact| {
+        *at = walk(&before(&block), vec![block], &mut |fact| {
             if fact.fact.sequence == from.sequence {
                 there = Some(fact.chain);
             } else if fact.fact.sequence > from.sequence && there == Some(from.chain) {

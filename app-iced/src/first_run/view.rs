@@ -11,7 +11,7 @@ use crate::{
         Element, Tone, action, body, caption, card, choice, field, flow, heading, hero, size, space, theme,
         toned,
     },
-    words::gib,
+    words::{gib, machine},
 };
 
 /// What protects an identity, as it is called.
@@ -96,13 +96,12 @@ impl FirstRun {
     }
 
     fn model(&self) -> Element<'_, Message> {
-        let gib = |bytes: Option<u64>| bytes.map_or("unknown".to_owned(), gib);
-        let found = caption(format!(
-            "Found: {}, {} cores, {} of memory, {} free on the disk",
-            self.machine.cpu,
-            self.machine.cores,
-            gib(self.machine.memory_bytes),
-            gib(self.machine.disk_bytes)
+        let found = &self.machine;
+        let found = caption(machine(
+            &found.cpu,
+            found.cores,
+            found.memory_bytes,
+            found.disk_bytes,
         ));
         let models: Element<'_, Message> = match &self.models {
             Ok(models) => Column::with_children(

@@ -6,10 +6,10 @@ use autopilot_host::{desk::Pane, net::EmbeddedRelay};
 use tokio::runtime::Runtime;
 
 use crate::{
-    model,
     panes::own,
     pilot::{Pilot, Seen, lines, says},
     presets::{House, Preset},
+    speaker::Speaker,
 };
 
 /// While online.
@@ -26,7 +26,7 @@ struct Provider {
     house: House,
     relays: Runtime,
     relay: Option<EmbeddedRelay>,
-    model: Option<model::Scripted>,
+    model: Option<Speaker>,
 }
 
 impl Provider {
@@ -34,10 +34,10 @@ impl Provider {
     fn online() -> Provider {
         let relays = Runtime::new().unwrap();
         let relay = relays.block_on(EmbeddedRelay::start_on_loopback()).unwrap();
-        let model = model::Scripted::answer();
+        let model = Speaker::start();
         let house = House::with(Preset::Fresh, |config| {
             config.relays = vec![relay.url()];
-            model.configure(config);
+            model.serves(config);
         });
         let mut pilot = Pilot::open(&house.home);
         pilot.only(Pane::GoOnline);

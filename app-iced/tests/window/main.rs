@@ -7,7 +7,6 @@
 )]
 mod errors;
 mod journeys;
-mod model;
 mod panes;
 mod pictures;
 mod pilot;

@@ -1,4 +1,5 @@
-//! A model server that speaks when it is told to: each answer begins at once, and ends when the test lets it.
+//! A model server that speaks when it is told to: each answer begins at once, and ends when the test lets it. It can be
+//! taken away.
 use autopilot_host::config::{Config, Model, ModelServer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -8,7 +8,7 @@ use autopilot_events::{
     Draft, Event, Head, Recorded,
     envelope::seal,
     pb::{self as facts, Purpose},
-    words::{EventId, JobId, Msat, PublicKey},
+    words::{EventId, JobId, Msat},
 };
 use autopilot_projections::{chart::NO_RECEIPT, rows::Role};
 use autopilot_store_sqlite::{
@@ -18,7 +18,7 @@ use autopilot_store_sqlite::{
 use tokio::sync::mpsc;
 
 use super::{chart, inbox, job_log, provider, story::story};
-use crate::{clock, ledger::Ledger};
+use crate::{clock, ledger::Ledger, specimens};
 
 const PRICE_MSAT: u64 = 10_000;
 
@@ -96,27 +96,9 @@ impl Provider {
             subject: format!("job/{}", job(n)),
         };
         let request = Request {
-            native_id: EventId([n; 32]),
-            requester: PublicKey([1; 32]),
-            kind: 5050,
             bid: Some(Msat(bid_msat)),
-            created_at_s: clock::now_ms() / 1_000,
-            ttl_s: 60,
-            targeted: false,
-            open: true,
-            encrypted: false,
-            input_bytes: 10,
-            inputs: 1,
-            remote_inputs: 0,
-            result_room_bytes: 40_000,
-            model: None,
-            unreadable: String::new(),
-            max_tokens: None,
-            text: String::new(),
-            topics: Vec::new(),
-            refund_offer: String::new(),
             body,
-            relay: "wss://one".to_owned(),
+            ..specimens::request(n, 1, clock::now_ms())
         };
         self.tell(Input::Request(request)).await;
     }

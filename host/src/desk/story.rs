@@ -10,11 +10,12 @@ use autopilot_core::{
 use autopilot_events::{
     Head,
     pb::{self, Purpose},
-    words::{EventId, JobId, MessageId, Msat, PaymentHash, PublicKey, ThreadId},
+    words::{EventId, JobId, MessageId, Msat, PaymentHash, ThreadId},
 };
 use autopilot_projections::State;
 
 use super::Setting;
+use crate::specimens;
 
 /// When every story happens.
 pub(super) const NOON_MS: i64 = 1_800_000_000_000;
@@ -93,27 +94,11 @@ impl Story {
     pub(super) fn working() -> Story {
         let mut story = Story::online();
         story.hand_in(Input::Request(Request {
-            native_id: EventId([1; 32]),
-            requester: PublicKey([1; 32]),
-            kind: 5050,
             bid: Some(Msat(2_000)),
-            created_at_s: NOON_MS / 1_000,
-            ttl_s: 60,
-            targeted: false,
-            open: true,
-            encrypted: false,
             input_bytes: 100,
-            inputs: 1,
-            remote_inputs: 0,
-            result_room_bytes: 40_000,
-            model: None,
-            unreadable: String::new(),
-            max_tokens: None,
             text: "Say yes.".to_owned(),
-            topics: Vec::new(),
-            refund_offer: String::new(),
             body: body(),
-            relay: "wss://one".to_owned(),
+            ..specimens::request(1, 1, NOON_MS)
         }));
         story
     }

@@ -2,38 +2,20 @@
 use autopilot_core::{input::Request, policy::default_policy};
 use autopilot_events::{
     pb,
-    words::{EventId, JobId, MessageId, ThreadId},
+    words::{JobId, MessageId, ThreadId},
 };
 use autopilot_store_sqlite::MasterKey;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::audit::Audit;
+use crate::{audit::Audit, specimens};
 
 /// A request that is refused, since the provider is offline; whom it names is told so, or nobody is.
 fn request(n: u8, buyer: u8, targeted: bool) -> Request {
     Request {
-        native_id: EventId([n; 32]),
-        requester: PublicKey([buyer; 32]),
-        kind: 5050,
-        bid: None,
-        created_at_s: now_ms() / 1_000,
-        ttl_s: 60,
         targeted,
         open: !targeted,
-        encrypted: false,
-        input_bytes: 10,
-        inputs: 1,
-        remote_inputs: 0,
-        result_room_bytes: 40_000,
-        model: None,
-        unreadable: String::new(),
-        max_tokens: None,
-        text: String::new(),
-        topics: Vec::new(),
-        refund_offer: String::new(),
-        body: pb::BodyRef::default(),
-        relay: "wss://one".to_owned(),
+        ..specimens::request(n, buyer, now_ms())
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::{
 };
 
 pub use error::HostError;
-pub(crate) use model::model_file;
+pub(crate) use model::{model_file, warm};
 pub use stage::{Ready, Stage};
 
 use crate::{

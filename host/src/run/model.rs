@@ -50,7 +50,7 @@ fn worker(home: &Home, path: &Path, sha256: &Option<String>) -> Result<WorkerCon
 }
 
 /// Makes the model ready ahead of the first job, so that "online" means servable.
-pub(super) async fn warm(outside: Outside, model: Serving) {
+pub async fn warm(outside: Outside, model: Serving) {
     if let Ok(most) = outside
         .ledger
         .look(|engine| engine.state().provider.policy().max_in_flight)

@@ -40,7 +40,7 @@ fn blocks(facts: &Facts, chains: &[ChainHash]) -> Vec<Block> {
 }
 
 fn read(facts: &Facts, chains: &[ChainHash]) -> Result<Head, Broken> {
-    walk(&Head::empty(), &blocks(facts, chains), &mut |_| {})
+    walk(&Head::empty(), blocks(facts, chains), &mut |_| {})
 }
 
 /// The facts of a ledger in blocks of `size`, and the chain value after each block.

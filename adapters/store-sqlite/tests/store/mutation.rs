@@ -30,7 +30,7 @@ async fn blocks(knife: &mut SqliteConnection) -> Vec<Block> {
 }
 
 fn walk_all(blocks: &[Block]) -> Result<Head, autopilot_store_sqlite::Broken> {
-    walk(&Head::empty(), blocks, &mut |_| {})
+    walk(&Head::empty(), blocks.to_vec(), &mut |_| {})
 }
 
 async fn replace(knife: &mut SqliteConnection, block: &Block) {

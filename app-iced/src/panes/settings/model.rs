@@ -7,7 +7,7 @@ use crate::{
     design::{Element, Tone, caption, chip, heading, space, toned},
     face::Answer,
     shell::toast::Toast,
-    words::gib,
+    words::{gib, machine},
 };
 
 /// Its part of the pane.
@@ -63,12 +63,12 @@ impl Models {
             None => column![title, caption("Looking at this machine …")].spacing(space::S).into(),
             Some(Err(trouble)) => column![title, frame::broken(trouble)].spacing(space::S).into(),
             Some(Ok(known)) => {
-                let found = format!(
-                    "Found: {}, {} cores, {} of memory, {} free on the disk",
-                    known.cpu,
+                let bytes = |bytes: u64| (bytes > 0).then_some(bytes);
+                let found = machine(
+                    &known.cpu,
                     known.cores,
-                    gib(known.memory_bytes),
-                    gib(known.disk_bytes)
+                    bytes(known.memory_bytes),
+                    bytes(known.disk_bytes),
                 );
                 let when = caption("Another one serves as soon as no job runs; one that is missing is fetched first.");
                 let none = known.models.is_empty().then(|| caption("No model is known here."));

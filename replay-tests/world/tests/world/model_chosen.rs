@@ -3,17 +3,15 @@ use std::{
     fs,
     path::PathBuf,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use autopilot_host::{
     config::{Config, Model},
-    control::Client,
     models,
     sandbox::ChainKind,
 };
 use autopilot_proto::control::v1 as pb;
-use autopilot_world_tests::stage::{PATIENCE_S, Stage, model};
+use autopilot_world_tests::stage::{Stage, model};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -23,6 +21,7 @@ use tokio::{
 use crate::{
     facts::Facts,
     model_faults::paid_job,
+    model_server::status_when,
     programs::support::{ctl, json, refused},
 };
 
@@ -88,24 +87,6 @@ async fn answer(
     stream.write_all(rest).await
 }
 
-/// Waits until the status says so.
-async fn until(provider: &mut Client, so: impl Fn(&pb::StatusReply) -> bool) -> pb::StatusReply {
-    let wait = async {
-        loop {
-            let status = provider.status(pb::StatusRequest {}).await.unwrap().into_inner();
-            if so(&status) {
-                return status;
-            }
-            // How far a fetch is, is no fact.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    let bound = Duration::from_secs(PATIENCE_S.into());
-    tokio::time::timeout(bound, wait)
-        .await
-        .expect("the status says so in time")
-}
-
 fn copied(folder: &tempfile::TempDir, name: &str) -> PathBuf {
     let path = folder.path().join(name);
     fs::copy(model().unwrap(), &path).unwrap();
@@ -163,7 +144,7 @@ async fn another_model_serves_while_the_host_runs_and_a_missing_one_is_fetched()
     missing.write(&home.config_file()).unwrap();
     stage.world.provider.restart(&[]).await.unwrap();
     let mut provider = stage.world.provider.client().unwrap();
-    let status = until(&mut provider, |status| {
+    let status = status_when(&mut provider, "a fetch under way", |status| {
         status
             .model_fetch
             .as_ref()
@@ -175,7 +156,7 @@ async fn another_model_serves_while_the_host_runs_and_a_missing_one_is_fetched()
     server.go_on.notify_one();
     stage.world.provider.restart(&[]).await.unwrap();
     let mut provider = stage.world.provider.client().unwrap();
-    let status = until(&mut provider, |status| !status.model.is_empty()).await;
+    let status = status_when(&mut provider, "a model", |status| !status.model.is_empty()).await;
     assert_eq!(status.model_fetch, None);
     let begun = server.begun.lock().unwrap().clone();
     assert!(matches!(begun[..], [0, from] if from > 0), "{begun:?}");

@@ -158,7 +158,7 @@ async fn a_real_server_wants_its_key_and_is_found_again_after_a_kill() {
 }
 
 /// The provider's status, as soon as it is as wished.
-async fn status_when(
+pub async fn status_when(
     provider: &mut Client,
     what: &str,
     holds: impl Fn(&pb::StatusReply) -> bool,
