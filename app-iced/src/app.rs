@@ -37,6 +37,7 @@ use crate::{
     bus,
     celebration::{self, Celebration},
     command::Command,
+    design::reach,
     ending,
     engine::{self, Engine},
     face::{self, Answer, Face, News, Views},
@@ -185,6 +186,8 @@ pub enum Message {
     Noted,
     /// The tray.
     Tray(bus::Event),
+    /// A file was dropped on the window.
+    Dropped(PathBuf),
     /// Time passed.
     Tick,
     /// The window is to be closed.
@@ -258,6 +261,16 @@ impl App {
     /// The table of what happens on what.
     pub fn update(&mut self, message: Message) -> Task<Message> {
         self.meter.entered(now_ms());
+        let front = self.front();
+        let task = self.react(message);
+        // What lies behind something new is not pressed by a key.
+        match self.front() {
+            Some(now) if front != Some(now) => Task::batch([task, reach::leave()]),
+            _ => task,
+        }
+    }
+
+    fn react(&mut self, message: Message) -> Task<Message> {
         match message {
             Message::News(news) => self.news(news),
             Message::Engine(event) => self.engine(event),
@@ -277,6 +290,7 @@ impl App {
             Message::Celebration(message) => self.in_celebration(message),
             Message::Noted => Task::none(),
             Message::Tray(event) => self.in_tray(event),
+            Message::Dropped(path) => self.dropped(path),
             Message::Tick => self.tick(),
             Message::CloseRequested => self.close_requested(),
             Message::EndRequested => self.quit(),
@@ -324,6 +338,9 @@ impl App {
 
 /// Keys are heard even where a field has the focus: a focused field takes Escape for itself.
 fn on_event(event: iced::Event, status: iced::event::Status, _: window::Id) -> Option<Message> {
+    if let iced::Event::Window(window::Event::FileDropped(path)) = event {
+        return Some(Message::Dropped(path));
+    }
     let iced::Event::Keyboard(iced::keyboard::Event::KeyPressed { key, modifiers, .. }) = event else {
         return None;
     };

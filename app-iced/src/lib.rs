@@ -15,6 +15,7 @@ pub mod paging;
 pub mod palette;
 pub mod panes;
 pub mod prefs;
+mod scan;
 pub mod shell;
 pub mod shortcuts;
 pub mod unlock;

@@ -1,16 +1,19 @@
 //! What happens on what: one method per line of the table.
+use std::path::PathBuf;
+
 use autopilot_host::desk::Pane;
 use autopilot_proto::control::v1::{GoOfflineRequest, GoOnlineRequest, StatusReply};
-use iced::{Task, widget::operation};
+use iced::{Task, widget::Id};
 
 use super::{App, Message, now_ms, stage::Stage};
 use crate::{
     celebration,
     command::Command,
+    design::reach,
     engine::Event,
     face::{Answer, Link, News},
     palette::{self, Does, Entry, Palette},
-    panes::{self, Action, Wish},
+    panes::{self, Action, Wish, pay_invoice},
     shell::{
         bar,
         dialog::{self, Dialog},
@@ -75,6 +78,15 @@ impl App {
         }
     }
 
+    /// A picture with a code to pay, wherever it was dropped.
+    pub(super) fn dropped(&mut self, path: PathBuf) -> Task<Message> {
+        if !matches!(self.stage, Stage::Desk) {
+            return Task::none();
+        }
+        let picture = panes::Message::PayInvoice(pay_invoice::Message::Picture(path));
+        Task::batch([self.open(Pane::PayInvoice), self.in_pane(picture)])
+    }
+
     pub(super) fn stroke(&mut self, stroke: Stroke) -> Task<Message> {
         match (stroke, &mut self.palette) {
             (Stroke::Palette, _) => self.toggle_palette(),
@@ -88,8 +100,11 @@ impl App {
                 self.in_celebration(celebration::Message::Seen)
             }
             (Stroke::Enter, None) => self.default_answer(),
-            (Stroke::Field { back: false }, _) => operation::focus_next(),
-            (Stroke::Field { back: true }, _) => operation::focus_previous(),
+            (Stroke::Field { back }, Some(palette)) => {
+                palette.step(if back { -1 } else { 1 });
+                Task::none()
+            }
+            (Stroke::Field { back }, None) => reach::step(back, self.front().map(Id::from)),
             (Stroke::Command(command), _) => {
                 self.palette = None;
                 self.command(command)

@@ -14,7 +14,17 @@ use crate::{
     words::span,
 };
 
+/// Ids of what lies over everything else until it is answered.
+const CELEBRATION: &str = "celebration";
+const DIALOG: &str = "dialog";
+
 impl App {
+    /// The id of what has to be answered first: the keyboard reaches nothing behind it.
+    pub(super) fn front(&self) -> Option<&'static str> {
+        let celebrated = self.celebration.as_ref().map(|_| CELEBRATION);
+        self.dialog.map(|_| DIALOG).or(celebrated)
+    }
+
     /// Everything.
     pub fn view(&self) -> Element<'_, Message> {
         let base = match &self.stage {
@@ -31,7 +41,8 @@ impl App {
         if let Some(celebration) = &self.celebration {
             let asks = self.prefs.notify.is_none();
             let content = celebration::view(celebration, asks).map(Message::Celebration);
-            layers = layers.push(opaque(container(center(content)).style(theme::veil)));
+            let layer = container(center(content)).id(CELEBRATION);
+            layers = layers.push(opaque(layer.style(theme::veil)));
         }
         if let Some(palette) = &self.palette {
             let content = container(palette.view().map(Message::Palette))
@@ -41,7 +52,7 @@ impl App {
         }
         if let Some(dialog) = self.dialog {
             let content = center(dialog.view().map(Message::Dialog));
-            layers = layers.push(opaque(container(content).style(theme::veil)));
+            layers = layers.push(opaque(container(content).id(DIALOG).style(theme::veil)));
         }
         metered(layers.into(), &self.meter)
     }

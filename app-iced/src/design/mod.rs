@@ -4,9 +4,11 @@ pub mod chart;
 pub mod fonts;
 pub mod list;
 pub mod pieces;
+pub mod reach;
 pub mod theme;
 
 pub use pieces::*;
+pub use reach::reachable;
 pub use theme::{Mode, Tone};
 
 /// An element of this window.

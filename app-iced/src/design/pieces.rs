@@ -1,12 +1,10 @@
 //! The pieces that screens are put together from.
 use iced::{
     Alignment, Length, Theme,
-    widget::{
-        Button, Column, Row, Space, Text, button, column, container, row, scrollable, text, text_input,
-    },
+    widget::{Column, Row, Space, Text, button, column, container, row, scrollable, text, text_input},
 };
 
-use super::{Element, Tone, fonts, size, space, theme};
+use super::{Element, Tone, fonts, reachable, size, space, theme};
 
 /// Plain text.
 pub fn body<'a>(words: impl text::IntoFragment<'a>) -> Text<'a> {
@@ -84,19 +82,23 @@ pub fn line<'a, M: 'a>(
 }
 
 /// The one thing to do; dead without a message.
-pub fn action<'a, M: Clone + 'a>(label: &'a str, message: Option<M>) -> Button<'a, M> {
-    button(text(label).size(size::BODY).font(fonts::BOLD))
+pub fn action<'a, M: Clone + 'a>(label: &'a str, message: Option<M>) -> Element<'a, M> {
+    let live = message.is_some();
+    let button = button(text(label).size(size::BODY).font(fonts::BOLD))
         .padding([space::S, space::L])
         .style(theme::primary)
-        .on_press_maybe(message)
+        .on_press_maybe(message);
+    reachable(button, live)
 }
 
 /// Something that can be done; dead without a message.
-pub fn choice<'a, M: Clone + 'a>(label: impl text::IntoFragment<'a>, message: Option<M>) -> Button<'a, M> {
-    button(text(label).size(size::BODY))
+pub fn choice<'a, M: Clone + 'a>(label: impl text::IntoFragment<'a>, message: Option<M>) -> Element<'a, M> {
+    let live = message.is_some();
+    let button = button(text(label).size(size::BODY))
         .padding([space::XS, space::M])
         .style(theme::quiet)
-        .on_press_maybe(message)
+        .on_press_maybe(message);
+    reachable(button, live)
 }
 
 /// One of several that can be chosen.
@@ -105,15 +107,13 @@ pub fn chip<'a, M: Clone + 'a>(
     chosen: bool,
     message: M,
 ) -> Element<'a, M> {
-    button(
+    let button = button(
         text(label)
             .size(size::CAPTION)
             .font(if chosen { fonts::BOLD } else { fonts::BODY }),
-    )
-    .padding([space::XS, space::S])
-    .style(theme::row(chosen))
-    .on_press(message)
-    .into()
+    );
+    let button = button.padding([space::XS, space::S]);
+    reachable(button.style(theme::row(chosen)).on_press(message), true)
 }
 
 /// A row of a list that can be chosen.
@@ -122,20 +122,18 @@ pub fn entry<'a, M: Clone + 'a>(
     chosen: bool,
     message: M,
 ) -> Element<'a, M> {
-    button(content)
-        .padding([space::XS, space::S])
-        .width(Length::Fill)
-        .style(theme::row(chosen))
-        .on_press(message)
-        .into()
+    let button = button(content).padding([space::XS, space::S]).width(Length::Fill);
+    reachable(button.style(theme::row(chosen)).on_press(message), true)
 }
 
 /// Something that can't be undone.
-pub fn danger<'a, M: Clone + 'a>(label: &'a str, message: Option<M>) -> Button<'a, M> {
-    button(text(label).size(size::BODY).font(fonts::BOLD))
+pub fn danger<'a, M: Clone + 'a>(label: &'a str, message: Option<M>) -> Element<'a, M> {
+    let live = message.is_some();
+    let button = button(text(label).size(size::BODY).font(fonts::BOLD))
         .padding([space::S, space::L])
         .style(theme::dangerous)
-        .on_press_maybe(message)
+        .on_press_maybe(message);
+    reachable(button, live)
 }
 
 /// A field under its name, with what is wrong in it or what it means.

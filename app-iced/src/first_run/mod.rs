@@ -10,7 +10,7 @@ use autopilot_host::{
     secrets::Key,
     setup::{self, Choice, Field, Machine, NETWORKS, SetupError, Wish},
 };
-use iced::Task;
+use iced::{Task, widget::operation};
 
 pub use form::Form;
 
@@ -80,6 +80,8 @@ pub enum Message {
     Peers(String),
     /// A price was typed.
     Price(String),
+    /// The keyboard goes to a field, by its name.
+    Write(&'static str),
     /// Make the home.
     SetUp,
     /// It was made, or not.
@@ -129,6 +131,7 @@ impl FirstRun {
             Message::Blocks(typed) => self.form.blocks = typed,
             Message::Peers(typed) => self.form.peers = typed,
             Message::Price(typed) => self.form.price = typed,
+            Message::Write(field) => return (operation::focus(field), None),
             Message::SetUp => return (self.set_up(), None),
             Message::Prepared(Ok(key)) => return (Task::none(), Some(key)),
             Message::Prepared(Err(problem)) => {
@@ -190,6 +193,14 @@ impl FirstRun {
         }
         for (place, model) in self.models.iter().flatten().enumerate() {
             actions.push((format!("Model: {}", model.name), Message::Model(place)));
+        }
+        let secrets = match self.form.protection {
+            Protection::Passphrase => [view::PASSPHRASE, view::AGAIN].as_slice(),
+            _ => &[],
+        };
+        let fields = [view::FILE, view::PRICE, view::RELAYS, view::BLOCKS, view::PEERS];
+        for field in fields.iter().chain(secrets) {
+            actions.push((format!("Write into: {field}"), Message::Write(field)));
         }
         actions
     }

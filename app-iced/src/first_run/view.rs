@@ -28,6 +28,15 @@ const PUBLIC_BLOCKS: [(&str, &str); 3] = [
     ("signet", "https://mempool.space/signet/api"),
 ];
 
+/// The names of the fields, by which the keyboard finds them too.
+pub(super) const FILE: &str = "Or a model file of your own (GGUF)";
+pub(super) const PRICE: &str = "Price of a job (sats)";
+pub(super) const PASSPHRASE: &str = "Passphrase";
+pub(super) const AGAIN: &str = "Once more";
+pub(super) const RELAYS: &str = "Relays: where jobs come from";
+pub(super) const BLOCKS: &str = "Source of blocks";
+pub(super) const PEERS: &str = "Peers that open channels to you (may come later)";
+
 impl FirstRun {
     /// The page.
     pub fn view(&self) -> Element<'_, Message> {
@@ -115,14 +124,14 @@ impl FirstRun {
             Err(words) => toned(words.as_str(), Tone::Bad).into(),
         };
         let file = field(
-            "Or a model file of your own (GGUF)",
+            FILE,
             &self.form.file,
             "/path/to/model.gguf",
             self.wrong(Field::Model),
             Message::File,
         );
         let price = field(
-            "Price of a job (sats)",
+            PRICE,
             &self.form.price,
             "10",
             self.wrong(Field::Price),
@@ -167,8 +176,9 @@ impl FirstRun {
             Protection::Keyring => caption("Opens by itself while you are logged in.").into(),
             Protection::Folder => toned("Whoever can read the folder has your sats.", Tone::Attention).into(),
             Protection::Passphrase => {
-                let secret = |name, value: &str, on_input: fn(String) -> Message| {
+                let secret = |name: &'static str, value: &str, on_input: fn(String) -> Message| {
                     let input = text_input("", value)
+                        .id(name)
                         .secure(true)
                         .size(size::BODY)
                         .padding(space::S)
@@ -177,8 +187,8 @@ impl FirstRun {
                     column![caption(name), input].spacing(space::XS).width(280.0)
                 };
                 row![
-                    secret("Passphrase", &self.form.passphrase, Message::Passphrase),
-                    secret("Once more", &self.form.again, Message::Again),
+                    secret(PASSPHRASE, &self.form.passphrase, Message::Passphrase),
+                    secret(AGAIN, &self.form.again, Message::Again),
                 ]
                 .spacing(space::M)
                 .into()
@@ -194,7 +204,7 @@ impl FirstRun {
     fn connections(&self) -> Element<'_, Message> {
         let form = &self.form;
         let relays = field(
-            "Relays: where jobs come from",
+            RELAYS,
             &form.relays,
             "wss://…",
             self.wrong(Field::Relays),
@@ -205,7 +215,7 @@ impl FirstRun {
             false => "https://… of Esplora, or ssl://host:port of Electrum",
         };
         let blocks = field(
-            "Source of blocks",
+            BLOCKS,
             &form.blocks,
             hint,
             self.wrong(Field::Blocks),
@@ -221,7 +231,7 @@ impl FirstRun {
             .align_y(Alignment::Center)
         });
         let peers = field(
-            "Peers that open channels to you (may come later)",
+            PEERS,
             &form.peers,
             "node-id@host:port",
             self.wrong(Field::Peers),
@@ -243,5 +253,5 @@ fn pick<'a>(name: &'a str, chosen: bool, message: Message) -> Element<'a, Messag
         true => format!("● {name}"),
         false => format!("○ {name}"),
     };
-    choice(words, Some(message)).into()
+    choice(words, Some(message))
 }

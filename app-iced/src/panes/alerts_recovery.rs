@@ -175,7 +175,7 @@ fn one<'a>(scene: &Scene<'a>, alert: &'a AlertLine) -> Element<'a, Message> {
     let resolved = alert.state == "resolved";
     let next = (!alert.next.is_empty() && !resolved).then(|| body(one_line(&alert.next)));
     let doings = doings(alert).into_iter();
-    let doings = flow(doings.map(|(label, message)| choice(label, Some(message)).into()).collect());
+    let doings = flow(doings.map(|(label, message)| choice(label, Some(message))).collect());
     let lines = column![title.spacing(space::S).align_y(Alignment::Center).wrap()]
         .push(next)
         .push((!resolved).then_some(earning))

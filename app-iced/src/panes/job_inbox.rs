@@ -310,7 +310,7 @@ fn detail<'a>(scene: &Scene<'a>, request: &'a InboxLine) -> Element<'a, Message>
     .push(deadline)
     .push(sealed);
     let doings = doings(request).into_iter();
-    let doings = flow(doings.map(|(label, message)| choice(label, Some(message)).into()).collect());
+    let doings = flow(doings.map(|(label, message)| choice(label, Some(message))).collect());
     let lines = column![title].push(why).push(setting).push(facts.spacing(space::XS)).push(doings);
     page(column![card(lines.spacing(space::S))])
 }

@@ -1,4 +1,6 @@
 //! Sends money away: first who would be paid what, then exactly that.
+use std::path::PathBuf;
+
 use autopilot_proto::control::v1::{
     PlanWithdrawalRequest, Trouble, WithdrawReply, WithdrawRequest, WithdrawalPlan,
 };
@@ -14,6 +16,7 @@ use crate::{
         space, toned,
     },
     face::Answer,
+    scan::{self, ScanError},
     words::{ago, msat_of, one_line, span},
 };
 
@@ -47,6 +50,10 @@ enum Stage {
     Told(Box<WithdrawReply>),
     /// It was refused.
     Refused(Trouble),
+    /// A picture is being read.
+    Scanning,
+    /// It could not be read.
+    Unread(ScanError),
 }
 
 /// What can happen in it.
@@ -58,6 +65,10 @@ pub enum Message {
     Paste,
     /// What was in it.
     Pasted(Option<String>),
+    /// A picture with a QR code was dropped.
+    Picture(PathBuf),
+    /// What its code says.
+    Scanned(Result<String, ScanError>),
     /// An amount was typed.
     Amount(String),
     /// A fee ceiling was typed.
@@ -89,7 +100,11 @@ impl Screen for PayInvoice {
         match message {
             Message::Destination(typed) => self.typed(typed),
             Message::Paste => Action::from(iced::clipboard::read().map(Message::Pasted)),
-            Message::Pasted(text) => text.map_or(Action::none(), |text| self.typed(text)),
+            Message::Pasted(Some(text)) if !text.trim().is_empty() => self.typed(text),
+            Message::Pasted(_) => self.scan(scan::clipboard),
+            Message::Picture(path) => self.scan(move || scan::file(&path)),
+            Message::Scanned(Ok(text)) => self.typed(text),
+            Message::Scanned(Err(error)) => self.at(Stage::Unread(error)),
             Message::Amount(typed) => self.set(|pane| pane.amount = typed),
             Message::Ceiling(typed) => self.set(|pane| pane.ceiling = typed),
             Message::Everything => self.set(|pane| pane.everything = !pane.everything),
@@ -110,8 +125,9 @@ impl Screen for PayInvoice {
     fn view<'a>(&'a self, scene: &Scene<'a>) -> Element<'a, Message> {
         let content = match &self.stage {
             Stage::Typing => self.form(None),
-            Stage::Refused(trouble) => self.form(Some(trouble)),
-            Stage::Planning => frame::loading(),
+            Stage::Refused(trouble) => self.form(Some((trouble.sentence.clone(), trouble.next.clone()))),
+            Stage::Unread(error) => self.form(Some((error.to_string(), "Nothing was changed.".to_owned()))),
+            Stage::Planning | Stage::Scanning => frame::loading(),
             Stage::Planned(plan) => planned(scene, plan, None),
             Stage::Paying(plan, since_ms) => planned(scene, plan, Some(*since_ms)),
             Stage::Told(reply) => told(scene, reply),
@@ -121,13 +137,13 @@ impl Screen for PayInvoice {
 
     fn actions(&self, _: &Scene<'_>) -> Vec<(String, Message)> {
         let actions = match &self.stage {
-            Stage::Typing | Stage::Refused(_) => vec![
+            Stage::Typing | Stage::Refused(_) | Stage::Unread(_) => vec![
                 ("Pay: paste what to pay", Message::Paste),
                 ("Pay: show who would be paid", Message::Plan),
                 ("Pay: everything, or an amount", Message::Everything),
             ],
             Stage::Planned(_) => vec![("Pay now", Message::Pay), ("Don't pay", Message::Back)],
-            Stage::Planning | Stage::Paying(..) => Vec::new(),
+            Stage::Planning | Stage::Scanning | Stage::Paying(..) => Vec::new(),
             Stage::Told(_) => vec![("Pay something else", Message::Again)],
         };
         actions.into_iter().map(|(label, message)| (label.to_owned(), message)).collect()
@@ -196,7 +212,20 @@ impl PayInvoice {
         paid.map(Message::Paid).into()
     }
 
-    fn form(&self, refused: Option<&Trouble>) -> Element<'_, Message> {
+    /// Reads a picture beside the window. What is being paid is not disturbed by a picture that is dropped.
+    fn scan(&mut self, read: impl FnOnce() -> Result<String, ScanError> + Send + 'static) -> Action<Message> {
+        if matches!(self.stage, Stage::Planning | Stage::Paying(..)) {
+            return Action::none();
+        }
+        self.stage = Stage::Scanning;
+        let read = async move {
+            let read = tokio::task::spawn_blocking(read).await;
+            read.unwrap_or_else(|error| Err(ScanError::Unreadable(error.to_string())))
+        };
+        Task::perform(read, Message::Scanned).into()
+    }
+
+    fn form(&self, refused: Option<(String, String)>) -> Element<'_, Message> {
         let destination = field(
             "To whom",
             &self.destination,
@@ -218,14 +247,9 @@ impl PayInvoice {
         ]
         .spacing(space::S)
         .wrap();
-        let refused: Option<Element<'_, Message>> = refused.map(|trouble| {
-            column![
-                toned(trouble.sentence.clone(), Tone::Bad),
-                caption(trouble.next.clone())
-            ]
-            .into()
-        });
-        let lines = column![destination, row![amount, ceiling].spacing(space::M), doings].push(refused);
+        let refused = refused.map(|(sentence, next)| column![toned(sentence, Tone::Bad), caption(next)]);
+        let picture = caption("Paste takes a picture with a QR code too, and a picture file can be dropped here.");
+        let lines = column![destination, row![amount, ceiling].spacing(space::M), doings, picture].push(refused);
         card(lines.spacing(space::M))
     }
 }
@@ -264,8 +288,8 @@ fn planned<'a>(scene: &Scene<'a>, plan: &'a WithdrawalPlan, paying_since_ms: Opt
     .extend(notes);
     let doings: Element<'a, Message> = match paying_since_ms {
         None => flow(vec![
-            action("Pay now", Some(Message::Pay)).into(),
-            choice("Don't pay", Some(Message::Back)).into(),
+            action("Pay now", Some(Message::Pay)),
+            choice("Don't pay", Some(Message::Back)),
         ]),
         // How far a payment is nobody knows but the nodes on its way: only its time is known.
         Some(since_ms) => {

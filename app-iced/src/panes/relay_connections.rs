@@ -175,9 +175,9 @@ impl RelayConnections {
             .spacing(space::XS)
             .into(),
             false => flow(vec![
-                choice("Try anew", Some(Message::Retry(address.clone()))).into(),
-                choice("Remove", Some(Message::Leave(address.clone()))).into(),
-                choice("Copy", Some(Message::Copy(address.clone(), "Relay"))).into(),
+                choice("Try anew", Some(Message::Retry(address.clone()))),
+                choice("Remove", Some(Message::Leave(address.clone()))),
+                choice("Copy", Some(Message::Copy(address.clone(), "Relay"))),
             ]),
         };
         card(column![state(scene, relay), doings].spacing(space::S))

@@ -197,11 +197,11 @@ fn figures<'a>(scene: &Scene<'a>, balance: &'a BalanceReply) -> Element<'a, Mess
 
 fn doings<'a>() -> Element<'a, Message> {
     flow(vec![
-        action("Withdraw or pay", Some(Message::Open(Pane::PayInvoice))).into(),
-        choice("Receive", Some(Message::Open(Pane::CreateInvoice))).into(),
-        choice("Receive on the chain", Some(Message::NewAddress)).into(),
-        choice("Back up the words", Some(Message::Open(Pane::IdentityKeys))).into(),
-        choice("Refresh", Some(Message::Refresh)).into(),
+        action("Withdraw or pay", Some(Message::Open(Pane::PayInvoice))),
+        choice("Receive", Some(Message::Open(Pane::CreateInvoice))),
+        choice("Receive on the chain", Some(Message::NewAddress)),
+        choice("Back up the words", Some(Message::Open(Pane::IdentityKeys))),
+        choice("Refresh", Some(Message::Refresh)),
     ])
 }
 

@@ -68,10 +68,10 @@ pub fn view<'a>(scene: &Scene<'a>, going_online: bool) -> Element<'a, Message> {
     let (word, tone) = state(views, going_online, scene.now_ms);
     let online = matches!(word, "online" | "degraded");
     let switch: Element<'a, Message> = match online {
-        true => danger("Go Offline", Some(Message::Toggle)).into(),
+        true => danger("Go Offline", Some(Message::Toggle)),
         false => {
             let possible = views.status.value.is_some() && !going_online;
-            action("Go Online", possible.then_some(Message::Toggle)).into()
+            action("Go Online", possible.then_some(Message::Toggle))
         }
     };
     let network = views

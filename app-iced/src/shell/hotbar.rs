@@ -7,7 +7,7 @@ use iced::{
 
 use crate::{
     command::Command,
-    design::{Element, caption, choice, size, space, theme},
+    design::{Element, caption, choice, reachable, size, space, theme},
     shortcuts,
 };
 
@@ -40,11 +40,9 @@ pub fn view<'a>(open: &[Pane]) -> Element<'a, Message> {
         let name = row![text(pane.label()).size(size::CAPTION)]
             .push(shortcuts::of(command).map(caption))
             .spacing(space::XS);
-        button(name)
-            .padding([space::XS, space::S])
-            .style(theme::row(open.contains(pane)))
-            .on_press(Message::Command(command))
-            .into()
+        let button = button(name).padding([space::XS, space::S]);
+        let button = button.style(theme::row(open.contains(pane)));
+        reachable(button.on_press(Message::Command(command)), true)
     });
     let panes = row(panes).spacing(space::XS).wrap();
     row![

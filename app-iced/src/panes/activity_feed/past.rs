@@ -164,7 +164,7 @@ impl Past {
             Ok(_) => None,
             Err(words) => Some(words),
         };
-        let steps = STEPS.into_iter().map(|(label, by)| choice(label, Some(Message::Past(Scrub::Step(by)))).into());
+        let steps = STEPS.into_iter().map(|(label, by)| choice(label, Some(Message::Past(Scrub::Step(by)))));
         let typed = field("After fact", &self.typed, "1", wrong, |typed| Message::Past(Scrub::Typed(typed)));
         let place = row![typed.width(Length::Fixed(160.0)), flow(steps.collect())];
         let views = VIEWS

@@ -100,7 +100,7 @@ impl Proof {
             .into(),
         };
         let doings = self.doings().into_iter();
-        let doings = flow(doings.map(|(label, message)| choice(label, Some(message)).into()).collect());
+        let doings = flow(doings.map(|(label, message)| choice(label, Some(message))).collect());
         page(column![card(column![title].push(words).push(stored).push(doings).spacing(space::S))])
     }
 }

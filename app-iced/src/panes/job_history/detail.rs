@@ -82,7 +82,7 @@ impl Detail {
             Some(Ok(why)) => answer(scene, why),
         };
         let copies = self.copies().into_iter();
-        let copies = flow(copies.map(|(what, message)| choice(format!("Copy {}", what.to_lowercase()), Some(message)).into()).collect());
+        let copies = flow(copies.map(|(what, message)| choice(format!("Copy {}", what.to_lowercase()), Some(message))).collect());
         let facts = self.line.as_ref().map(|line| facts(scene, line));
         let log = self.log.as_ref().map(|log| match log {
             Ok(log) => story(scene, log),

@@ -120,7 +120,7 @@ impl Opened {
         };
         let terms = known.map(|line| terms(scene, line));
         let doings = self.doings().into_iter();
-        let doings = flow(doings.map(|(label, message)| choice(label, Some(message)).into()).collect());
+        let doings = flow(doings.map(|(label, message)| choice(label, Some(message))).collect());
         page(column![card(column![title, state, doings].spacing(space::S))].push(terms))
     }
 }

@@ -315,7 +315,7 @@ impl NetworkRequests {
             ]
             .spacing(space::XS)
             .into(),
-            (false, None) => choice("Review", Some(Message::Review)).into(),
+            (false, None) => choice("Review", Some(Message::Review)),
         };
         let trouble = self.trouble.as_ref().map(frame::broken);
         let choices = (!mode).then(|| {

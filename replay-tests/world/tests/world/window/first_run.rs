@@ -60,7 +60,7 @@ async fn choose(display: &Display, words: &str) {
     display.keys(&["Return"]).await;
 }
 
-/// Fills the page of the first run in, field by field in the order of the keyboard, and asks for the home to be made.
+/// Fills the page of the first run in, field by field as the palette finds them, and asks for the home to be made by its button.
 async fn set_up(display: &Display, stage: &Stage, pictures: &Path) {
     let hub = &stage.world.hub;
     let peer = format!("{}@{}", hub.node_id, hub.node_addresses[0]);
@@ -68,24 +68,23 @@ async fn set_up(display: &Display, stage: &Stage, pictures: &Path) {
     choose(display, "protect by: a passphrase").await;
     let price = (PRICE_MSAT / 1_000).to_string();
     let model = model().unwrap();
+    // The source of blocks is the command line's.
     let fields = [
-        model.to_str().unwrap(),
-        &price,
-        PASSPHRASE,
-        PASSPHRASE,
-        &stage.world.relays[0],
-        // The source of blocks is the command line's.
-        "",
-        &peer,
+        ("or a model file of your own", model.to_str().unwrap()),
+        ("price of a job", &price),
+        ("passphrase", PASSPHRASE),
+        ("once more", PASSPHRASE),
+        ("relays", &stage.world.relays[0]),
+        ("peers that open channels", &peer),
     ];
-    for typed in fields {
-        display.keys(&["Tab", "ctrl+a"]).await;
-        if !typed.is_empty() {
-            display.types(typed).await;
-        }
+    for (field, typed) in fields {
+        choose(display, &format!("write into: {field}")).await;
+        display.keys(&["ctrl+a"]).await;
+        display.types(typed).await;
     }
     display.picture(pictures, "first-run").await;
-    choose(display, "set up").await;
+    // The button behind the last field.
+    display.keys(&["Tab", "space"]).await;
 }
 
 /// The hub opens a channel to a wallet that is connected to it.
