@@ -1,5 +1,5 @@
 //! Jobs that were seen and not taken: why, what they would have paid, and the setting that would have taken them.
-//! By the hour for a month, and in all; each single one stands in the history.
+//! By the hour for two days, by the day for a month, and in all; each single one stands in the history.
 use std::collections::BTreeMap;
 
 use autopilot_events::{Event, Recorded, pb, words::JobId};
@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::{Projection, rows::refusal_name};
 
 const HOUR_MS: i64 = 3_600_000;
-/// Hours kept one by one: 31 days. Older ones stand in the totals only.
-pub const HOURS_KEPT: i64 = 31 * 24;
+const HOURS_OF_DAY: i64 = 24;
+/// Days (UTC) before the newest one whose hours are kept one by one.
+const DAYS_BY_HOUR: i64 = 2;
+/// Days before the newest one that are kept one by one. Older ones stand in the totals only.
+const DAYS_KEPT: i64 = 31;
 /// Rules counted one by one; the owner writes them.
 const MAX_RULES: usize = 4_096;
 
@@ -145,6 +148,7 @@ pub struct Missed {
     /// Content rules, and reasons that a person marked.
     pub rules: BTreeMap<String, Rule>,
     hours: BTreeMap<i64, Span>,
+    days: BTreeMap<i64, Span>,
     /// Refusals that a person marked as wrong, with the rule.
     wrong: BTreeMap<JobId, String>,
     /// Our own trial: no demand of anybody.
@@ -152,16 +156,14 @@ pub struct Missed {
 }
 
 impl Missed {
-    /// Everything from this time on, rounded down to the hour; hours older than a month are gone.
+    /// Everything from this time on, rounded down to the hour, or to the day (UTC) where that is over two days back; days
+    /// older than a month are gone.
     pub fn since(&self, from_ms: i64) -> Span {
+        let hour = from_ms.div_euclid(HOUR_MS);
+        let days = self.days.range(hour.div_euclid(HOURS_OF_DAY)..);
+        let hours = self.hours.range(hour..);
         let mut span = Span::default();
-        for hour in self
-            .hours
-            .range(from_ms.div_euclid(HOUR_MS)..)
-            .map(|(_, hour)| hour)
-        {
-            span.add(hour);
-        }
+        days.chain(hours).for_each(|(_, part)| span.add(part));
         span
     }
 
@@ -172,15 +174,19 @@ impl Missed {
 
     fn add(&mut self, at_ms: i64, span: Span) {
         let hour = at_ms.div_euclid(HOUR_MS);
+        let today = hour.div_euclid(HOURS_OF_DAY);
         self.total.add(&span);
         self.hours.entry(hour).or_default().add(&span);
-        let oldest = hour.saturating_sub(HOURS_KEPT);
-        while self
-            .hours
-            .first_key_value()
-            .is_some_and(|(hour, _)| *hour < oldest)
-        {
-            self.hours.pop_first();
+        while let Some(old) = self.hours.first_entry() {
+            let day = old.key().div_euclid(HOURS_OF_DAY);
+            if day >= today.saturating_sub(DAYS_BY_HOUR) {
+                break;
+            }
+            self.days.entry(day).or_default().add(&old.remove());
+        }
+        let oldest = today.saturating_sub(DAYS_KEPT);
+        while self.days.first_key_value().is_some_and(|(day, _)| *day < oldest) {
+            self.days.pop_first();
         }
     }
 
@@ -252,7 +258,7 @@ impl Missed {
 
 impl Projection for Missed {
     const NAME: &'static str = "missed";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, fact: &Recorded) {
         let at_ms = fact.fact.recorded_at_ms;

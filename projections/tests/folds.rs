@@ -216,7 +216,7 @@ fn labels_are_names_with_versions_and_digests_follow_the_content() {
         "purchases/3",
         "earnings/3",
         "accounts/3",
-        "missed/1",
+        "missed/2",
         "custody/1",
         "heads/2",
         "kept_heads/1",

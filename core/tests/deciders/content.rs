@@ -330,10 +330,16 @@ fn what_was_missed_is_summed_by_reason_and_by_the_hour() {
         (recent.received, recent.groups["price-too-low min-price"].jobs),
         (1, 1)
     );
-    // After a month the hours are gone, the totals stay.
-    ledger.now_ms += 40 * 86_400_000;
-    let last = cheap(6, 300, ledger.now_ms);
-    ledger.submit(last);
-    let missed = &ledger.engine.state().missed;
-    assert_eq!((missed.since(noon).received, missed.total.received), (1, 6));
+    // After three days that day is kept as one, after a month it is gone; the totals stay.
+    let late_ms = ledger.now_ms;
+    for (n, days, since_then, in_all) in [(6, 3, 6, 6), (7, 40, 1, 7)] {
+        ledger.now_ms += days * 86_400_000;
+        let again = cheap(n, 300, ledger.now_ms);
+        ledger.submit(again);
+        let missed = &ledger.engine.state().missed;
+        assert_eq!(
+            (missed.since(late_ms).received, missed.total.received),
+            (since_then, in_all)
+        );
+    }
 }
