@@ -134,7 +134,7 @@ pub fn answered(state: &State, answer: Answer, now_ms: i64) -> Vec<Draft> {
                     payment_hash: bill.payment_hash.to_vec(),
                     amount_msat: amount.0,
                 };
-                drafts.insert(0, of_purchase(&answer.purchase.0, Source::Policy, won));
+                drafts.insert(0, money::won(won));
                 // Facts of one decision stand in the order: won, then what won, then the approval.
                 drafts.extend(money::approve_purchase(&answer.purchase, purchase, bill, *amount));
             }

@@ -46,7 +46,7 @@ pub fn choose(state: &State, id: &JobId, purchase: &Purchase, now_ms: i64) -> Ve
         payment_hash: offer.payment_hash.to_vec(),
         amount_msat: offer.amount_msat,
     };
-    drafts.push(of_purchase(&id.0, Source::Policy, won));
+    drafts.push(money::won(won));
     drafts.extend(money::approve_purchase(
         id,
         purchase,

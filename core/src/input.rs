@@ -1,10 +1,12 @@
 //! Everything that can be handed to the engine. Observations carry what the outside world said; nothing is trusted.
+mod answer;
 mod command;
+mod work;
 
 use autopilot_events::{
     Event, pb,
     texts::forgotten_key,
-    words::{EventId, JobId, MessageId, Msat, PaymentHash, PublicKey},
+    words::{EventId, JobId, Msat, PaymentHash, PublicKey},
 };
 
 use crate::{
@@ -13,10 +15,14 @@ use crate::{
     offers::Offer,
 };
 
-pub use self::command::Command;
+pub use self::{
+    answer::{Answer, AnswerKind, Bill},
+    command::Command,
+    work::{Outcome, Replied, ResolvedInputs, Worked},
+};
 pub use crate::keys::{
     answered_key, channel_closed_key, channel_opened_key, chat_key, chat_outcome_key, commanded_key,
-    forwarded_key, invoice_key, market_key, onchain_key, receipt_key, received_key, sent_key,
+    forwarded_key, invoice_key, market_key, onchain_key, receipt_key, received_key, sent_key, won_key,
 };
 
 /// One input.
@@ -178,62 +184,6 @@ pub struct OfferedRefund {
     pub offer: Result<Offer, String>,
 }
 
-/// What became of the inputs of a job that lie elsewhere.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ResolvedInputs {
-    /// The job.
-    pub job: JobId,
-    /// All of them; or why one will never do, in words.
-    pub outcome: Result<pb::JobInputsResolved, String>,
-    /// Their text, for the content policy. Never a fact: the events are sealed away.
-    pub text: String,
-}
-
-/// The model's answer.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Worked {
-    /// The job.
-    pub job: JobId,
-    /// Which attempt.
-    pub attempt: u32,
-    /// What came of it.
-    pub outcome: Outcome,
-}
-
-/// What the model made of a message to it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Replied {
-    /// The message.
-    pub message: MessageId,
-    /// What came of it; one that may succeed later leaves the message waiting.
-    pub outcome: Outcome,
-    /// Earlier messages of the conversation that the model was not given.
-    pub left_out: u32,
-}
-
-/// What came of an attempt.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
-    /// An output with its receipt.
-    Done {
-        /// How it came about.
-        receipt: Box<pb::Receipt>,
-        /// The output, sealed away.
-        output: pb::BodyRef,
-    },
-    /// None.
-    Failed {
-        /// Which kind of failure.
-        class: pb::FailureClass,
-        /// Closed code.
-        code: String,
-        /// For a person.
-        detail: String,
-        /// Another attempt may succeed.
-        again: bool,
-    },
-}
-
 /// What the wallet saw or did.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WalletInput {
@@ -279,51 +229,6 @@ pub enum WalletInput {
     OnchainFailed(pb::OnchainFailed),
     /// A payment to an offer ended without success, or can't be told.
     OfferFailed(pb::OfferFailed),
-}
-
-/// An answer to a purchase of ours.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
-    /// The purchase.
-    pub purchase: JobId,
-    /// Who answers.
-    pub provider: PublicKey,
-    /// The event that carries the answer.
-    pub event_id: EventId,
-    /// What it is.
-    pub kind: AnswerKind,
-    /// The invoice that it carries, decoded; `Err` says what is wrong with it.
-    pub invoice: Option<Result<Bill, String>>,
-    /// The signed event, sealed away.
-    pub body: pb::BodyRef,
-}
-
-/// What an answer is.
-#[derive(Clone, Debug, PartialEq)]
-pub enum AnswerKind {
-    /// A result; `Err` says why it is none.
-    Result(Result<(), String>),
-    /// The provider wants to be paid first.
-    PaymentRequired,
-    /// Any other feedback, by its NIP-90 name.
-    Status(String),
-}
-
-/// An invoice as somebody else wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bill {
-    /// As given.
-    pub bolt11: String,
-    /// Binds the payment.
-    pub payment_hash: PaymentHash,
-    /// `None`: the payer chooses.
-    pub amount: Option<Msat>,
-    /// Node, 33 bytes.
-    pub payee: Vec<u8>,
-    /// `bitcoin`, `testnet`, `signet` or `regtest`.
-    pub network: String,
-    /// When it runs out.
-    pub expires_at_ms: i64,
 }
 
 impl Input {

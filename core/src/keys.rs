@@ -38,6 +38,12 @@ pub fn sent_key(payment_hash: &[u8]) -> String {
     format!("wallet/sent/{}", hex::encode(payment_hash))
 }
 
+/// Idempotency key of an invoice that won a purchase: it wins no second one, however long ago that was and whatever came
+/// of its payment.
+pub fn won_key(payment_hash: &[u8]) -> String {
+    format!("won/{}", hex::encode(payment_hash))
+}
+
 /// Idempotency key of a buyer's receipt for a job: one a job.
 pub fn receipt_key(job_id: &[u8]) -> String {
     format!("receipt/{}", hex::encode(job_id))

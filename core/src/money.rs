@@ -15,7 +15,7 @@ use crate::{
     draft::{fact, keyed, of_job, of_purchase, of_wallet},
     input::{
         Bill, WalletInput, channel_closed_key, channel_opened_key, forwarded_key, onchain_key, received_key,
-        sent_key,
+        sent_key, won_key,
     },
     offers, refund,
     refusal::{Code, Refusal},
@@ -23,6 +23,12 @@ use crate::{
 
 /// Attempts at one payment for a purchase: with the pauses between them they outlast a payee that starts anew.
 const MAX_PAY_ATTEMPTS: u32 = 10;
+
+/// The one provider of a purchase that is paid. Its invoice wins no second purchase.
+pub fn won(won: pb::PurchaseWon) -> Draft {
+    let key = won_key(&won.payment_hash);
+    keyed(of_purchase(&won.purchase_id.clone(), Source::Policy, won), key)
+}
 
 /// A wallet observation that was not recorded before (the driver looked its key up).
 pub fn observed(state: &State, observed: WalletInput, now_ms: i64) -> Vec<Draft> {

@@ -5,7 +5,10 @@ use autopilot_core::ports::{
     market::{Market, MarketError, MarketItem},
     wallet::{DecodedInvoice, DecodedOffer, Wallet, WalletError, WalletErrorCode},
 };
-use autopilot_core::{input::Bill, offers::Offer};
+use autopilot_core::{
+    input::{Bill, sent_key, won_key},
+    offers::Offer,
+};
 use autopilot_events::pb::BodyRef;
 use autopilot_inference::WorkerProcess;
 use autopilot_lightning::WalletClient;
@@ -111,19 +114,15 @@ impl Outside {
         Ok(offer(bolt12, decoded))
     }
 
-    /// Reads somebody else's invoice, and whether it was paid before.
+    /// Reads somebody else's invoice, and whether it was paid or chosen before.
     pub async fn bill(&self, bolt11: &str) -> Result<Bill, String> {
         let decoded = self.decoded(bolt11).await.map_err(|e| e.message)?;
-        let key = autopilot_core::input::sent_key(&decoded.payment_hash.0);
-        if self
-            .ledger
-            .reader()
-            .lookup(&key)
-            .await
-            .map_err(|e| e.to_string())?
-            .is_some()
-        {
-            return Err("reused: an invoice with this payment hash was paid before".to_owned());
+        let hash = &decoded.payment_hash.0;
+        for (key, what) in [(sent_key(hash), "was paid"), (won_key(hash), "won a purchase")] {
+            let before = self.ledger.reader().lookup(&key).await;
+            if before.map_err(|e| e.to_string())?.is_some() {
+                return Err(format!("reused: an invoice with this payment hash {what} before"));
+            }
         }
         Ok(bill(bolt11, decoded))
     }

@@ -4,7 +4,7 @@ mod sellers;
 
 use autopilot_core::{
     Input,
-    input::{Cancelled, Request, sent_key},
+    input::{Cancelled, Request, sent_key, won_key},
 };
 use autopilot_events::{
     pb::Purpose,
@@ -174,9 +174,9 @@ impl World {
                     return;
                 }
                 if let Some(Ok(bill)) = &answer.invoice
-                    && self.disk.by_key(&sent_key(&bill.payment_hash.0)).is_some()
+                    && [sent_key, won_key].iter().any(|key| self.disk.by_key(&key(&bill.payment_hash.0)).is_some())
                 {
-                    answer.invoice = Some(Err("reused: it was paid before".to_owned()));
+                    answer.invoice = Some(Err("reused: it was paid or chosen before".to_owned()));
                 }
                 // Reading the invoice takes the wallet a while, in which things happen.
                 let wait_ms = self.chance.between(0, 400);
