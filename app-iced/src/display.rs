@@ -1,6 +1,11 @@
 //! The display that a window is shown on, looked at before there is a window: the window system's own way to say that
 //! it can't be reached is a panic.
-use std::ffi::{OsStr, OsString};
+use std::{
+    ffi::{OsStr, OsString},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use x11rb::{
     errors::{ConnectError, DisplayParsingError},
@@ -12,6 +17,9 @@ pub const EXIT_CODE: u8 = 3;
 
 /// What helps wherever no window can be shown.
 pub const NEXT: &str = "start this from a desktop; without a window, `autopilot-headless desktop` is the same host, and in the source's folder `./run --headless` shows it";
+
+/// How long a display may take to answer: one over a slow network takes a second.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why no window can be shown.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +35,12 @@ pub enum DisplayError {
     /// What is named is no display.
     #[error("DISPLAY={name:?} does not name a display, as :0 does")]
     Unreadable {
+        /// As it is named.
+        name: OsString,
+    },
+    /// It takes the connection and says nothing.
+    #[error("the display DISPLAY={name:?} does not answer: it was given {} s", PATIENCE.as_secs())]
+    Silent {
         /// As it is named.
         name: OsString,
     },
@@ -57,9 +71,15 @@ fn reach_named(name: &OsStr) -> Result<(), DisplayError> {
     let unreadable = || DisplayError::Unreadable {
         name: name.to_owned(),
     };
-    let text = name.to_str().ok_or_else(unreadable)?;
-    match RustConnection::connect(Some(text)) {
-        Ok(_) => Ok(()),
+    let text = name.to_str().ok_or_else(unreadable)?.to_owned();
+    let (told, answer) = mpsc::channel();
+    // Whoever never answers holds this thread until the program ends, which is at once.
+    thread::spawn(move || told.send(RustConnection::connect(Some(&text)).map(drop)));
+    let Ok(answer) = answer.recv_timeout(PATIENCE) else {
+        return Err(DisplayError::Silent { name: name.to_owned() });
+    };
+    match answer {
+        Ok(()) => Ok(()),
         Err(ConnectError::DisplayParsingError(DisplayParsingError::MalformedValue(_))) => Err(unreadable()),
         Err(cause) => Err(DisplayError::Unreachable {
             name: name.to_owned(),

@@ -49,6 +49,17 @@ fn a_display_that_nobody_serves() {
     );
 }
 
+/// An X server of another machine that takes the connection and says nothing.
+#[test]
+fn a_display_that_never_answers() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let Some(number) = server.local_addr().unwrap().port().checked_sub(6_000) else {
+        return;
+    };
+    let display = format!("127.0.0.1:{number}");
+    told(&[("DISPLAY", &display)], &format!("the display DISPLAY={display:?} does not answer"));
+}
+
 /// An X server of another machine that hangs up on us, as one does that does not know us.
 #[test]
 fn a_display_that_hangs_up() {

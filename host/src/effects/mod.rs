@@ -70,6 +70,7 @@ pub async fn run(outside: Outside) {
 /// Tries until there is an outcome.
 async fn persist(outside: Outside, effect: Effect) {
     let mut pause = FIRST_PAUSE;
+    let mut told = String::new();
     loop {
         // Its end is the fact that it leads to; work that is no longer outstanding is dropped without a word.
         tracing::debug!("begins");
@@ -77,7 +78,14 @@ async fn persist(outside: Outside, effect: Effect) {
         match perform(&outside, &effect).await {
             Ok(()) => return,
             Err(NotYet::Ledger(SubmitError::Stopped)) => return,
-            Err(cause) => tracing::warn!(%cause, "not yet; trying again"),
+            Err(cause) => {
+                let cause = cause.to_string();
+                match cause == told {
+                    true => tracing::debug!(cause, "still not; trying again"),
+                    false => tracing::warn!(cause, "not yet; trying again"),
+                }
+                told = cause;
+            }
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
