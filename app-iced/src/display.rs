@@ -76,7 +76,9 @@ fn reach_named(name: &OsStr) -> Result<(), DisplayError> {
     // Whoever never answers holds this thread until the program ends, which is at once.
     thread::spawn(move || told.send(RustConnection::connect(Some(&text)).map(drop)));
     let Ok(answer) = answer.recv_timeout(PATIENCE) else {
-        return Err(DisplayError::Silent { name: name.to_owned() });
+        return Err(DisplayError::Silent {
+            name: name.to_owned(),
+        });
     };
     match answer {
         Ok(()) => Ok(()),

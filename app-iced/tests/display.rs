@@ -57,7 +57,10 @@ fn a_display_that_never_answers() {
         return;
     };
     let display = format!("127.0.0.1:{number}");
-    told(&[("DISPLAY", &display)], &format!("the display DISPLAY={display:?} does not answer"));
+    told(
+        &[("DISPLAY", &display)],
+        &format!("the display DISPLAY={display:?} does not answer"),
+    );
 }
 
 /// An X server of another machine that hangs up on us, as one does that does not know us.

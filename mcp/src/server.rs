@@ -23,6 +23,8 @@ const DAY_MS: u64 = 24 * 3_600_000;
 /// Milliseconds of an hour.
 const HOUR_MS: u64 = 3_600_000;
 const PAY_WAIT_S: u64 = 60;
+/// How long a reading of the whole ledger is waited for: a million facts take some seconds.
+const VERIFY_WAIT_S: u32 = 60;
 const INSTRUCTIONS: &str = "Autopilot earns sats with jobs on a local model. Every figure comes from recorded facts; 1 sat is \
     1000 msat. A refusal carries a code, a sentence and what can be done next: tell the owner the sentence, and do not try to \
     get round it.";
@@ -56,7 +58,7 @@ impl Server {
             "wallet_receive" => self.receive(read(arguments)?).await,
             "jobs_list" => self.jobs(passed::<History>(arguments)?).await,
             "job_explain" => host.question("why", passed::<Job>(arguments)?).await,
-            "ledger_verify" => self.verify(none(arguments)?).await,
+            "ledger_verify" => self.verify(read(arguments)?).await,
             "report" => self.report(read(arguments)?).await,
             "missed" => host.question("missed", passed::<Since>(arguments)?).await,
             "panes" => host.question("panes", none(arguments)?).await,
@@ -87,10 +89,14 @@ impl Server {
         Ok(list)
     }
 
-    async fn verify(&self, none: Value) -> Told {
-        let status = self.host.question("status", none.clone()).await?;
-        let heads = self.host.question("heads", none).await?;
-        Ok(json!({ "basis": status["basis"], "ledger_check": status["ledger_check"], "heads": heads }))
+    async fn verify(&self, wish: Verify) -> Told {
+        let wait_s = wish.wait_s.unwrap_or(VERIFY_WAIT_S);
+        let mut told = self
+            .host
+            .question("check-ledger", json!({ "wait_s": wait_s }))
+            .await?;
+        told["heads"] = self.host.question("heads", json!({})).await?;
+        Ok(told)
     }
 
     async fn report(&self, window: Window) -> Told {
@@ -220,6 +226,7 @@ macro_rules! arguments {
 
 arguments! {
     Nothing {}
+    Verify { wait_s: Option<u32>, }
     Views { views: Vec<String>, }
     Wait { wait_s: u32, }
     Reason { reason: String, }

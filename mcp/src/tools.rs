@@ -115,8 +115,8 @@ fn looking() -> Vec<Tool> {
             "ledger_verify",
             "Is the ledger whole?",
             Nothing,
-            "What reading the ledger again has found since the host was started (every hash, every fold), and the signed heads of it that others hold. It starts no reading of its own: `autopilotctl ledger verify` does.",
-            json!({}),
+            "Has the host read every fact of the ledger again, now (every hash, index and fold), and says whether it is `whole`, with the signed heads of it that others hold. Where `over` is false it was not read to the end within the wait and goes on: ask again.",
+            json!({ "wait_s": number("seconds to wait for the end; left out: 60", 0, 600) }),
             &[],
         ),
         tool(

@@ -98,6 +98,11 @@ async fn replies_are_the_contracts_fields_and_text_names_the_network() {
     let missed = run(home.path(), &["missed", "--since", "24h"]).await.stdout;
     assert!(missed.contains("min-price 1000msat → 400msat"), "{missed}");
     check(home.path(), &["missed", "--since", "soon"], 2, "usage").await;
+    check(home.path(), &["ledger", "check"], 8, "ledger-broken").await;
+    let under_way = check(home.path(), &["ledger", "check", "--wait", "0"], 0, "")
+        .await
+        .json();
+    assert_eq!((&under_way["over"], &under_way["of"]), (&false.into(), &7.into()));
     let start = [
         "buy-mode",
         "start",

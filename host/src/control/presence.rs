@@ -53,6 +53,25 @@ impl Service {
         Ok(reply)
     }
 
+    /// Reads the ledger again, now, and waits for that.
+    pub(super) async fn answer_check_ledger(
+        &self,
+        request: pb::CheckLedgerRequest,
+    ) -> Result<pb::CheckLedgerReply, Status> {
+        let patience = Duration::from_secs(u64::from(request.wait_s.min(600)));
+        let (over, check) = self.outside.ledger.check_now(patience).await;
+        let basis = self.look(|engine| basis(engine, "ledger")).await?;
+        Ok(pb::CheckLedgerReply {
+            basis: Some(basis),
+            over,
+            whole: over && check.defect.is_none(),
+            facts: check.facts,
+            of: check.of,
+            whole_at_ms: check.whole_at_ms,
+            sentence: check.sentence(),
+        })
+    }
+
     pub(super) async fn answer_go_online(
         &self,
         request: pb::GoOnlineRequest,

@@ -148,6 +148,7 @@ table! {
     stop(StopRequest) -> StopReply = answer_stop;
     identity(IdentityRequest) -> IdentityReply = answer_identity;
     heads(HeadsRequest) -> HeadsReply = answer_heads;
+    check_ledger(CheckLedgerRequest) -> CheckLedgerReply = answer_check_ledger;
     sign_head(SignHeadRequest) -> HeadsReply = answer_sign_head;
     overrule_head(OverruleHeadRequest) -> HeadsReply = answer_overrule_head;
     panes(PanesRequest) -> PanesReply = answer_panes;

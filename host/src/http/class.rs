@@ -13,7 +13,7 @@ pub(super) enum Class {
     Once,
 }
 
-const FREE: [&str; 38] = [
+const FREE: [&str; 39] = [
     "status",
     "get_policy",
     "jobs",
@@ -33,6 +33,7 @@ const FREE: [&str; 38] = [
     "purchase",
     "buy_mode",
     "heads",
+    "check_ledger",
     "panes",
     "activity",
     "alerts",

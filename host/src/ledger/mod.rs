@@ -5,7 +5,7 @@ mod driver;
 mod pace;
 pub mod recheck;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 pub use autopilot_core::group::Done;
 use autopilot_core::{Effect, Engine, Input, Refusal, group::Declined};
@@ -75,6 +75,8 @@ pub struct Ledger {
     reader: Reader,
     vault: Vault,
     check: Arc<watch::Sender<Check>>,
+    /// How often somebody wanted everything read again at once.
+    check_wanted: Arc<watch::Sender<u64>>,
     pace: Arc<Pace>,
 }
 
@@ -146,6 +148,7 @@ impl Ledger {
                 reader,
                 vault,
                 check: Arc::default(),
+                check_wanted: Arc::default(),
                 pace,
             },
             Start { opened, notes },
@@ -210,6 +213,18 @@ impl Ledger {
     /// How far reading the ledger again is, and what it found.
     pub fn check(&self) -> Check {
         self.check.borrow().clone()
+    }
+
+    /// Has everything read again from now on, without rests, and waits for the end of that or for `patience`. Whether it
+    /// was reached, with how far it is.
+    pub async fn check_now(&self, patience: Duration) -> (bool, Check) {
+        let mut check = self.check.subscribe();
+        // A round that is under way has read what it read before it was asked for.
+        let round = check.borrow().begun + 1;
+        self.check_wanted.send_modify(|wanted| *wanted += 1);
+        let reached = check.wait_for(|check| check.defect.is_some() || check.ended >= round);
+        let over = matches!(tokio::time::timeout(patience, reached).await, Ok(Ok(_)));
+        (over, self.check())
     }
 
     /// How long commits took.

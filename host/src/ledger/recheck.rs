@@ -1,5 +1,6 @@
 //! Reads again, beside everything else, what opening the ledger took on trust: every fact, the indexes that tell it
-//! about them, and that the live state is what the facts give. Slowly; a defect stops earning and is said.
+//! about them, and that the live state is what the facts give. Slowly, unless somebody waits for it; a defect stops earning
+//! and is said.
 use std::time::{Duration, Instant};
 
 use autopilot_core::{Input, input::Command};
@@ -22,6 +23,10 @@ pub struct Check {
     pub facts: u64,
     /// Facts to be read.
     pub of: u64,
+    /// Rounds begun since the ledger was opened.
+    pub begun: u64,
+    /// Rounds that came to their end and found everything whole.
+    pub ended: u64,
     /// When everything was found whole (milliseconds since the Unix epoch); `None` while it is not read to the end.
     pub whole_at_ms: Option<i64>,
     /// What does not hold, and what to do.
@@ -40,16 +45,19 @@ impl Check {
     }
 }
 
-/// Checks now and once a day, until the ledger stops or a defect is found.
+/// Checks now, once a day and whenever it is wanted, until the ledger stops or a defect is found.
 pub async fn run(ledger: Ledger) {
-    while let Ok(true) = round(&ledger).await {
-        tokio::time::sleep(AGAIN).await;
+    let mut wanted = ledger.check_wanted.subscribe();
+    let mut hurried = false;
+    while let Ok(true) = round(&ledger, hurried).await {
+        // What was wanted while this round ran is the next one.
+        hurried = tokio::time::timeout(AGAIN, wanted.changed()).await.is_ok();
     }
 }
 
 /// Whether everything holds. Where it does not, earning is stopped.
-async fn round(ledger: &Ledger) -> Result<bool, SubmitError> {
-    let Some(defect) = check(ledger).await? else {
+async fn round(ledger: &Ledger, hurried: bool) -> Result<bool, SubmitError> {
+    let Some(defect) = check(ledger, hurried).await? else {
         return Ok(true);
     };
     tracing::error!(%defect, "the ledger does not hold");
@@ -61,16 +69,17 @@ async fn round(ledger: &Ledger) -> Result<bool, SubmitError> {
 }
 
 /// A sentence for what does not hold; an error when the ledger stopped meanwhile.
-async fn check(ledger: &Ledger) -> Result<Option<String>, SubmitError> {
+async fn check(ledger: &Ledger, hurried: bool) -> Result<Option<String>, SubmitError> {
     let (head, live) = ledger
         .look(|engine| (*engine.head(), engine.state().clone()))
         .await?;
     ledger.check.send_modify(|check| {
         check.facts = 0;
         check.of = head.sequence;
+        check.begun += 1;
     });
     let mut folded = State::default();
-    if let Err(error) = read(ledger, head, &mut folded).await {
+    if let Err(error) = read(ledger, head, &mut folded, hurried).await {
         // A ledger that stops closes the connections of its readers; that is no defect.
         ledger.look(|_| ()).await?;
         return Ok(Some(defect(&error)));
@@ -84,15 +93,17 @@ async fn check(ledger: &Ledger) -> Result<Option<String>, SubmitError> {
     if !differing.is_empty() {
         return Ok(Some(other_state(&head, &differing)));
     }
-    ledger
-        .check
-        .send_modify(|check| check.whole_at_ms = Some(clock::now_ms()));
+    ledger.check.send_modify(|check| {
+        check.whole_at_ms = Some(clock::now_ms());
+        check.ended = check.begun;
+    });
     tracing::info!(facts = head.sequence, "the ledger was read again and is whole");
     Ok(None)
 }
 
-/// Reads and folds everything up to `head`, resting after each piece.
-async fn read(ledger: &Ledger, head: Head, folded: &mut State) -> Result<(), ReadError> {
+/// Reads and folds everything up to `head`, resting after each piece while nobody waits.
+async fn read(ledger: &Ledger, head: Head, folded: &mut State, mut hurried: bool) -> Result<(), ReadError> {
+    let mut wanted = ledger.check_wanted.subscribe();
     let mut recheck = ledger.reader.recheck(head).await?;
     loop {
         let begun = Instant::now();
@@ -100,7 +111,11 @@ async fn read(ledger: &Ledger, head: Head, folded: &mut State) -> Result<(), Rea
             return Ok(());
         };
         ledger.check.send_modify(|check| check.facts = progress.facts);
-        tokio::time::sleep(begun.elapsed() * REST).await;
+        if !hurried {
+            // Somebody waits for the round behind this one.
+            let rest = tokio::time::timeout(begun.elapsed() * REST, wanted.changed()).await;
+            hurried = matches!(rest, Ok(Ok(())));
+        }
     }
 }
 
@@ -146,6 +161,7 @@ mod tests {
 
     /// Facts beyond the ones that every opening reads.
     const FACTS: u64 = 3_000;
+    const WITHIN: Duration = Duration::from_secs(120);
 
     async fn open(path: &Path) -> Ledger {
         let (fatal, _stopped) = mpsc::unbounded_channel();
@@ -177,8 +193,18 @@ mod tests {
         let path = folder.path().join("ledger.sqlite");
         let ledger = open(&path).await;
         fill(&ledger).await;
-        assert!(round(&ledger).await.unwrap());
+        assert!(round(&ledger, false).await.unwrap());
         assert!(ledger.check().whole_at_ms.is_some(), "{:?}", ledger.check());
+        assert!(!ledger.check_now(Duration::ZERO).await.0, "nobody reads");
+        let reading = tokio::spawn(run(ledger.clone()));
+        let (over, check) = ledger.check_now(WITHIN).await;
+        assert!(over && check.ended >= 2, "{check:?}");
+        let (over, check) = ledger.check_now(WITHIN).await;
+        assert!(
+            over && check.ended >= 3,
+            "each asking is a reading of its own: {check:?}"
+        );
+        reading.abort();
         assert_eq!((ledger.check().facts, ledger.check().of), (FACTS, FACTS));
         ledger.stop().await;
 
@@ -194,7 +220,7 @@ mod tests {
 
         // An opening does not read that far back, and serves.
         let ledger = open(&path).await;
-        assert!(!round(&ledger).await.unwrap());
+        assert!(!round(&ledger, false).await.unwrap());
         let defect = ledger.check().defect.unwrap();
         assert!(defect.starts_with("the ledger does not hold: "), "{defect}");
         let against = ledger

@@ -317,6 +317,13 @@ pub enum Ledger {
     Head,
     /// Recomputes every hash from the first fact on; exit code 8 when something does not hold.
     Verify,
+    /// Has the running host read every fact again, now, and hold what it goes by against it; exit code 8 when something does
+    /// not hold.
+    Check {
+        /// How long to wait for the end; it goes on after that.
+        #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(..=600))]
+        wait: u32,
+    },
     /// Folds every fact anew, and compares with the newest snapshot and the stored rows; exit code 8 when they differ.
     Replay {
         /// The state after this fact instead of the last one.

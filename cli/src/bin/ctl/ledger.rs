@@ -8,13 +8,14 @@ use std::{
 
 use autopilot_cli::money::show_msat;
 use autopilot_host::audit::{Audit, FactDocument, Replay, Verdict, fact_line};
-use autopilot_proto::control::v1::FactLine;
+use autopilot_proto::control::v1::{CheckLedgerRequest, FactLine};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::{
     args::Tail,
+    connect::{Client, call},
     failure::{Failure, Kind, Outcome},
     output::{Out, Tone, at, clean_line, fields},
     progress::Progress,
@@ -152,9 +153,23 @@ pub async fn verify(home: &Path, out: Out) -> Outcome {
         Some(fact) if fact > 0 => format!("the ledger is broken at fact {fact}: {why}"),
         _ => format!("the ledger is damaged beside its facts: {why}"),
     };
-    Err(Failure::new(Kind::LedgerBroken, "ledger-broken", message).next(
+    Err(broken(message))
+}
+
+fn broken(message: String) -> Failure {
+    Failure::new(Kind::LedgerBroken, "ledger-broken", message).next(
         "change nothing, copy the home folder aside, and restore the ledger from a copy whose head you know",
-    ))
+    )
+}
+
+/// The same by the running host, which holds its live state against the facts too.
+pub async fn check(client: &mut Client, out: Out, wait_s: u32) -> Outcome {
+    let reply = call(client.check_ledger(CheckLedgerRequest { wait_s })).await?;
+    out.show(&reply, |reply| clean_line(&reply.sentence))?;
+    match reply.over && !reply.whole {
+        true => Err(broken(reply.sentence)),
+        false => Ok(()),
+    }
 }
 
 #[derive(Serialize)]

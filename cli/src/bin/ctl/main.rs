@@ -202,6 +202,7 @@ async fn run(cli: Cli, out: Out) -> Outcome {
         Command::Doctor => doctor::doctor(&home, out).await,
         Command::Ledger(Ledger::Head) => ledger::head(&home, out).await,
         Command::Ledger(Ledger::Verify) => ledger::verify(&home, out).await,
+        Command::Ledger(Ledger::Check { wait }) => ledger::check(&mut way.host().await?, out, wait).await,
         Command::Ledger(Ledger::Replay { at, state }) => ledger::replay(&home, out, at, state).await,
         Command::Ledger(Ledger::Heads) => heads::show(&mut way.host().await?, out).await,
         Command::Ledger(Ledger::SignHead) => heads::sign(&mut way.host().await?, out).await,

@@ -304,6 +304,17 @@ impl Control for Host {
         Ok(Response::new(RecordPriceReply::default()))
     }
 
+    async fn check_ledger(&self, request: Request<CheckLedgerRequest>) -> Answer<CheckLedgerReply> {
+        let over = request.into_inner().wait_s > 0;
+        Ok(Response::new(CheckLedgerReply {
+            basis: basis(),
+            over,
+            facts: 6,
+            of: 7,
+            sentence: "the ledger does not hold: fact 7".into(),
+            ..Default::default()
+        }))
+    }
     async fn heads(&self, _: Request<HeadsRequest>) -> Answer<HeadsReply> {
         Ok(Response::new(heads()))
     }

@@ -174,7 +174,9 @@ impl World {
                     return;
                 }
                 if let Some(Ok(bill)) = &answer.invoice
-                    && [sent_key, won_key].iter().any(|key| self.disk.by_key(&key(&bill.payment_hash.0)).is_some())
+                    && [sent_key, won_key]
+                        .iter()
+                        .any(|key| self.disk.by_key(&key(&bill.payment_hash.0)).is_some())
                 {
                     answer.invoice = Some(Err("reused: it was paid or chosen before".to_owned()));
                 }
