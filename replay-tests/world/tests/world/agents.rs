@@ -131,7 +131,10 @@ async fn the_provider_is_driven(stage: &Stage) {
         .into_inner();
     assert_eq!(session.answer(4)["spendable_msat"], balance.spendable_msat);
     let read = session.answer(5);
-    assert_eq!((&read["over"], &read["whole"], &read["facts"]), (&true.into(), &true.into(), &read["of"]));
+    assert_eq!(
+        (&read["over"], &read["whole"], &read["facts"]),
+        (&true.into(), &true.into(), &read["of"])
+    );
     assert!(read["of"].as_str().unwrap().parse::<u64>().unwrap() > 0, "{read}");
     assert_eq!(session.answer(6)["earned_msat"], 0);
     assert_eq!(session.trouble(8)["code"], "not-found");

@@ -19,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Display, PATIENCE, marked, state, watched, withdraw};
+use super::{Desktop, Display, PATIENCE, marked, state, watched, withdraw};
 
 /// A block comes so often while the channel is waited for.
 const MINE_AGAIN: Duration = Duration::from_millis(500);
@@ -27,7 +27,7 @@ const MINE_AGAIN: Duration = Duration::from_millis(500);
 const PASSPHRASE: &str = "correct horse battery staple";
 
 /// The window on a home that is not there yet. Bitcoin Core's password has no place on a screen: the chain is named beside it.
-fn open(display: &Display, home: &Path, chain: &Chain, mark: (&str, &str)) -> Child {
+fn open(display: &Display, desktop: &Desktop, home: &Path, chain: &Chain, mark: (&str, &str)) -> Child {
     let Chain::Bitcoind {
         host,
         port,
@@ -44,6 +44,7 @@ fn open(display: &Display, home: &Path, chain: &Chain, mark: (&str, &str)) -> Ch
         .env("AUTOPILOT_BITCOIND_USER", user)
         .env("AUTOPILOT_BITCOIND_PASSWORD", password)
         .env("DISPLAY", &display.name)
+        .env("DBUS_SESSION_BUS_ADDRESS", &desktop.address)
         .env(mark.0, mark.1)
         .env_remove("AUTOPILOT_MODEL")
         .stdin(Stdio::piped())
@@ -132,13 +133,14 @@ async fn drawn(provider: &mut Client) -> pb::Frames {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_run_by_keys_earns_is_paid_and_withdraws() {
     let display = Display::start().await;
+    let mut desktop = Desktop::start().await;
     let folder = tempfile::Builder::new().prefix("ap").tempdir_in("/tmp").unwrap();
     let home = folder.path().join("h");
     let mark = format!("first-run-{}", std::process::id());
     let mark = ("AUTOPILOT_TEST_MARK", mark.as_str());
     let stage = Stage::build(ChainKind::Simulated).await.unwrap();
 
-    let mut window = open(&display, &home, &stage.world.chain_config(), mark);
+    let mut window = open(&display, &desktop, &home, &stage.world.chain_config(), mark);
     let mut lines = BufReader::new(window.stdout.take().unwrap()).lines();
     set_up(&display, &stage, folder.path()).await;
     // It says what it is once everything runs.
@@ -171,13 +173,34 @@ async fn a_first_run_by_keys_earns_is_paid_and_withdraws() {
     display.keys(&["ctrl+g"]).await;
     state(&mut provider, "online").await;
     display.title("online").await;
+    desktop.tray_says("Autopilot: online, 0 sats today").await;
 
     let mut buyer = stage.world.buyer.client().unwrap();
     let pubkey = ready["pubkey"].as_str().unwrap();
-    let purchase = order(&mut buyer, pubkey, "Name three colours.").await.unwrap();
-    let bought = outcome(&mut buyer, &purchase).await.unwrap();
-    assert_eq!(bought.paid_msat, PRICE_MSAT, "{bought:?}");
-    assert_eq!(settled(&mut provider, 1).await.unwrap().earned_msat, PRICE_MSAT);
+    for (jobs, text) in [(1, "Name three colours."), (2, "Name three numbers.")] {
+        let purchase = order(&mut buyer, pubkey, text).await.unwrap();
+        let bought = outcome(&mut buyer, &purchase).await.unwrap();
+        assert_eq!(bought.paid_msat, PRICE_MSAT, "{bought:?}");
+        let earned_msat = jobs * PRICE_MSAT;
+        assert_eq!(
+            settled(&mut provider, jobs).await.unwrap().earned_msat,
+            earned_msat
+        );
+        // The window takes a payment in, celebrates it and tells the tray at once.
+        let today = format!("Autopilot: online, {} sats today", earned_msat / 1_000);
+        desktop.tray_says(&today).await;
+        if jobs == 1 {
+            display.picture(folder.path(), "first-sats").await;
+            // It asks whether to tell on the desktop; "Yes" is the first thing that Tab reaches.
+            assert_eq!(desktop.told(), 0, "nobody is told before it was asked for");
+            display.keys(&["Tab", "Return", "Escape"]).await;
+        }
+    }
+    let told = format!(
+        "Autopilot: {} sats received: Paid for a job, and in your wallet.",
+        PRICE_MSAT / 1_000
+    );
+    assert_eq!(desktop.notifications().await, [told]);
 
     let receive = pb::ReceiveRequest {
         amount_msat: PRICE_MSAT,
@@ -203,8 +226,9 @@ async fn a_first_run_by_keys_earns_is_paid_and_withdraws() {
     assert!(ended.success(), "{ended}");
     assert!(!control_socket(&home).exists());
     let sound = sound(&home).await.unwrap();
-    assert_eq!((sound.settled, sound.difference_msat), (1, 0));
+    assert_eq!((sound.settled, sound.difference_msat), (2, 0));
     stage.strike().await;
     display.stop().await;
+    desktop.stop().await;
     assert_eq!(marked(&format!("{}={}", mark.0, mark.1)), Vec::<String>::new());
 }

@@ -1,4 +1,5 @@
 //! The real window as a person meets it: on a display, by keys, with a real relay, model and wallet behind it.
+mod desktop;
 mod display;
 mod first_run;
 
@@ -13,6 +14,7 @@ use autopilot_world_tests::{
     questions::sound,
     stage::{PRICE_MSAT, Stage, balance_when, order, outcome, program, settled},
 };
+use desktop::Desktop;
 use display::Display;
 use serde_json::Value;
 use tokio::time::timeout;
