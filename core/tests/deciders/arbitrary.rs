@@ -443,7 +443,8 @@ pub fn take(ledger: &mut Ledger, step: &Step) {
                 _ => false,
             };
             if !stopped {
-                ledger.submit(input(any, ledger.now_ms));
+                let input = ledger.looked_up(input(any, ledger.now_ms));
+                ledger.submit(input);
             }
         }
         Step::Carry { which, well } => {

@@ -11,6 +11,7 @@ use std::{
 use autopilot_core::{
     Effect, Engine, Input,
     group::{Declined, Done, Group, Past},
+    input::{sent_key, won_key},
     refusal::Code,
 };
 use autopilot_events::{Event, Head, Recorded, envelope, pb};
@@ -147,6 +148,19 @@ impl Ledger {
         self.engine = engine;
         let told = self.engine.decide(Input::Readiness(readiness), self.now_ms);
         assert!(told.is_ok_and(|drafts| drafts.is_empty()));
+    }
+
+    /// An answer as the host hands it on: it has looked up whether its invoice was paid or chosen before.
+    pub fn looked_up(&self, mut input: Input) -> Input {
+        if let Input::Answer(answer) = &mut input
+            && let Some(Ok(bill)) = &answer.invoice
+            && [sent_key, won_key]
+                .iter()
+                .any(|key| self.keys.contains_key(&key(&bill.payment_hash.0)))
+        {
+            answer.invoice = Some(Err("reused: it was paid or chosen before".to_owned()));
+        }
+        input
     }
 
     /// All facts of one type.

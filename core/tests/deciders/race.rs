@@ -1,5 +1,8 @@
 //! A purchase in race mode: one winner, one payment, and losers that are told once.
-use autopilot_core::{Effect, Input, input::AnswerKind, input::Command};
+use autopilot_core::{
+    Effect, Input,
+    input::{AnswerKind, Command},
+};
 use autopilot_events::{
     pb::{self, Purpose},
     words::EventId,
@@ -225,6 +228,31 @@ fn an_invoice_that_won_before_wins_nothing_else() {
         &["purchase.requested", "event.signed request"],
     );
     ledger.check(result(2, 20, 21, 7), &["purchase.rejected reused-invoice"]);
+    // Long after that the deciders have forgotten it, and the ledger's index has not.
+    let Input::Answer(late) = ledger.looked_up(result(2, 20, 22, 7)) else {
+        panic!("it is an answer");
+    };
+    assert!(late.invoice.unwrap().is_err());
+    let Input::Answer(fresh) = ledger.looked_up(result(2, 20, 22, 8)) else {
+        panic!("it is an answer");
+    };
+    assert!(fresh.invoice.unwrap().is_ok());
+}
+
+#[test]
+fn an_invoice_whose_payment_failed_wins_nothing_else_either() {
+    let mut ledger = bought();
+    ledger.check(result(1, 20, 20, 7), WON);
+    ledger.now_ms += 60_000;
+    ledger.check(
+        not_sent(hash(7)),
+        &["wallet.payment_failed", "purchase.closed the payment failed"],
+    );
+    // It may go through after all.
+    let Input::Answer(again) = ledger.looked_up(result(2, 20, 22, 7)) else {
+        panic!("it is an answer");
+    };
+    assert!(again.invoice.unwrap().is_err());
 }
 
 #[test]

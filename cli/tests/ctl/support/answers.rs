@@ -1,8 +1,8 @@
 //! What the fake answers, where that takes more than a line.
 use autopilot_proto::control::v1::*;
-use tonic::{Response, Status};
+use tonic::Status;
 
-pub(super) fn refused<T>(code: &'static str, sentence: &str) -> Result<Response<T>, Status> {
+pub(super) fn refused<T>(code: &'static str, sentence: &str) -> Result<T, Status> {
     let mut status = Status::failed_precondition(sentence);
     status
         .metadata_mut()
