@@ -3,7 +3,10 @@ use autopilot_core::{
     Effect, Input,
     input::{AnswerKind, Command},
 };
-use autopilot_events::{Event, pb, words::EventId};
+use autopilot_events::{
+    Event, pb,
+    words::{EventId, Msat},
+};
 
 use crate::{
     given::{answer, bill, buy, hash, job, offline, policy, purchase, result, sent},
@@ -182,4 +185,30 @@ fn a_cancelled_window_tells_those_who_worked() {
         ..purchase(2)
     };
     ledger.check(buy(2, late), &["no: policy-invalid"]);
+}
+
+/// While the window was open, the owner paid the same invoice by hand: the wallet pays no hash twice, and its word is the
+/// word of that payment.
+#[test]
+fn an_offer_whose_invoice_was_paid_meanwhile_costs_nothing_more_and_ends() {
+    let mut ledger = bought(0);
+    ledger.check(offer(10, 10, 4_000), COLLECTED);
+    let pay = Command::Pay {
+        bill: bill(10, 4_000),
+        amount: None,
+        fee_ceiling: Msat(1),
+        resolution: None,
+    };
+    ledger.check(Input::Person(pay), &["payment.approved", "payment.attempted 1"]);
+    ledger.check(sent(hash(10), 4_000), &["wallet.payment_sent"]);
+    let balances = ledger.engine.state().accounts.clone();
+    ledger.later(WINDOW_MS, &["purchase.won", "payment.approved", "payment.attempted 1"]);
+    ledger.check(
+        sent(hash(10), 4_000),
+        &["wallet.payment_failed", "purchase.closed its invoice was paid before"],
+    );
+    let state = ledger.engine.state();
+    assert_eq!(state.accounts, balances, "it left once");
+    assert_eq!((state.purchases.paid_count, state.purchases.unpaid_count), (0, 1));
+    assert_eq!(state.wallet.outgoing().count(), 0);
 }
