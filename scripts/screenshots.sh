@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the pictures of docs/images anew: of the real window, as its test drives it.
+# Makes the pictures that are in docs/images anew: of the real window, as its tests drive it.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/build.sh"
@@ -12,7 +12,7 @@ build_programs
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 export AUTOPILOT_SCREENSHOTS="$work"
-PHASE_SHOW=1 phase "pictures" cargo_main test --locked -p autopilot-world-tests --test world window::
-for picture in "$work"/*.png; do
-    convert "$picture" -strip -colors "$COLOURS" -define png:exclude-chunks=date,time "PNG8:$ROOT/docs/images/$(basename "$picture")"
+PHASE_SHOW=1 phase "pictures" cargo_main test --locked --workspace --test world window::
+for picture in "$ROOT"/docs/images/*.png; do
+    convert "$work/$(basename "$picture")" -strip -colors "$COLOURS" -define png:exclude-chunks=date,time "PNG8:$picture"
 done
