@@ -6,7 +6,8 @@ use autopilot_app::{
     },
 };
 use autopilot_proto::control::v1::{
-    ActivityLine, ActivityReply, AtReply, Basis, EarningsReply, FactLine, at_reply, watch_update::Answer,
+    ActivityLine, ActivityReply, AtReply, Basis, CheckLedgerReply, EarningsReply, FactLine, at_reply,
+    watch_update::Answer,
 };
 
 use crate::stage::{NOW_MS, Stage, trouble};
@@ -68,6 +69,30 @@ fn a_line_leads_to_its_proof_and_to_its_job() {
     );
     stage.choose("Activity Feed: close the proof");
     stage.hides(&["Fact 42"]);
+}
+
+#[test]
+fn the_host_reads_everything_again_when_it_is_asked_to() {
+    let mut stage = feed();
+    stage.click("A job was paid.");
+    stage.click("Read every fact again, now");
+    stage.shows(&["The host reads every fact again"]);
+    for (over, whole, sentence) in [
+        (false, false, "being read again: 6 of 42 facts"),
+        (true, true, "whole: all 42 facts were read again"),
+        (true, false, "the ledger does not hold: fact 7"),
+    ] {
+        let sentence = sentence.to_owned();
+        stage.update(Message::Checked(Ok(CheckLedgerReply {
+            over,
+            whole,
+            sentence: sentence.clone(),
+            ..CheckLedgerReply::default()
+        })));
+        stage.shows(&[&sentence]);
+    }
+    stage.update(Message::Checked(Err(trouble())));
+    stage.shows(&[&trouble().sentence]);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 mod past;
 mod proof;
 
-use autopilot_proto::control::v1::{ActivityLine, ActivityReply, ActivityRequest, FactLine};
+use autopilot_proto::control::v1::{
+    ActivityLine, ActivityReply, ActivityRequest, CheckLedgerReply, CheckLedgerRequest, FactLine,
+};
 use iced::{
     Alignment, Length,
     widget::{column, container, row},
@@ -21,10 +23,12 @@ use crate::{
 };
 use past::Past;
 pub use past::Scrub;
-use proof::Proof;
+use proof::{Check, Proof};
 
 /// Id of the list, for the keyboard.
 const LIST: &str = "activity feed";
+/// How long reading every fact again is waited for, in seconds: some ten million facts. It goes on after that.
+const CHECK_WAIT_S: u32 = 120;
 /// What can be listed: the domains of the ledger.
 const DOMAINS: [(&str, &str); 7] = [
     ("", "All"),
@@ -43,6 +47,7 @@ pub struct ActivityFeed {
     domain: &'static str,
     typed: String,
     proof: Option<Proof>,
+    check: Check,
     past: Option<Past>,
 }
 
@@ -69,6 +74,10 @@ pub enum Message {
     Close,
     /// The fact as it is stored.
     Fact(u64, Answer<FactLine>),
+    /// Have the host read every fact again.
+    Check,
+    /// What that found.
+    Checked(Answer<CheckLedgerReply>),
     /// Look back to a fact.
     Replay(u64),
     /// Look at the present again.
@@ -125,6 +134,8 @@ impl Screen for ActivityFeed {
                     proof.fact = Some(answer);
                 }
             }
+            Message::Check => return self.check(scene),
+            Message::Checked(answer) => self.check = Check::Told(answer),
             Message::Replay(sequence) => {
                 let past = self.past.insert(Past::new(sequence.max(1)));
                 return past.ask(scene).into();
@@ -164,7 +175,7 @@ impl Screen for ActivityFeed {
         let proof = self
             .proof
             .as_ref()
-            .map(|proof| container(proof.view(scene)).height(Length::FillPortion(2)));
+            .map(|proof| container(proof.view(scene, &self.check)).height(Length::FillPortion(2)));
         let lines = column![self.filters(scene)]
             .push(newer)
             .push(container(rows).height(Length::FillPortion(3)))
@@ -213,6 +224,16 @@ impl ActivityFeed {
             answer.map(move |answer| Message::Page(ask, answer))
         });
         iced::Task::batch(asks).into()
+    }
+
+    fn check(&mut self, scene: &Scene<'_>) -> Action<Message> {
+        if matches!(self.check, Check::Reading) {
+            return Action::none();
+        }
+        self.check = Check::Reading;
+        let request = CheckLedgerRequest { wait_s: CHECK_WAIT_S };
+        let read = scene.face.ask(move |mut host| async move { host.check_ledger(request).await });
+        read.map(Message::Checked).into()
     }
 
     fn open(&mut self, sequence: u64, scene: &Scene<'_>) -> Action<Message> {

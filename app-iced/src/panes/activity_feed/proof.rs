@@ -1,6 +1,6 @@
 //! The proof of a fact: its number, the hash that chains it to all before it, and what recomputes that.
 use autopilot_host::control::Client;
-use autopilot_proto::control::v1::{ActivityLine, FactLine, FollowRequest};
+use autopilot_proto::control::v1::{ActivityLine, CheckLedgerReply, FactLine, FollowRequest};
 use iced::{
     Alignment,
     widget::{column, row},
@@ -9,7 +9,9 @@ use tonic::{Response, Status};
 
 use super::{super::frame, Message, Scene};
 use crate::{
-    design::{Element, body, caption, card, choice, fill, flow, heading, line, mono, page, space},
+    design::{
+        Element, Tone, body, caption, card, choice, fill, flow, heading, line, mono, page, space, toned,
+    },
     face::Answer,
     words::{one_line, time},
 };
@@ -20,6 +22,36 @@ pub(super) struct Proof {
     pub(super) sequence: u64,
     line: Option<ActivityLine>,
     pub(super) fact: Option<Answer<FactLine>>,
+}
+
+/// Reading every fact again.
+#[derive(Debug, Default)]
+pub(super) enum Check {
+    /// Nobody asked.
+    #[default]
+    Unasked,
+    /// The host reads.
+    Reading,
+    /// What it found, or why it could not.
+    Told(Answer<CheckLedgerReply>),
+}
+
+impl Check {
+    fn view(&self) -> Option<Element<'_, Message>> {
+        Some(match self {
+            Check::Unasked => return None,
+            Check::Reading => caption("The host reads every fact again, and folds them anew …").into(),
+            Check::Told(Err(trouble)) => frame::broken(trouble),
+            Check::Told(Ok(reply)) => {
+                let tone = match (reply.over, reply.whole) {
+                    (false, _) => Tone::Quiet,
+                    (true, true) => Tone::Good,
+                    (true, false) => Tone::Bad,
+                };
+                toned(one_line(&reply.sentence), tone).into()
+            }
+        })
+    }
 }
 
 /// Reads one fact as it is stored.
@@ -56,10 +88,7 @@ impl Proof {
         let mut doings = vec![
             ("Copy the command that reads it", Message::Copy(tail, "Command")),
             ("Copy the command that refolds to it", Message::Copy(replay, "Command")),
-            (
-                "Copy the command that verifies all",
-                Message::Copy("autopilotctl ledger verify".to_owned(), "Command"),
-            ),
+            ("Read every fact again, now", Message::Check),
         ];
         doings.push(("Everything as it was after it", Message::Replay(self.sequence)));
         if let Some(Ok(fact)) = &self.fact {
@@ -77,7 +106,7 @@ impl Proof {
         doings.map(|(label, message)| (format!("Activity Feed: {label}"), message)).collect()
     }
 
-    pub(super) fn view<'a>(&'a self, scene: &Scene<'a>) -> Element<'a, Message> {
+    pub(super) fn view<'a>(&'a self, scene: &Scene<'a>, check: &'a Check) -> Element<'a, Message> {
         let title = row![
             heading(format!("Fact {}", self.sequence)),
             fill(),
@@ -101,6 +130,7 @@ impl Proof {
         };
         let doings = self.doings().into_iter();
         let doings = flow(doings.map(|(label, message)| choice(label, Some(message))).collect());
-        page(column![card(column![title].push(words).push(stored).push(doings).spacing(space::S))])
+        let lines = column![title].push(words).push(stored).push(doings).push(check.view());
+        page(column![card(lines.spacing(space::S))])
     }
 }
