@@ -135,7 +135,7 @@ async fn the_provider_is_driven(stage: &Stage) {
         (&read["over"], &read["whole"], &read["facts"]),
         (&true.into(), &true.into(), &read["of"])
     );
-    assert!(read["of"].as_str().unwrap().parse::<u64>().unwrap() > 0, "{read}");
+    assert!(read["of"].as_u64().unwrap() > 0, "{read}");
     assert_eq!(session.answer(6)["earned_msat"], 0);
     assert_eq!(session.trouble(8)["code"], "not-found");
     assert_eq!(session.trouble(9)["code"], "pay-not-allowed");
