@@ -242,10 +242,15 @@ impl App {
         (app, Task::batch([host, ending, bus::tray().map(Message::Tray)]))
     }
 
-    /// The title of the window.
+    /// The title of the window: how things stand, or what there is to be glad of.
     pub fn title(&self) -> String {
-        let (word, _) = bar::state(&self.views, self.going_online, self.now_ms);
-        format!("Autopilot – {word}")
+        match &self.celebration {
+            Some(celebration) => format!("Autopilot – {}", celebration.title()),
+            None => {
+                let (word, _) = bar::state(&self.views, self.going_online, self.now_ms);
+                format!("Autopilot – {word}")
+            }
+        }
     }
 
     /// Its colours.

@@ -20,7 +20,7 @@ impl Celebration {
     }
 
     /// In words: several that one payment reached are one joy.
-    fn title(&self) -> String {
+    pub fn title(&self) -> String {
         match (self.reached.first(), self.reached.last()) {
             (Some(1), Some(sats)) if *sats > 1 => format!("Your first {sats} sats!"),
             (Some(1), _) => "Your first sats!".to_owned(),

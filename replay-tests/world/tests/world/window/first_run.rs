@@ -186,10 +186,10 @@ async fn a_first_run_by_keys_earns_is_paid_and_withdraws() {
             settled(&mut provider, jobs).await.unwrap().earned_msat,
             earned_msat
         );
-        // The window takes a payment in, celebrates it and tells the tray at once.
         let today = format!("Autopilot: online, {} sats today", earned_msat / 1_000);
         desktop.tray_says(&today).await;
         if jobs == 1 {
+            display.title("Your first 10 sats!").await;
             display.picture(folder.path(), "first-sats").await;
             // It asks whether to tell on the desktop; "Yes" is the first thing that Tab reaches.
             assert_eq!(desktop.told(), 0, "nobody is told before it was asked for");
