@@ -1,5 +1,7 @@
-"""Ours and the peers in turn, on the same facts; prints medians and how far ahead ours is."""
+"""Ours and the peers that are there in turn, on the same facts; prints medians, how far ahead ours is, and how far the
+rounds lie apart."""
 import argparse
+import importlib.util
 import json
 import os
 import statistics
@@ -7,39 +9,56 @@ import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SINGLE, GROUPED, GROUP = 200, 20_480, 64
+WHATS = ("single", "grouped", "replay")
 
 
 def told(command):
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    """What a program says at the end: some say other things before."""
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(said.splitlines()[-1])
+
+
+def programs(args):
+    sizes = args.sizes.split(",")
+    yield "ours", [args.bench, "--alone", "peer", "--ledger", args.flat, "--peer-sizes", args.sizes]
+    if args.rust:
+        yield "cqrs-es, sqlite-es", [args.rust, "cqrs-es", args.flat, *sizes]
+        yield "UmaDB's core, in the process", [args.rust, "umadb", args.flat, *sizes]
+    if importlib.util.find_spec("umadb"):
+        yield "UmaDB's server, loopback", [sys.executable, f"{HERE}/umadb_peer.py", args.flat, *sizes]
+    if args.emmett:
+        yield "Emmett, SQLite", ["node", f"{HERE}/emmett_peer.mjs", args.emmett, args.flat, *sizes]
+    if importlib.util.find_spec("eventsourcing"):
+        yield "eventsourcing, SQLite", [sys.executable, f"{HERE}/eventsourcing_peer.py", args.flat, *sizes]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bench", required=True)
-    parser.add_argument("--flat", required=True)
+    parser.add_argument("--bench", required=True, help="the bench, a release build")
+    parser.add_argument("--flat", required=True, help="a flat file as the bench leaves it, of 100,000 facts")
+    parser.add_argument("--rust", help="ledger-peers, a release build of rust/")
+    parser.add_argument("--emmett", help="the folder that Emmett's packages are installed in")
+    parser.add_argument("--sizes", default="200,20480,64", help="facts appended alone, facts in groups, facts of a group")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    sizes = [str(SINGLE), str(GROUPED), str(GROUP)]
-    programs = {
-        "ours": [args.bench, "--alone", "peer", "--ledger", args.flat, "--peer-sizes", ",".join(sizes)],
-        "eventsourcing (PyPI)": [sys.executable, f"{HERE}/eventsourcing_peer.py", args.flat, *sizes],
-    }
-    rounds = {name: [] for name in programs}
+    rounds = {name: [] for name, _ in programs(args)}
+    loads = []
     for _ in range(args.rounds):
-        for name, command in programs.items():
+        for name, command in programs(args):
             rounds[name].append(told(command))
+            loads.append(os.getloadavg()[0])
 
-    def median(name, what):
-        return statistics.median(run[what] for run in rounds[name])
+    def cell(name, what):
+        rates = [run[what] for run in rounds[name]]
+        median = statistics.median(rates)
+        ahead = statistics.median(run[what] for run in rounds["ours"]) / median
+        between = f"{min(rates):,.0f} to {max(rates):,.0f}"
+        return f"{median:,.0f}; {between}" + ("" if name == "ours" else f" (ours {ahead:.2g} ×)")
 
-    print("| | single append, facts/s | groups of 64, facts/s | replay, facts/CPU-s |\n|---|---|---|---|")
-    for name in programs:
-        cells = []
-        for what in ("single", "grouped", "replay"):
-            ahead = median("ours", what) / median(name, what)
-            cells.append(f"{median(name, what):,.0f}" + ("" if name == "ours" else f" (ours {ahead:.1f} ×)"))
-        print(f"| {name} | {' | '.join(cells)} |")
+    print("| median; rounds | single append, facts/s | groups of 64, facts/s | replay, facts/CPU-s |\n|---|---|---|---|")
+    for name in rounds:
+        print(f"| {name} | {' | '.join(cell(name, what) for what in WHATS)} |")
+    print(f"\n{args.rounds} rounds, load {min(loads):.1f} to {max(loads):.1f}")
 
 
 main()

@@ -15,6 +15,8 @@ const emmett = createRequire(join(resolve(modules), "package.json"))("@event-dri
 
 async function opened(fileName) {
     const connection = emmett.sqliteConnection({ fileName });
+    // It asks for this itself, but without waiting, and what comes next may be there first.
+    await connection.command("PRAGMA journal_mode = WAL");
     const store = emmett.getSQLiteEventStore({ fileName, connectionOptions: { singleton: true, connection } });
     await store.schema.migrate();
     assert.equal((await connection.querySingle("PRAGMA journal_mode")).journal_mode, "wal");
