@@ -43,8 +43,10 @@ def main():
     args = parser.parse_args()
     rounds = {name: [] for name, _ in programs(args)}
     loads = []
-    for _ in range(args.rounds):
-        for name, command in programs(args):
+    for turn in range(args.rounds):
+        order = list(programs(args))
+        first = turn % len(order)  # What one leaves behind on the disk is not always before the same other.
+        for name, command in order[first:] + order[:first]:
             rounds[name].append(told(command))
             loads.append(os.getloadavg()[0])
 
