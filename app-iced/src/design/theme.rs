@@ -2,7 +2,7 @@
 use iced::{
     Background, Border, Color, Theme,
     theme::Palette,
-    widget::{button, container, text_input},
+    widget::{button, container, text_editor, text_input},
 };
 
 use super::size;
@@ -249,16 +249,38 @@ pub fn row(chosen: bool) -> impl Fn(&Theme, button::Status) -> button::Style {
     }
 }
 
+/// The edge of a field.
+fn field_edge(theme: &Theme, wrong: bool, focused: bool) -> Color {
+    match (wrong, focused) {
+        (true, _) => theme.palette().danger,
+        (false, true) => theme.palette().primary,
+        (false, false) => surface(theme, 5),
+    }
+}
+
 /// A field, with or without something wrong in it.
 pub fn field(wrong: bool) -> impl Fn(&Theme, text_input::Status) -> text_input::Style {
     move |theme, status| {
         let style = text_input::default(theme, status);
-        let colour = match (wrong, status) {
-            (true, _) => theme.palette().danger,
-            (false, text_input::Status::Focused { .. }) => theme.palette().primary,
-            _ => surface(theme, 5),
-        };
+        let colour = field_edge(theme, wrong, matches!(status, text_input::Status::Focused { .. }));
         text_input::Style {
+            background: Background::Color(surface(theme, 0)),
+            border: style.border.color(colour).rounded(size::ROUND),
+            ..style
+        }
+    }
+}
+
+/// A field of several lines.
+pub fn editor(wrong: bool) -> impl Fn(&Theme, text_editor::Status) -> text_editor::Style {
+    move |theme, status| {
+        let style = text_editor::default(theme, status);
+        let colour = field_edge(
+            theme,
+            wrong,
+            matches!(status, text_editor::Status::Focused { .. }),
+        );
+        text_editor::Style {
             background: Background::Color(surface(theme, 0)),
             border: style.border.color(colour).rounded(size::ROUND),
             ..style

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use autopilot_app::{
     paging::Ask,
     panes::{
@@ -9,8 +11,15 @@ use autopilot_proto::control::v1::{
     ChatMessage, ChatSendReply, ChatThread, ChatThreadsReply, ChatTranscriptReply, Token, Trouble,
     watch_update::Answer,
 };
+use iced::widget::text_editor::{Action, Edit};
 
 use crate::stage::{NOW_MS, Stage, trouble};
+
+/// Everything that was written is replaced.
+fn typed(stage: &mut Stage<AutopilotChat>, text: impl Into<String>) {
+    stage.update(Message::Edited(Action::SelectAll));
+    stage.update(Message::Edited(Action::Edit(Edit::Paste(Arc::new(text.into())))));
+}
 
 fn thread(id: &str, title: &str, state: &str) -> ChatThread {
     ChatThread {
@@ -80,7 +89,7 @@ fn it_loads_breaks_is_empty_or_talks() {
     stage.choose("Chat: load again");
     stage.update(Message::Threads(Ask::default(), Ok(ChatThreadsReply::default())));
     stage.shows(&["The first message begins one.", "Begin"]);
-    stage.update(Message::Typed("hello".into()));
+    typed(&mut stage, "hello");
     stage.choose("Chat: send");
     stage.shows(&["On its way"]);
 }
@@ -161,7 +170,7 @@ fn what_waits_failed_or_was_stopped_says_so() {
 fn what_is_not_taken_stays_to_be_sent_again() {
     let mut stage = stage();
     stage.update(said("aa", Vec::new(), 0));
-    stage.update(Message::Typed("once more".into()));
+    typed(&mut stage, "once more");
     stage.click("Send");
     stage.shows(&["On its way"]);
     let full = Trouble {
@@ -170,10 +179,10 @@ fn what_is_not_taken_stays_to_be_sent_again() {
     };
     stage.update(Message::Sent(Err(full)));
     stage.shows(&["32 messages wait", "once more"]);
-    stage.update(Message::Typed("x".repeat((16 << 10) + 1)));
+    typed(&mut stage, "x".repeat((16 << 10) + 1));
     stage.shows(&["16385 bytes, at most 16384"]);
     assert!(!stage.actions().contains(&"Chat: send".to_owned()));
-    stage.update(Message::Typed("shorter".into()));
+    typed(&mut stage, "shorter");
     stage.click("Send");
     stage.update(Message::Sent(Ok(ChatSendReply {
         thread_id: "ff".repeat(32),

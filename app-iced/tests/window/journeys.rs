@@ -1,4 +1,6 @@
 //! Ways through the window, against a real host whose ports fail.
+use std::sync::Arc;
+
 use autopilot_app::{
     app::Message,
     command::Command,
@@ -6,6 +8,7 @@ use autopilot_app::{
     shortcuts::Stroke,
 };
 use autopilot_host::{desk::Pane, net::EmbeddedRelay};
+use iced::widget::text_editor::{Action, Edit};
 
 use crate::{
     pilot::{Pilot, lines, says},
@@ -108,7 +111,8 @@ fn a_conversation_with_the_model() {
     let mut pilot = Pilot::open(&house.home);
     pilot.only(Pane::AutopilotChat);
     pilot.reads("parrot answers");
-    let typed = autopilot_chat::Message::Typed("Count to two.".into());
+    let typed = Action::Edit(Edit::Paste(Arc::new("Count to two.".to_owned())));
+    let typed = autopilot_chat::Message::Edited(typed);
     pilot.does(Message::Screen(panes::Message::AutopilotChat(typed)));
     pilot.click("Begin");
     pilot.until("the first piece", |seen| {

@@ -202,10 +202,16 @@ fn an_offer_whose_invoice_was_paid_meanwhile_costs_nothing_more_and_ends() {
     ledger.check(Input::Person(pay), &["payment.approved", "payment.attempted 1"]);
     ledger.check(sent(hash(10), 4_000), &["wallet.payment_sent"]);
     let balances = ledger.engine.state().accounts.clone();
-    ledger.later(WINDOW_MS, &["purchase.won", "payment.approved", "payment.attempted 1"]);
+    ledger.later(
+        WINDOW_MS,
+        &["purchase.won", "payment.approved", "payment.attempted 1"],
+    );
     ledger.check(
         sent(hash(10), 4_000),
-        &["wallet.payment_failed", "purchase.closed its invoice was paid before"],
+        &[
+            "wallet.payment_failed",
+            "purchase.closed its invoice was paid before",
+        ],
     );
     let state = ledger.engine.state();
     assert_eq!(state.accounts, balances, "it left once");

@@ -1,9 +1,13 @@
-//! The line that a message is written in.
+//! The field that a message is written in: Enter sends it, Shift+Enter begins a line.
 use autopilot_host::secrets;
 use autopilot_proto::control::v1::ChatThreadsReply;
 use iced::{
     Alignment, Length,
-    widget::{column, row, text_input},
+    keyboard::{Key, key::Named},
+    widget::{
+        column, container, row,
+        text_editor::{self, Binding, KeyPress, Status},
+    },
 };
 
 use super::Message;
@@ -12,35 +16,47 @@ use crate::design::{Element, Tone, action, caption, size, space, theme, toned};
 /// Name of the field, for the keyboard.
 pub const FIELD: &str = "Write to the model";
 
+/// Height of the field at most, in logical pixels: some eight lines, and what is above them scrolls.
+const HEIGHT_MOST: f32 = 180.0;
 /// Bytes of a message at most, until the host says how many.
 const USUAL_MOST: u64 = 16 << 10;
 
 /// What is written, and whether it is on its way.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    text: String,
+    written: text_editor::Content,
     /// Of this text: sent again with it, it is the same message.
     key: Option<String>,
     under_way: bool,
 }
 
 impl Line {
-    pub(super) fn typed(&mut self, text: String) {
-        if !self.under_way {
-            self.text = text;
+    /// Something is typed, pasted, marked or moved to. What is on its way is not changed.
+    pub(super) fn edited(&mut self, action: text_editor::Action) {
+        if action.is_edit() {
+            if self.under_way {
+                return;
+            }
             self.key = None;
         }
+        self.written.perform(action);
+    }
+
+    fn bytes(&self) -> u64 {
+        let lines = self.written.lines().map(|line| line.text.len() as u64 + 1);
+        lines.sum::<u64>().saturating_sub(1)
     }
 
     /// What could be sent now.
-    pub(super) fn message(&self) -> Option<&str> {
-        let fits = self.text.len() as u64 <= USUAL_MOST;
-        (fits && !self.under_way && !self.text.trim().is_empty()).then_some(self.text.as_str())
+    pub(super) fn message(&self) -> Option<String> {
+        let fits = self.bytes() <= USUAL_MOST;
+        let text = (fits && !self.under_way).then(|| self.written.text());
+        text.filter(|text| !text.trim().is_empty())
     }
 
     /// Takes what can be sent on its way: the text and its key.
     pub(super) fn sending(&mut self) -> Option<(String, String)> {
-        let text = self.message()?.to_owned();
+        let text = self.message()?;
         if self.key.is_none() {
             // Without randomness there is no key, and a repeat is another message.
             self.key = secrets::random::<16>().ok().map(hexadecimal);
@@ -59,17 +75,20 @@ impl Line {
 
     pub(super) fn view<'a>(&'a self, chat: &'a ChatThreadsReply, goes_on: bool) -> Element<'a, Message> {
         let most = if chat.text_bytes_max == 0 { USUAL_MOST } else { chat.text_bytes_max };
-        let bytes = self.text.len() as u64;
+        let bytes = self.bytes();
         let ready = self.message().is_some();
-        let input = text_input(FIELD, &self.text)
+        let input = text_editor::TextEditor::new(&self.written)
             .id(FIELD)
+            .placeholder(FIELD)
             .size(size::BODY)
             .padding(space::S)
-            .style(theme::field(bytes > most))
-            .on_input(Message::Typed)
-            .on_submit_maybe(ready.then_some(Message::Send));
+            .height(Length::Shrink)
+            .max_height(HEIGHT_MOST)
+            .style(theme::editor(bytes > most))
+            .key_binding(move |press| pressed(press, ready))
+            .on_action(Message::Edited);
         let label = if goes_on { "Send" } else { "Begin" };
-        let line = row![input.width(Length::Fill), action(label, ready.then_some(Message::Send))]
+        let line = row![container(input).width(Length::Fill), action(label, ready.then_some(Message::Send))]
             .spacing(space::S)
             .align_y(Alignment::Center);
         let below: Element<'a, Message> = match () {
@@ -85,13 +104,36 @@ impl Line {
     }
 }
 
+/// Enter sends what can be sent; Tab goes on to the button, as everywhere.
+fn pressed(press: KeyPress, ready: bool) -> Option<Binding<Message>> {
+    if !matches!(press.status, Status::Focused { .. }) {
+        return None;
+    }
+    match press.key.as_ref() {
+        Key::Named(Named::Enter) if !press.modifiers.shift() => ready.then_some(Binding::Custom(Message::Send)),
+        Key::Named(Named::Tab) => None,
+        _ => Binding::from_key_press(press),
+    }
+}
+
 fn hexadecimal(bytes: [u8; 16]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use iced::widget::text_editor::{Action, Edit};
+
     use super::*;
+
+    impl Line {
+        fn typed(&mut self, text: String) {
+            self.edited(Action::SelectAll);
+            self.edited(Action::Edit(Edit::Paste(Arc::new(text))));
+        }
+    }
 
     #[test]
     fn a_message_that_is_sent_again_keeps_its_key_and_another_text_has_another() {
@@ -106,8 +148,19 @@ mod tests {
         line.answered(false);
         line.typed("hello you".to_owned());
         assert_ne!(line.sending().unwrap().1, key);
+        line.typed("too late".to_owned());
         line.answered(true);
         assert_eq!(line.message(), None, "it is sent");
+    }
+
+    #[test]
+    fn a_message_may_have_lines() {
+        let mut line = Line::default();
+        line.typed("one".to_owned());
+        line.edited(Action::Edit(Edit::Enter));
+        line.edited(Action::Edit(Edit::Insert('2')));
+        assert_eq!(line.message().as_deref(), Some("one\n2"));
+        assert_eq!(line.bytes(), 5);
     }
 
     #[test]

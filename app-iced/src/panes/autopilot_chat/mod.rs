@@ -10,7 +10,7 @@ use autopilot_proto::control::v1::{
 };
 use iced::{
     Length, Task,
-    widget::{column, container, row},
+    widget::{column, container, row, text_editor},
 };
 
 use super::{Action, Scene, Screen, Wish, frame};
@@ -60,8 +60,8 @@ pub enum Message {
     Earlier,
     /// And back.
     Later,
-    /// Something was typed.
-    Typed(String),
+    /// Something was typed, marked or moved to.
+    Edited(text_editor::Action),
     /// Send it.
     Send,
     /// It was sent, or not.
@@ -115,8 +115,8 @@ impl Screen for AutopilotChat {
             }
             Message::Earlier => return self.turn(scene, Talk::earlier),
             Message::Later => return self.turn(scene, Talk::later),
-            Message::Typed(typed) => {
-                self.line.typed(typed);
+            Message::Edited(action) => {
+                self.line.edited(action);
                 self.trouble = None;
             }
             Message::Send => return self.send(scene),

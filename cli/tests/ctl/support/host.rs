@@ -13,10 +13,7 @@ use std::{
     },
 };
 
-use autopilot_proto::control::v1::{
-    control_server::ControlServer,
-    *,
-};
+use autopilot_proto::control::v1::{control_server::ControlServer, *};
 use tokio::{net::UnixListener, sync::broadcast, task::JoinHandle};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tonic::Status;
