@@ -311,6 +311,12 @@ pub fn approve(
             "this invoice is being paid already",
         ));
     }
+    if state.purchases.is_candidate(&bill.payment_hash) {
+        return Err(Refusal::new(
+            Code::StillNeeded,
+            "an open purchase of yours may choose this invoice: wait until it has chosen, or cancel it (`autopilotctl cancel`)",
+        ));
+    }
     if state
         .jobs
         .by_payment_hash(&bill.payment_hash)

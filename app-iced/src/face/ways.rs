@@ -10,7 +10,7 @@ use crate::{command::Command, shortcuts};
 const PROGRAM: &str = "autopilotctl";
 
 /// Where the window does what a command does, by the command's first words.
-const WAYS: [(&str, Command); 23] = [
+const WAYS: [(&str, Command); 24] = [
     ("provider online", Command::Toggle),
     ("provider offline", Command::Toggle),
     ("status", Command::Open(Pane::GoOnline)),
@@ -33,6 +33,7 @@ const WAYS: [(&str, Command); 23] = [
     ("report", Command::Open(Pane::EarningsScoreboard)),
     ("buy-mode", Command::Open(Pane::NetworkRequests)),
     ("purchase", Command::Open(Pane::NetworkRequests)),
+    ("cancel", Command::Open(Pane::NetworkRequests)),
     ("tailnet", Command::Open(Pane::TailnetStatus)),
 ];
 

@@ -21,6 +21,10 @@ fn typed(stage: &mut Stage<AutopilotChat>, text: impl Into<String>) {
     stage.update(Message::Edited(Action::Edit(Edit::Paste(Arc::new(text.into())))));
 }
 
+fn can_send(stage: &Stage<AutopilotChat>) -> bool {
+    stage.actions().contains(&"Chat: send".to_owned())
+}
+
 fn thread(id: &str, title: &str, state: &str) -> ChatThread {
     ChatThread {
         thread_id: id.repeat(32),
@@ -178,17 +182,19 @@ fn what_is_not_taken_stays_to_be_sent_again() {
         ..Trouble::default()
     };
     stage.update(Message::Sent(Err(full)));
-    stage.shows(&["32 messages wait", "once more"]);
+    stage.shows(&["32 messages wait"]);
+    assert!(can_send(&stage), "what was written is still there");
     typed(&mut stage, "x".repeat((16 << 10) + 1));
     stage.shows(&["16385 bytes, at most 16384"]);
-    assert!(!stage.actions().contains(&"Chat: send".to_owned()));
+    assert!(!can_send(&stage));
     typed(&mut stage, "shorter");
     stage.click("Send");
     stage.update(Message::Sent(Ok(ChatSendReply {
         thread_id: "ff".repeat(32),
         ..ChatSendReply::default()
     })));
-    stage.hides(&["shorter", "On its way"]);
+    stage.hides(&["On its way"]);
+    assert!(!can_send(&stage), "nothing is left of it");
 }
 
 #[test]
