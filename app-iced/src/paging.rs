@@ -67,6 +67,8 @@ pub struct Pages<T> {
     window: Window,
     /// What was newest when it was asked for last.
     newest: u64,
+    /// Counts what changes rows without a scroll.
+    edition: u64,
 }
 
 impl<T> Default for Pages<T> {
@@ -84,6 +86,7 @@ impl<T> Default for Pages<T> {
             whole_once: false,
             window: Window::default(),
             newest: 0,
+            edition: 0,
         }
     }
 }
@@ -94,6 +97,7 @@ impl<T> Pages<T> {
         *self = Pages {
             generation: self.generation + 1,
             newest: self.newest,
+            edition: self.edition + 1,
             ..Pages::default()
         };
     }
@@ -209,6 +213,7 @@ impl<T> Pages<T> {
             }
         };
         self.trouble = None;
+        self.edition += 1;
         self.stale.remove(&ask.page);
         match self.starts.get(ask.page) {
             Some(start) if start.before == ask.before => self.again(ask.page, page),
@@ -308,7 +313,7 @@ impl<T> Pages<T> {
                     Some(held) => row(held),
                     None => caption("…").into(),
                 };
-                let list = list::list(id, self.window, known, make, on_scroll);
+                let list = list::list(id, self.window, self.edition, known, make, on_scroll);
                 column![].push(broken).push(list).into()
             }
         }

@@ -6,7 +6,7 @@ use iced::{
 
 use crate::{
     command::Command,
-    design::{Element, body, caption, fill, size, space, theme},
+    design::{Element, Sheet, body, caption, fill, size, space, theme},
     first_run, panes, shortcuts, unlock,
 };
 
@@ -142,7 +142,8 @@ impl Palette {
                 .into()
         });
         let none = self.found.is_empty().then(|| caption("Nothing is called that."));
-        let list = container(scrollable(column(entries).push(none)).spacing(space::XS)).max_height(LIST_MOST);
+        let list = scrollable(Sheet::new(column(entries).push(none))).spacing(space::XS);
+        let list = container(list).max_height(LIST_MOST);
         container(column![field, list].spacing(space::S))
             .padding(space::M)
             .width(560.0)

@@ -5,10 +5,12 @@ pub mod fonts;
 pub mod list;
 pub mod pieces;
 pub mod reach;
+mod sheet;
 pub mod theme;
 
 pub use pieces::*;
 pub use reach::reachable;
+pub use sheet::Sheet;
 pub use theme::{Mode, Tone};
 
 /// An element of this window.

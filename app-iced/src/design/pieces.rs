@@ -4,7 +4,7 @@ use iced::{
     widget::{Column, Row, Space, Text, button, column, container, row, scrollable, text, text_input},
 };
 
-use super::{Element, Tone, fonts, reachable, size, space, theme};
+use super::{Element, Sheet, Tone, fonts, reachable, size, space, theme};
 
 /// Plain text.
 pub fn body<'a>(words: impl text::IntoFragment<'a>) -> Text<'a> {
@@ -172,7 +172,8 @@ pub fn card<'a, M: 'a>(content: impl Into<Element<'a, M>>) -> Element<'a, M> {
 
 /// Lines of a pane, which scroll where there is no room.
 pub fn page<'a, M: 'a>(lines: Column<'a, M>) -> Element<'a, M> {
-    scrollable(lines.spacing(space::M).padding(space::M).width(Length::Fill))
+    let lines = lines.spacing(space::M).padding(space::M).width(Length::Fill);
+    scrollable(Sheet::new(lines))
         .height(Length::Fill)
         .width(Length::Fill)
         .into()

@@ -8,8 +8,8 @@ use iced::{
 use super::{FirstRun, Message, Protection};
 use crate::{
     design::{
-        Element, Tone, action, body, caption, card, choice, field, flow, heading, hero, size, space, theme,
-        toned,
+        Element, Sheet, Tone, action, body, caption, card, choice, field, flow, heading, hero, size, space,
+        theme, toned,
     },
     words::{gib, machine},
 };
@@ -59,7 +59,9 @@ impl FirstRun {
         .spacing(space::M)
         .max_width(820.0)
         .padding(space::L);
-        scrollable(center_x(lines)).height(Length::Fill).into()
+        scrollable(Sheet::new(center_x(lines)))
+            .height(Length::Fill)
+            .into()
     }
 
     /// What is wrong with a field.

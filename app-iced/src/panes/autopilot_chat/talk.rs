@@ -7,7 +7,7 @@ use iced::{
 
 use super::{Message, Scene, beginning, frame, is_open, threads::tone};
 use crate::{
-    design::{Element, Tone, badge, body, caption, card, choice, space, toned},
+    design::{Element, Sheet, Tone, badge, body, caption, card, choice, space, toned},
     face::Answer,
     words::time,
 };
@@ -114,7 +114,8 @@ impl Talk {
         let said = page.messages.iter().rev().map(|message| one(scene, message));
         let lines = Column::new().push(earlier).extend(said).push(later);
         // The newest stands at the end, beside the line to write in.
-        scrollable(lines.spacing(space::M).padding(space::S).width(Length::Fill))
+        let lines = lines.spacing(space::M).padding(space::S).width(Length::Fill);
+        scrollable(Sheet::new(lines))
             .anchor_bottom()
             .height(Length::Fill)
             .width(Length::Fill)
