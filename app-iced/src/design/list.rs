@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::design::{fonts, swatch};
 
-    /// Height of the list on the screen, and of a swatch in each of its rows.
+    /// Size of the list on the screen.
     const SIGHT: Size = Size::new(400.0, 600.0);
 
     /// A list of a million rows, scrolled and drawn: the areas that the renderer is told of, and where each row's swatch is.
