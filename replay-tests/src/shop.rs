@@ -1,9 +1,5 @@
 //! A seller with a ledger, its buyers, and statements of it: every signature is a real one.
-#![allow(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "it serves tests, where a panic is the verdict"
-)]
+#![allow(clippy::unwrap_used, missing_docs)] // It serves tests, where a panic is the verdict.
 mod log;
 mod papers;
 

@@ -15,3 +15,4 @@ mod statement;
 mod support;
 mod terminal;
 mod usage;
+mod waiting;

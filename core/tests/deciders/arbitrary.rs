@@ -1,6 +1,6 @@
 //! Arbitrary steps: what strangers, the wallet, relays, people and a faulty clock may do, in any order.
 use autopilot_core::{
-    Effect, Input,
+    Input,
     input::{AnswerKind, Bill, Command, OfferedRefund, Readiness, Request, WalletInput},
     offers::Offer,
 };
@@ -11,12 +11,13 @@ use autopilot_events::{
 use proptest::prelude::*;
 
 use crate::{
+    carried::carry,
     given::{
-        answer, ask, bill, buy, cancelled, done, failed, hash, invoiced, job, not_sent, policy, published,
-        purchase, ready, received, replied, request, resolved, sent, signed, spendable, stop_answer,
-        unresolved,
+        answer, bill, buy, cancelled, done, failed, hash, invoiced, job, not_sent, policy, published,
+        purchase, ready, received, request, resolved, sent, signed, spendable, unresolved,
     },
     ledger::Ledger,
+    said::{ask, stop_answer},
 };
 
 /// One step of a history. Numbers are small, so that they meet.
@@ -157,7 +158,7 @@ fn theirs(n: u8) -> PaymentHash {
 }
 
 /// Hash of the invoice that the wallet makes for a job; `Any` knows others too.
-fn own(n: u8) -> PaymentHash {
+pub fn own(n: u8) -> PaymentHash {
     hash(20 + n)
 }
 
@@ -273,7 +274,7 @@ fn input(any: &Any, now_ms: i64) -> Input {
     }
 }
 
-fn with_hash(input: Input, hash: PaymentHash, now_ms: i64) -> Input {
+pub fn with_hash(input: Input, hash: PaymentHash, now_ms: i64) -> Input {
     let Input::Invoiced(invoice) = input else {
         unreachable!()
     };
@@ -285,7 +286,7 @@ fn with_hash(input: Input, hash: PaymentHash, now_ms: i64) -> Input {
     })
 }
 
-fn sign(n: u8, purpose: i32, now_ms: i64) -> Input {
+pub fn sign(n: u8, purpose: i32, now_ms: i64) -> Input {
     let Input::Signed(event) = signed(n, Purpose::try_from(purpose).unwrap_or_default()) else {
         unreachable!()
     };
@@ -297,7 +298,7 @@ fn sign(n: u8, purpose: i32, now_ms: i64) -> Input {
 }
 
 /// The wallet read a buyer's offer, or could not.
-fn offered(n: u8, well: bool) -> Input {
+pub fn offered(n: u8, well: bool) -> Input {
     let offer = Offer {
         bolt12: "lno1x".to_owned(),
         offer_id: [n; 32],
@@ -316,104 +317,11 @@ fn offered(n: u8, well: bool) -> Input {
     })
 }
 
-/// What the outside world answers when it is asked to do this.
-fn outcome(effect: &Effect, well: bool, ledger: &Ledger) -> Option<Input> {
-    let number = |id: &autopilot_events::words::JobId| (0..=u8::MAX).find(|n| job(*n) == *id);
-    let now_ms = ledger.now_ms;
-    Some(match effect {
-        Effect::Run { job, attempt } if well => done(number(job)?, *attempt),
-        Effect::Run { job, attempt } => failed(number(job)?, *attempt, true),
-        Effect::Answer { message } => replied(*message, well.then_some(0)),
-        Effect::Refund { job } => offered(number(job)?, well),
-        Effect::Resolve { job } if well => resolved(number(job)?, 100),
-        Effect::Resolve { job } => unresolved(number(job)?),
-        Effect::Invoice { job, .. } if well => with_hash(invoiced(number(job)?), own(number(job)?), now_ms),
-        Effect::Sign { job, purpose } => sign(number(job)?, *purpose, now_ms),
-        Effect::TellLoser { purchase, result } => {
-            let Input::Signed(event) = sign(number(purchase)?, Purpose::LostRace as i32, now_ms) else {
-                unreachable!()
-            };
-            // One event for each loser.
-            let mut event_id = result.0;
-            event_id[1] = 0xB0;
-            Input::Signed(pb::EventSigned {
-                event_id: event_id.to_vec(),
-                about: result.to_vec(),
-                relays: Vec::new(),
-                ..event
-            })
-        }
-        Effect::Receipt { purchase } => sign(number(purchase)?, Purpose::Receipt as i32, now_ms),
-        Effect::PublishHead { size } => Input::HeadPublished(pb::HeadPublished {
-            size: *size,
-            event_id: vec![4; 32],
-            relays: vec!["wss://one".to_owned(); usize::from(well)],
-            relays_tried: 2,
-        }),
-        Effect::Publish { event } => Input::Published {
-            event_id: *event,
-            accepted: u32::from(well),
-            tried: 2,
-        },
-        Effect::Pay { payment_hash, .. } => {
-            let amount_msat = ledger
-                .engine
-                .state()
-                .wallet
-                .outgoing_by_hash(payment_hash)?
-                .approval
-                .amount_msat;
-            if well {
-                sent(*payment_hash, amount_msat)
-            } else {
-                not_sent(*payment_hash)
-            }
-        }
-        Effect::PayOffer { intent } => offer_outcome(intent, well, ledger)?,
-        Effect::SendOnchain { .. } | Effect::Invoice { .. } => return None,
-    })
-}
-
-/// What became of a payment to an offer.
-fn offer_outcome(intent: &str, well: bool, ledger: &Ledger) -> Option<Input> {
-    let intent_id = hex::decode(intent).ok()?;
-    let amount_msat = ledger.engine.state().wallet.offer(&intent_id)?.amount_msat;
-    if !well {
-        let failed = pb::OfferFailed {
-            intent_id,
-            reason: "no route".to_owned(),
-            in_doubt: false,
-        };
-        return Some(Input::Wallet(WalletInput::OfferFailed(failed)));
-    }
-    let mut hash = [0xD7; 32];
-    hash[..16].copy_from_slice(&intent_id);
-    let Input::Wallet(WalletInput::Sent(payment)) = sent(PaymentHash(hash), amount_msat) else {
-        unreachable!()
-    };
-    Some(Input::Wallet(WalletInput::Sent(pb::WalletPaymentSent {
-        intent_id,
-        ..payment
-    })))
-}
-
-/// Does one piece of work, or fails at it.
-pub fn carry(ledger: &mut Ledger, effect: &Effect, well: bool) {
-    if matches!(effect, Effect::Refund { .. }) && well {
-        // In a willing world there is always enough to pay back with.
-        ledger.submit(spendable(10_000_000));
-    }
-    if let Some(input) = outcome(effect, well, ledger) {
-        ledger.submit(input);
-    }
-}
-
 /// Takes one step; the ledger checks its promises meanwhile.
 pub fn take(ledger: &mut Ledger, step: &Step) {
     match step {
         Step::Any(any) => {
-            // As the host: a person's payment of a hash that was paid before does not get this far, nor does an
-            // answer that asks for one.
+            // As the host: a person's payment of a hash that was paid before does not get this far.
             let paid = |n: u8| {
                 ledger
                     .all("wallet.payment_sent")
@@ -422,9 +330,6 @@ pub fn take(ledger: &mut Ledger, step: &Step) {
             };
             let stopped = match any {
                 Any::Pay(n, _) => paid(*n),
-                Any::Answer {
-                    bill: Some((n, ..)), ..
-                } => paid(*n),
                 // A request's id holds its second: one from long ago never comes again.
                 Any::Buy { n, .. } => {
                     let id = job(bought(*n));

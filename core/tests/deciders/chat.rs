@@ -13,8 +13,9 @@ use autopilot_events::{
 use autopilot_projections::chat::Reply;
 
 use crate::{
-    given::{ask, done, message, offline, online, policy, replied, request, stop_answer, thread},
+    given::{done, offline, online, policy, request},
     ledger::Ledger,
+    said::{ask, message, replied, stop_answer, thread},
 };
 
 fn failed(n: u8, again: bool) -> Input {

@@ -2,7 +2,7 @@
 use autopilot_core::{
     Input,
     input::{
-        Answer, AnswerKind, Bill, Cancelled, Command, Outcome, Readiness, Replied, Request, ResolvedInputs,
+        Answer, AnswerKind, Bill, Cancelled, Command, Outcome, Readiness, Request, ResolvedInputs,
         WalletInput, Worked,
     },
     policy::default_policy,
@@ -10,7 +10,7 @@ use autopilot_core::{
 };
 use autopilot_events::{
     pb,
-    words::{EventId, JobId, MessageId, Msat, PaymentHash, PublicKey, ThreadId},
+    words::{EventId, JobId, Msat, PaymentHash, PublicKey},
 };
 
 use crate::ledger::{Ledger, NOON_MS};
@@ -124,60 +124,6 @@ pub fn unresolved(n: u8) -> Input {
         job: job(n),
         outcome: Err("what it names is empty".to_owned()),
         text: String::new(),
-    })
-}
-
-/// The message of this number.
-pub fn message(n: u8) -> MessageId {
-    MessageId::derive(&format!("key {n}"))
-}
-
-/// The conversation that it begins.
-pub fn thread(n: u8) -> ThreadId {
-    ThreadId::begun_by(&message(n))
-}
-
-/// A message of so many bytes, in the conversation that another one begins, or in one of its own.
-pub fn ask(n: u8, in_of: Option<u8>, bytes: u64) -> Input {
-    let text = pb::BodyRef {
-        ciphertext_digest: vec![n; 32],
-        size: bytes,
-        commitment: vec![bytes as u8; 32],
-        subject: thread(in_of.unwrap_or(n)).subject(),
-    };
-    Input::Person(Command::Ask {
-        asked: pb::ChatAsked {
-            thread_id: thread(in_of.unwrap_or(n)).to_vec(),
-            message_id: message(n).to_vec(),
-            text: Some(text),
-            ..pb::ChatAsked::default()
-        },
-        begins: in_of.is_none(),
-    })
-}
-
-pub fn stop_answer(n: u8) -> Input {
-    Input::Person(Command::StopAnswer(message(n)))
-}
-
-/// An answer without so many of the earlier messages; `None`: none now, and maybe later.
-pub fn replied(message: MessageId, left_out: Option<u32>) -> Input {
-    let outcome = match left_out {
-        Some(_) => Outcome::Done {
-            receipt: Box::default(),
-            output: body(50),
-        },
-        None => Outcome::Failed {
-            class: pb::FailureClass::Execution,
-            code: "worker-died".to_owned(),
-            detail: "it died".to_owned(),
-            again: true,
-        },
-    };
-    Input::Replied(Replied {
-        message,
-        outcome,
-        left_out: left_out.unwrap_or(0),
     })
 }
 

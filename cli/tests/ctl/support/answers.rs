@@ -128,3 +128,69 @@ pub(super) fn transcript(thread: &str) -> ChatTranscriptReply {
         ..Default::default()
     }
 }
+
+pub(super) fn plan_withdrawal(request: PlanWithdrawalRequest) -> Result<WithdrawalPlan, Status> {
+    match request.destination.as_str() {
+        "lnbcrtpoor" => return refused("insufficient-funds", "only 1 sat can be spent"),
+        "nobody@example.com" => return refused("name-not-found", "nobody is known there"),
+        _ if request.amount_msat.is_some_and(|msat| msat != 5_000) => {
+            return refused("invalid-argument", "it asks for 5 sat: leave the amount out");
+        }
+        _ => {}
+    }
+    Ok(WithdrawalPlan {
+        basis: basis(),
+        plan_id: request.destination.clone(),
+        network: "regtest".into(),
+        kind: "bolt11".into(),
+        destination: request.destination,
+        path: vec!["bip21".into(), "bolt11".into()],
+        payee: "02aa".into(),
+        amount_msat: Some(5_000),
+        fee_ceiling_msat: 5_000,
+        description: "\u{1b}[2J for you".into(),
+        notes: vec!["its offer is passed over: it has run out".into()],
+        ..Default::default()
+    })
+}
+
+pub(super) fn why(request: &WhyRequest) -> Result<WhyReply, Status> {
+    match request.job.as_str() {
+        "deadbeef" => {
+            let rung = Rung {
+                name: "request".into(),
+                reached: true,
+                ..Default::default()
+            };
+            let answer = "not paid: it was refused".into();
+            Ok(WhyReply {
+                answer,
+                job_id: "deadbeef".into(),
+                rungs: vec![rung],
+                ..Default::default()
+            })
+        }
+        _ => refused("not-found", "there is no such job"),
+    }
+}
+
+pub(super) fn history(request: &HistoryRequest) -> Result<HistoryReply, Status> {
+    // Two pages: the paid job is on the older one.
+    let (sequence, money, next) = match request.before_sequence {
+        0 => (6, "invoiced", 6),
+        _ => (2, "settled", 0),
+    };
+    let line = HistoryLine {
+        job_id: format!("{sequence:064x}"),
+        role: "provider".into(),
+        first_sequence: sequence,
+        work: "delivered".into(),
+        money: money.into(),
+        ..Default::default()
+    };
+    Ok(HistoryReply {
+        basis: basis(),
+        rows: vec![line],
+        next_before_sequence: next,
+    })
+}

@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     Host,
-    answers::{alerts, basis, heads, panes, refused, transcript},
+    answers::{alerts, basis, heads, history, panes, plan_withdrawal, refused, transcript, why},
     watched,
 };
 
@@ -71,26 +71,7 @@ answers! {
     });
     abort(AbortRequest) -> AbortReply = |_, _| refused("too-late", "the result is at the relays already");
     cancel_purchase(CancelPurchaseRequest) -> PurchaseReply = |_, _| refused("too-late", "its payment is approved already");
-    history(HistoryRequest) -> HistoryReply = |_, request| {
-        // Two pages: the paid job is on the older one.
-        let (sequence, money, next) = match request.before_sequence {
-            0 => (6, "invoiced", 6),
-            _ => (2, "settled", 0),
-        };
-        let line = HistoryLine {
-            job_id: format!("{sequence:064x}"),
-            role: "provider".into(),
-            first_sequence: sequence,
-            work: "delivered".into(),
-            money: money.into(),
-            ..Default::default()
-        };
-        Ok(HistoryReply {
-            basis: basis(),
-            rows: vec![line],
-            next_before_sequence: next,
-        })
-    };
+    history(HistoryRequest) -> HistoryReply = |_, request| history(&request);
     earnings(EarningsRequest) -> EarningsReply = |_, request| {
         let day = request;
         let hours = (day.day_end_ms - day.day_start_ms) / 3_600_000;
@@ -102,25 +83,7 @@ answers! {
             ..Default::default()
         })
     };
-    why(WhyRequest) -> WhyReply = |_, request| {
-        match request.job.as_str() {
-            "deadbeef" => {
-                let rung = Rung {
-                    name: "request".into(),
-                    reached: true,
-                    ..Default::default()
-                };
-                let answer = "not paid: it was refused".into();
-                Ok(WhyReply {
-                    answer,
-                    job_id: "deadbeef".into(),
-                    rungs: vec![rung],
-                    ..Default::default()
-                })
-            }
-            _ => refused("not-found", "there is no such job"),
-        }
-    };
+    why(WhyRequest) -> WhyReply = |_, request| why(&request);
     balance(BalanceRequest) -> BalanceReply = |_, _| {
         let reply = BalanceReply {
             network: "regtest".into(),
@@ -145,30 +108,7 @@ answers! {
         ..Default::default()
     });
     pay(PayRequest) -> PayReply = |_, _| refused("internal", "faces pay by plan");
-    plan_withdrawal(PlanWithdrawalRequest) -> WithdrawalPlan = |_, request| {
-        match request.destination.as_str() {
-            "lnbcrtpoor" => return refused("insufficient-funds", "only 1 sat can be spent"),
-            "nobody@example.com" => return refused("name-not-found", "nobody is known there"),
-            _ if request.amount_msat.is_some_and(|msat| msat != 5_000) => {
-                return refused("invalid-argument", "it asks for 5 sat: leave the amount out");
-            }
-            _ => {}
-        }
-        Ok(WithdrawalPlan {
-            basis: basis(),
-            plan_id: request.destination.clone(),
-            network: "regtest".into(),
-            kind: "bolt11".into(),
-            destination: request.destination,
-            path: vec!["bip21".into(), "bolt11".into()],
-            payee: "02aa".into(),
-            amount_msat: Some(5_000),
-            fee_ceiling_msat: 5_000,
-            description: "\u{1b}[2J for you".into(),
-            notes: vec!["its offer is passed over: it has run out".into()],
-            ..Default::default()
-        })
-    };
+    plan_withdrawal(PlanWithdrawalRequest) -> WithdrawalPlan = |_, request| plan_withdrawal(request);
     withdraw(WithdrawRequest) -> WithdrawReply = |host, request| {
         host.paid.fetch_add(1, Ordering::SeqCst);
         let status = match request.plan_id.as_str() {
