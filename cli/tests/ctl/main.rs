@@ -3,6 +3,7 @@
 mod books;
 mod chat;
 mod control;
+mod desk;
 mod forget;
 mod heads;
 #[path = "support/host.rs"]

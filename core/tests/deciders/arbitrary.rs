@@ -1,7 +1,7 @@
 //! Arbitrary steps: what strangers, the wallet, relays, people and a faulty clock may do, in any order.
 use autopilot_core::{
     Input,
-    input::{AnswerKind, Bill, Command, OfferedRefund, Readiness, Request, WalletInput},
+    input::{AnswerKind, Bill, Command, OfferedRefund, Readiness, Request},
     offers::Offer,
 };
 use autopilot_events::{
@@ -14,7 +14,7 @@ use crate::{
     carried::carry,
     given::{
         answer, bill, buy, cancelled, done, failed, hash, invoiced, job, not_sent, policy, published,
-        purchase, ready, received, request, resolved, sent, signed, spendable, unresolved,
+        purchase, ready, received, request, sent, signed, spendable,
     },
     ledger::Ledger,
     said::{ask, stop_answer},

@@ -1,12 +1,13 @@
 //! What comes of effects in arbitrary steps: the outside world does its part, or fails at it.
 use autopilot_core::{Effect, Input, input::WalletInput};
-use autopilot_events::{pb, words::PaymentHash};
+use autopilot_events::{
+    pb::{self, Purpose},
+    words::PaymentHash,
+};
 
 use crate::{
     arbitrary::{offered, own, sign, with_hash},
-    given::{
-        done, failed, invoiced, job, not_sent, published, resolved, sent, signed, spendable, unresolved,
-    },
+    given::{done, failed, invoiced, job, not_sent, resolved, sent, spendable, unresolved},
     ledger::Ledger,
     said::replied,
 };

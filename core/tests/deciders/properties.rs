@@ -7,7 +7,8 @@ use autopilot_projections::{
 use proptest::{prelude::*, sample::Index};
 
 use crate::{
-    arbitrary::{Step, carry, steps, take},
+    arbitrary::{Step, steps, take},
+    carried::carry,
     given::online,
     ledger::{Ledger, fold},
 };
