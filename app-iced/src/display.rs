@@ -54,11 +54,16 @@ pub enum DisplayError {
     },
 }
 
-/// Reaches the display that the environment names, as the window will, and leaves it again.
+/// A display that was reached. A server without other guests begins anew when its last one leaves, so this one stays as long
+/// as the window.
+#[derive(Debug)]
+pub struct Reached(#[allow(dead_code, reason = "it is held, not used")] RustConnection);
+
+/// Reaches the display that the environment names, as the window will.
 ///
 /// # Errors
 /// [`DisplayError`]: no window can be shown.
-pub fn reach() -> Result<(), DisplayError> {
+pub fn reach() -> Result<Reached, DisplayError> {
     let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     match (named("DISPLAY"), named("WAYLAND_DISPLAY")) {
         (Some(name), _) => reach_named(&name),
@@ -67,21 +72,21 @@ pub fn reach() -> Result<(), DisplayError> {
     }
 }
 
-fn reach_named(name: &OsStr) -> Result<(), DisplayError> {
+fn reach_named(name: &OsStr) -> Result<Reached, DisplayError> {
     let unreadable = || DisplayError::Unreadable {
         name: name.to_owned(),
     };
     let text = name.to_str().ok_or_else(unreadable)?.to_owned();
     let (told, answer) = mpsc::channel();
     // Whoever never answers holds this thread until the program ends, which is at once.
-    thread::spawn(move || told.send(RustConnection::connect(Some(&text)).map(drop)));
+    thread::spawn(move || drop(told.send(RustConnection::connect(Some(&text)))));
     let Ok(answer) = answer.recv_timeout(PATIENCE) else {
         return Err(DisplayError::Silent {
             name: name.to_owned(),
         });
     };
     match answer {
-        Ok(()) => Ok(()),
+        Ok((connection, _)) => Ok(Reached(connection)),
         Err(ConnectError::DisplayParsingError(DisplayParsingError::MalformedValue(_))) => Err(unreadable()),
         Err(cause) => Err(DisplayError::Unreachable {
             name: name.to_owned(),

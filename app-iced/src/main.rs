@@ -56,10 +56,14 @@ fn main() -> ExitCode {
                 .unwrap_or_else(|_| "warn,autopilot_host=info,nostr_relay_pool=off".into()),
         )
         .init();
-    if let Err(error) = display::reach() {
-        eprintln!("error: {error}. Next: {}", display::NEXT);
-        return ExitCode::from(display::EXIT_CODE);
-    }
+    // Held until the window is closed.
+    let _reached = match display::reach() {
+        Ok(reached) => reached,
+        Err(error) => {
+            eprintln!("error: {error}. Next: {}", display::NEXT);
+            return ExitCode::from(display::EXIT_CODE);
+        }
+    };
     match open(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
